@@ -1,0 +1,157 @@
+// Package devkafka runs the embedded Kafka broker that development, the demo and fast tests use.
+//
+// The broker is franz-go's kfake: the real wire protocol (consumer groups with static membership, transactions, topic ids,
+// configs) in this process, without replication. What it keeps in its data directory, and when:
+//
+//   - Records, committed offsets with their metadata, topics with their ids, configs and partition counts, and producer ids are
+//     written and fsynced before the request is answered, so they survive SIGKILL and power loss (see Options.NoSync).
+//   - Group members, open transactions and idempotent producers' sequence numbers are written by Close only. After SIGKILL members
+//     rejoin, open transactions are aborted, and a produce request that was applied but not yet answered may be applied again
+//     when its producer repeats it.
+package devkafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"syscall"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+	"go.uber.org/zap"
+)
+
+// Options say where and how the broker runs. The zero value is one broker in memory on a port chosen by the kernel.
+type Options struct {
+	// DataDir keeps all state; it is created if missing. Empty means memory only.
+	DataDir string
+	// Port is the first broker's TCP port on 127.0.0.1, later brokers take the following ones; 0 lets the kernel choose each.
+	Port int
+	// Brokers is how many brokers listen; 0 means 1. They share one state, so more brokers add no safety.
+	Brokers int
+	// NoSync leaves flushing to the operating system, as Apache Kafka does: several times faster, acknowledged records
+	// survive SIGKILL but not power loss.
+	NoSync bool
+	// Logger gets the broker's warnings and errors; nil means no logs.
+	Logger *zap.Logger
+}
+
+// Broker is a running embedded Kafka.
+type Broker struct {
+	cluster *kfake.Cluster
+	addrs   []string
+	lock    *os.File
+	log     *logAdapter
+}
+
+// Start opens the data directory, continues with whatever it holds, and listens. The caller ends the broker with Close.
+func Start(ctx context.Context, opts Options) (*Broker, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("start embedded kafka: %w", err)
+	}
+	if opts.Logger == nil {
+		opts.Logger = zap.NewNop()
+	}
+	b := &Broker{log: &logAdapter{log: opts.Logger.Named("kfake")}}
+	if opts.DataDir != "" {
+		if err := os.MkdirAll(opts.DataDir, 0o755); err != nil {
+			return nil, fmt.Errorf("create embedded kafka's data directory: %w", err)
+		}
+		lock, err := lockDir(opts.DataDir)
+		if err != nil {
+			return nil, err
+		}
+		b.lock = lock
+	}
+	cluster, err := kfake.NewCluster(clusterOptions(opts, b.log)...)
+	if err != nil {
+		b.unlock()
+		return nil, explainStart(err, opts)
+	}
+	b.cluster = cluster
+	b.addrs = cluster.ListenAddrs()
+	return b, nil
+}
+
+func clusterOptions(opts Options, log kfake.Logger) []kfake.Opt {
+	ports := make([]int, max(opts.Brokers, 1))
+	if opts.Port != 0 {
+		for i := range ports {
+			ports[i] = opts.Port + i
+		}
+	}
+	out := []kfake.Opt{
+		kfake.ClusterID("tidemark-dev"),
+		kfake.Ports(ports...),
+		kfake.WithLogger(log),
+		kfake.BrokerConfigs(brokerConfigs),
+	}
+	if opts.DataDir != "" {
+		out = append(out, kfake.DataDir(opts.DataDir))
+		if !opts.NoSync {
+			out = append(out, kfake.SyncWrites())
+		}
+	}
+	return out
+}
+
+// brokerConfigs differ from kfake's defaults where a demo that is left running, or left alone, would suffer.
+var brokerConfigs = map[string]string{
+	"default.replication.factor": "1",
+	// A development data directory may rest for months; its committed offsets must still be there afterwards.
+	"offsets.retention.minutes": strconv.Itoa(10 * 365 * 24 * 60),
+}
+
+func explainStart(err error, opts Options) error {
+	var op *net.OpError
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE) && errors.As(err, &op):
+		return fmt.Errorf("start embedded kafka: %s is already in use; stop the process that listens there, "+
+			"or choose another port (0 lets the system choose): %w", op.Addr, err)
+	case errors.As(err, &op):
+		return fmt.Errorf("start embedded kafka: listen on port %d: %w", opts.Port, err)
+	default:
+		return fmt.Errorf("start embedded kafka from %s: %w", opts.DataDir, err)
+	}
+}
+
+// Addrs returns every broker's host:port, for use as bootstrap addresses.
+func (b *Broker) Addrs() []string { return append([]string(nil), b.addrs...) }
+
+// Close stops the broker and writes what it keeps until then in memory. It returns the first failure to write state.
+// Closing twice is harmless.
+func (b *Broker) Close() error {
+	b.cluster.Close()
+	b.unlock()
+	return b.log.failure()
+}
+
+func (b *Broker) unlock() {
+	if b.lock != nil {
+		_ = b.lock.Close()
+		b.lock = nil
+	}
+}
+
+// lockDir takes the data directory for this process; the kernel releases the lock when the process ends, however it ends.
+func lockDir(dir string) (*os.File, error) {
+	path := filepath.Join(dir, "LOCK")
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		return nil, fmt.Errorf("lock embedded kafka's data directory: %w", err)
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		_ = f.Close()
+		if errors.Is(err, syscall.EWOULDBLOCK) {
+			return nil, fmt.Errorf("%w: %s; stop that process, or choose another data directory", ErrDirInUse, dir)
+		}
+		return nil, fmt.Errorf("lock %s: %w", path, err)
+	}
+	return f, nil
+}
+
+// ErrDirInUse says that another embedded broker, here or in another process, uses the data directory.
+var ErrDirInUse = errors.New("embedded kafka's data directory is used by another broker")

@@ -1,0 +1,105 @@
+package realkafka
+
+import (
+	"fmt"
+	"maps"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// clusterID is fixed, so that a cluster started again on the same directory is the same cluster.
+const clusterID = "dGlkZW1hcmstdGVzdC1rYQ"
+
+// endpoints are one node's ports on 127.0.0.1.
+type endpoints struct{ broker, controller int }
+
+func (e endpoints) brokerAddr() string { return "127.0.0.1:" + strconv.Itoa(e.broker) }
+
+// choosePorts asks the kernel for free ports. They are released before the brokers bind them, so a start can still find one
+// taken; Start then chooses again.
+func choosePorts(nodes int) ([]endpoints, error) {
+	ports := make([]int, 2*nodes)
+	for i := range ports {
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, fmt.Errorf("choose a port: %w", err)
+		}
+		defer func() { _ = ln.Close() }() // all stay open until the last is chosen, so that they differ
+		ports[i] = ln.Addr().(*net.TCPAddr).Port
+	}
+	out := make([]endpoints, nodes)
+	for i := range out {
+		out[i] = endpoints{broker: ports[2*i], controller: ports[2*i+1]}
+	}
+	return out, nil
+}
+
+// serverProperties are the settings of one combined broker and controller, small and quick enough for tests. What decides
+// whether acknowledged records survive (flushing, min.insync.replicas) stays as Kafka ships it.
+func serverProperties(id int, all []endpoints, dir string, overrides map[string]string) map[string]string {
+	voters := make([]string, len(all))
+	for i, e := range all {
+		voters[i] = fmt.Sprintf("%d@127.0.0.1:%d", i+1, e.controller)
+	}
+	me := all[id-1]
+	replicas := strconv.Itoa(len(all))
+	props := map[string]string{
+		"process.roles":                                    "broker,controller",
+		"node.id":                                          strconv.Itoa(id),
+		"controller.quorum.voters":                         strings.Join(voters, ","),
+		"controller.listener.names":                        "CONTROLLER",
+		"listeners":                                        fmt.Sprintf("PLAINTEXT://%s,CONTROLLER://127.0.0.1:%d", me.brokerAddr(), me.controller),
+		"listener.security.protocol.map":                   "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+		"advertised.listeners":                             "PLAINTEXT://" + me.brokerAddr(),
+		"log.dirs":                                         filepath.Join(dir, "data"),
+		"auto.create.topics.enable":                        "false",
+		"default.replication.factor":                       replicas,
+		"group.initial.rebalance.delay.ms":                 "0",
+		"group.min.session.timeout.ms":                     "1000",
+		"offsets.topic.num.partitions":                     "4",
+		"offsets.topic.replication.factor":                 replicas,
+		"transaction.state.log.num.partitions":             "4",
+		"transaction.state.log.replication.factor":         replicas,
+		"transaction.state.log.min.isr":                    "1",
+		"share.coordinator.state.topic.num.partitions":     "1",
+		"share.coordinator.state.topic.replication.factor": replicas,
+		"share.coordinator.state.topic.min.isr":            "1",
+	}
+	maps.Copy(props, overrides)
+	return props
+}
+
+func writeProperties(path string, props map[string]string) error {
+	var b strings.Builder
+	for _, key := range slices.Sorted(maps.Keys(props)) {
+		fmt.Fprintf(&b, "%s=%s\n", key, strings.ReplaceAll(props[key], `\`, `\\`))
+	}
+	if err := os.WriteFile(path, []byte(b.String()), 0o644); err != nil {
+		return fmt.Errorf("write kafka's server properties: %w", err)
+	}
+	return nil
+}
+
+// log4j writes warnings, and the server's own start and stop lines, to one file per node.
+const log4j = `status=error
+appender.file.type=File
+appender.file.name=file
+appender.file.fileName=%s
+appender.file.layout.type=PatternLayout
+appender.file.layout.pattern=[%%d] %%p %%m (%%c{1})%%n
+rootLogger.level=warn
+rootLogger.appenderRef.file.ref=file
+logger.server.name=kafka.server.KafkaRaftServer
+logger.server.level=info
+`
+
+func writeLog4j(path, logFile string) error {
+	if err := os.WriteFile(path, fmt.Appendf(nil, log4j, logFile), 0o644); err != nil {
+		return fmt.Errorf("write kafka's log configuration: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,42 @@
+// Package kafkatest gives a test a real Kafka cluster of its own.
+package kafkatest
+
+import (
+	"context"
+	"errors"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tidemark/internal/realkafka"
+)
+
+// startWithin covers Maven's first download on a slow line as well.
+const startWithin = 5 * time.Minute
+
+// Start runs a single Kafka node until the test ends.
+func Start(t testing.TB) *realkafka.Cluster {
+	t.Helper()
+	return StartWith(t, realkafka.Options{})
+}
+
+// StartWith runs a cluster until the test ends; an empty Options.Dir means the test's own temporary directory. Only a missing
+// java or mvn skips the test, and with CI=true nothing does.
+func StartWith(t testing.TB, opts realkafka.Options) *realkafka.Cluster {
+	t.Helper()
+	if opts.Dir == "" {
+		opts.Dir = t.TempDir()
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), startWithin)
+	defer cancel()
+	cluster, err := realkafka.Start(ctx, opts)
+	var missing *realkafka.MissingToolError
+	if errors.As(err, &missing) && os.Getenv("CI") != "true" {
+		t.Skip(err)
+	}
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, cluster.Stop()) })
+	return cluster
+}

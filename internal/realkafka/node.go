@@ -1,0 +1,159 @@
+package realkafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+)
+
+// errPortTaken says that another process took a chosen port before the broker could bind it.
+var errPortTaken = errors.New("a chosen port was taken")
+
+// launch is what every node's JVM is started with.
+type launch struct {
+	java   string
+	jars   string
+	heapMB int
+}
+
+func (l launch) args(dir string, main ...string) []string {
+	return append([]string{
+		fmt.Sprintf("-Xmx%dm", l.heapMB),
+		"-XX:+UseSerialGC", // the smallest footprint; tests run several brokers on small machines
+		"-Djava.awt.headless=true",
+		"-Dlog4j2.configurationFile=" + filepath.Join(dir, "log4j2.properties"),
+		"-cp", filepath.Join(l.jars, "*"),
+	}, main...)
+}
+
+// node is one broker-and-controller process and its directory.
+type node struct {
+	id     int
+	dir    string
+	launch launch
+	addr   string
+	proc   *process
+}
+
+func (n *node) file(name string) string { return filepath.Join(n.dir, name) }
+
+// prepare writes the configuration, and formats the storage of a directory that was never used.
+func (n *node) prepare(ctx context.Context, props map[string]string) error {
+	if err := os.MkdirAll(n.dir, 0o755); err != nil {
+		return fmt.Errorf("create kafka's directory: %w", err)
+	}
+	err := errors.Join(
+		writeProperties(n.file("server.properties"), props),
+		writeLog4j(n.file("log4j2.properties"), n.file("server.log")),
+	)
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(n.file("data/meta.properties")); err == nil {
+		return nil
+	}
+	args := n.launch.args(n.dir, "kafka.tools.StorageTool", "format", "-t", clusterID, "-c", n.file("server.properties"))
+	out, err := exec.CommandContext(ctx, n.launch.java, args...).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("format the storage of kafka node %d: %w\n%s", n.id, errors.Join(err, ctx.Err()), out)
+	}
+	return nil
+}
+
+func (n *node) start() error {
+	out, err := os.Create(n.file("stdout.log"))
+	if err != nil {
+		return fmt.Errorf("start kafka node %d: %w", n.id, err)
+	}
+	defer func() { _ = out.Close() }()
+	cmd := exec.Command(n.launch.java, n.launch.args(n.dir, "kafka.Kafka", n.file("server.properties"))...)
+	cmd.Dir = n.dir
+	cmd.Stdout, cmd.Stderr = out, out
+	n.proc, err = startProcess(cmd)
+	if err != nil {
+		return fmt.Errorf("start kafka node %d: %w", n.id, err)
+	}
+	return nil
+}
+
+// failure explains a process that ended by itself, with the end of what it logged.
+func (n *node) failure() error {
+	stdout, _ := os.ReadFile(n.file("stdout.log"))
+	log, _ := os.ReadFile(n.file("server.log"))
+	all := string(log) + string(stdout)
+	if strings.Contains(string(stdout)+lastRun(string(log)), "Address already in use") {
+		return fmt.Errorf("kafka node %d: %w", n.id, errPortTaken)
+	}
+	const tail = 4000
+	if len(all) > tail {
+		all = all[len(all)-tail:]
+	}
+	return fmt.Errorf("kafka node %d ended: %w\n%s", n.id, n.proc.err, all)
+}
+
+// lastRun is the part of a node's log that its latest start wrote.
+func lastRun(log string) string {
+	if i := strings.LastIndex(log, "Starting controller"); i >= 0 {
+		return log[i:]
+	}
+	return log
+}
+
+// process is a child that ends with its parent.
+type process struct {
+	pid int
+	// exited is closed once the child was waited for; err is how it ended.
+	exited chan struct{}
+	err    error
+}
+
+// startProcess starts cmd in its own process group. One locked thread starts the child and waits for it, because Linux sends
+// the parent-death signal when that thread ends, not when the process does.
+func startProcess(cmd *exec.Cmd) (*process, error) {
+	cmd.SysProcAttr = childAttributes()
+	p := &process{exited: make(chan struct{})}
+	started := make(chan error)
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		if err := cmd.Start(); err != nil {
+			started <- err
+			return
+		}
+		p.pid = cmd.Process.Pid
+		started <- nil
+		p.err = cmd.Wait()
+		if p.err == nil {
+			p.err = errors.New("exit status 0")
+		}
+		close(p.exited)
+	}()
+	if err := <-started; err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+func (p *process) running() bool {
+	if p == nil {
+		return false
+	}
+	select {
+	case <-p.exited:
+		return false
+	default:
+		return true
+	}
+}
+
+func (p *process) signal(sig syscall.Signal) {
+	if p.running() {
+		_ = syscall.Kill(p.pid, sig)
+	}
+}

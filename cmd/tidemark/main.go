@@ -1,0 +1,95 @@
+// Command tidemark streams product telemetry and support tickets from Kafka into ClickHouse rollups.
+//
+// Each subcommand is one file with a struct of its flags and a method Run(context.Context, *globals) error, and one
+// line in cli. It holds no logic beyond wiring packages together.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/alecthomas/kong"
+)
+
+// cli is the command line: a field a subcommand.
+type cli struct {
+	Globals globals `embed:""`
+
+	Check   checkCmd   `cmd:"" help:"Check the configuration, and say how to fix what is wrong."`
+	Version versionCmd `cmd:"" help:"Print the version."`
+}
+
+// Exit codes, beside those that a subcommand gives by an error with an ExitCode method, and 128 plus the signal's
+// number when a second signal ends the process.
+const (
+	exitOK      = 0
+	exitFailure = 1
+	exitUsage   = 2
+)
+
+func main() {
+	ctx, stop := signalContext(context.Background())
+	code := run(ctx, os.Args[1:], os.Environ(), os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// run executes one command line and returns the process's exit code.
+func run(ctx context.Context, args, env []string, stdout, stderr io.Writer) int {
+	var c cli
+	exit := -1 // Set when kong itself answers, as to --help.
+	parser, err := kong.New(&c,
+		kong.Name("tidemark"),
+		kong.Description("From product telemetry and support tickets in Kafka to exact per-account rollups in ClickHouse."),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.Writers(stdout, stderr),
+		kong.Exit(func(code int) { exit = code }),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+		kong.Bind(&c.Globals),
+	)
+	if err != nil {
+		return fail(stderr, err)
+	}
+	kctx, err := parser.Parse(args)
+	if exit >= 0 {
+		return exit
+	}
+	if err != nil {
+		_ = fail(stderr, fmt.Errorf("%w (see tidemark --help)", err))
+		return exitUsage
+	}
+	c.Globals.stdout, c.Globals.stderr = stdout, stderr
+	c.Globals.env = withoutFlags(parser.Model.Node, env)
+	if err := kctx.Run(); err != nil {
+		return fail(stderr, err)
+	}
+	return exitOK
+}
+
+// fail prints err, a line for each problem joined in it, and returns the exit code that stands for it.
+func fail(stderr io.Writer, err error) int {
+	for _, problem := range problems(err) {
+		_, _ = fmt.Fprintf(stderr, "tidemark: %v\n", problem) // Nobody is left to tell.
+	}
+	var coder kong.ExitCoder
+	if errors.As(err, &coder) {
+		return coder.ExitCode()
+	}
+	return exitFailure
+}
+
+// problems takes apart what errors.Join put together, however deep.
+func problems(err error) []error {
+	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // Only the outermost join: an error wrapped around one is one problem.
+	if !ok {
+		return []error{err}
+	}
+	var all []error
+	for _, e := range joined.Unwrap() {
+		all = append(all, problems(e)...)
+	}
+	return all
+}

@@ -1,0 +1,132 @@
+// Package config reads Tidemark's configuration: one strict YAML file, then environment variables over it.
+//
+// Every setting, its default and its unit stand in default.yaml, which is embedded: Default parses it and Example
+// returns it, so the documentation cannot disagree with the program. A setting such as kafka.group is the environment
+// variable TIDEMARK_KAFKA_GROUP as well. Every Secret has a twin named with _file that names a file to read it from.
+package config
+
+import "time"
+
+// Config is all that one Tidemark process is told. Fields are described in default.yaml.
+type Config struct {
+	Kafka      Kafka      `yaml:"kafka"`
+	ClickHouse ClickHouse `yaml:"clickhouse"`
+	Pipeline   Pipeline   `yaml:"pipeline"`
+	Collector  Collector  `yaml:"collector"`
+	Admin      Admin      `yaml:"admin"`
+	Log        Log        `yaml:"log"`
+	Canary     Canary     `yaml:"canary"`
+}
+
+// Kafka says where the log is and how to join it.
+type Kafka struct {
+	Brokers           []string      `yaml:"brokers"`
+	Group             string        `yaml:"group"`
+	InstanceID        string        `yaml:"instance_id"`
+	TLS               TLS           `yaml:"tls"`
+	SASL              SASL          `yaml:"sasl"`
+	Insecure          bool          `yaml:"insecure"`
+	SessionTimeout    time.Duration `yaml:"session_timeout"`
+	Topics            Topics        `yaml:"topics"`
+	Partitions        int           `yaml:"partitions"`
+	ReplicationFactor int           `yaml:"replication_factor"`
+}
+
+// TLS says how to encrypt a connection and whom to trust; files are PEM.
+type TLS struct {
+	Enabled    bool   `yaml:"enabled"`
+	CAFile     string `yaml:"ca_file"`
+	CertFile   string `yaml:"cert_file"`
+	KeyFile    string `yaml:"key_file"`
+	ServerName string `yaml:"server_name"`
+}
+
+// SASL is a login to Kafka; an empty Mechanism means none.
+type SASL struct {
+	Mechanism string `yaml:"mechanism"`
+	User      string `yaml:"user"`
+	Password  Secret `yaml:"password"`
+}
+
+// Topics names the topics that Tidemark reads and writes.
+type Topics struct {
+	Telemetry   string `yaml:"telemetry"`
+	Tickets     string `yaml:"tickets"`
+	Accounts    string `yaml:"accounts"`
+	Users       string `yaml:"users"`
+	Parked      string `yaml:"parked"`
+	DeadLetters string `yaml:"dead_letters"`
+}
+
+// ClickHouse says where the rollups are kept and as whom to write, read and migrate them.
+type ClickHouse struct {
+	Addr         []string      `yaml:"addr"`
+	Protocol     string        `yaml:"protocol"`
+	TLS          TLS           `yaml:"tls"`
+	Database     string        `yaml:"database"`
+	Migrator     Login         `yaml:"migrator"`
+	Writer       Login         `yaml:"writer"`
+	Reader       Login         `yaml:"reader"`
+	InsertQuorum string        `yaml:"insert_quorum"`
+	DialTimeout  time.Duration `yaml:"dial_timeout"`
+	ReadTimeout  time.Duration `yaml:"read_timeout"`
+}
+
+// Login is a ClickHouse user.
+type Login struct {
+	User     string `yaml:"user"`
+	Password Secret `yaml:"password"`
+}
+
+// Pipeline bounds what the workers hold and says how far event time may stray.
+type Pipeline struct {
+	Catalogue     string        `yaml:"catalogue"`
+	FlushInterval time.Duration `yaml:"flush_interval"`
+	FlushRows     int           `yaml:"flush_rows"`
+	DedupRecords  int           `yaml:"dedup_records"`
+	MaxFuture     time.Duration `yaml:"max_future"`
+	Disorder      Disorder      `yaml:"disorder"`
+	MaxCells      int           `yaml:"max_cells"`
+	Retention     Retention     `yaml:"retention"`
+}
+
+// Disorder is how far a topic's watermark stays behind its highest event time.
+type Disorder struct {
+	Telemetry time.Duration `yaml:"telemetry"`
+	Tickets   time.Duration `yaml:"tickets"`
+	Accounts  time.Duration `yaml:"accounts"`
+}
+
+// Retention is how long ClickHouse keeps the rows of each tier.
+type Retention struct {
+	Minute time.Duration `yaml:"minute"`
+	Hour   time.Duration `yaml:"hour"`
+	Day    time.Duration `yaml:"day"`
+}
+
+// Collector is the HTTP endpoint that SDKs send to.
+type Collector struct {
+	Listen      string   `yaml:"listen"`
+	WriteKeys   []Secret `yaml:"write_keys"`
+	MaxEvent    Size     `yaml:"max_event"`
+	MaxBatch    Size     `yaml:"max_batch"`
+	MaxInFlight int      `yaml:"max_in_flight"`
+}
+
+// Admin is the HTTP endpoint of metrics and health.
+type Admin struct {
+	Listen string `yaml:"listen"`
+}
+
+// Log says what is logged and how it looks.
+type Log struct {
+	Level  string `yaml:"level"`
+	Format string `yaml:"format"`
+}
+
+// Canary is the account whose steady beat measures freshness end to end.
+type Canary struct {
+	Enabled  bool          `yaml:"enabled"`
+	Interval time.Duration `yaml:"interval"`
+	Account  string        `yaml:"account"`
+}

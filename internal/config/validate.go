@@ -1,0 +1,161 @@
+package config
+
+import (
+	"errors"
+	"net"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Validate returns every contradiction and impossible value, joined, one line a problem; each says how to mend it.
+// It looks at nothing outside the Config.
+func (c *Config) Validate() error {
+	var p problems
+	c.Kafka.validate(&p)
+	c.ClickHouse.validate(&p)
+	c.Pipeline.validate(&p)
+	c.Collector.validate(&p)
+	p.listen("admin.listen", c.Admin.Listen)
+	if c.Admin.Listen == c.Collector.Listen && !strings.HasSuffix(c.Admin.Listen, ":0") {
+		p.addf("admin.listen", "%s is collector.listen as well; give it another port", c.Admin.Listen)
+	}
+	p.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
+	p.oneOf("log.format", c.Log.Format, "console", "json")
+	if c.Canary.Enabled {
+		p.positive("canary.interval", c.Canary.Interval)
+		p.notEmpty("canary.account", c.Canary.Account)
+	}
+	return errors.Join(p...)
+}
+
+func (k *Kafka) validate(p *problems) {
+	p.addresses("kafka.brokers", k.Brokers)
+	p.notEmpty("kafka.group", k.Group)
+	k.TLS.validate(p, "kafka.tls")
+	k.validateSASL(p)
+	// The bounds are Kafka's own defaults for what brokers accept.
+	if k.SessionTimeout < 6*time.Second || k.SessionTimeout > 30*time.Minute {
+		p.addf("kafka.session_timeout", "%s is outside of what brokers accept; choose 6s to 30m", k.SessionTimeout)
+	}
+	k.Topics.validate(p)
+	p.atLeast("kafka.partitions", k.Partitions, 1)
+	p.atLeast("kafka.replication_factor", k.ReplicationFactor, 1)
+}
+
+func (k *Kafka) validateSASL(p *problems) {
+	p.oneOf("kafka.sasl.mechanism", k.SASL.Mechanism, "", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
+	if k.SASL.Mechanism == "" {
+		if k.SASL.User != "" || k.SASL.Password.IsSet() {
+			p.addf("kafka.sasl.mechanism", "a user or password is given but no mechanism; set it, such as SCRAM-SHA-512")
+		}
+		return
+	}
+	p.notEmpty("kafka.sasl.user", k.SASL.User)
+	if !k.SASL.Password.IsSet() {
+		p.addf("kafka.sasl.password", "%s needs one; set kafka.sasl.password_file to a file that holds it", k.SASL.Mechanism)
+	}
+	if k.SASL.Mechanism == "PLAIN" && !k.TLS.Enabled && !k.Insecure {
+		p.addf("kafka.sasl.mechanism", "PLAIN without TLS sends the password readable; set kafka.tls.enabled, "+
+			"or use SCRAM-SHA-512, or accept it with kafka.insecure: true")
+	}
+}
+
+// topicName is what Kafka allows.
+var topicName = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,249}$`)
+
+func (t *Topics) validate(p *problems) {
+	seen := map[string]string{}
+	for _, topic := range []struct{ key, name string }{
+		{"telemetry", t.Telemetry},
+		{"tickets", t.Tickets},
+		{"accounts", t.Accounts},
+		{"users", t.Users},
+		{"parked", t.Parked},
+		{"dead_letters", t.DeadLetters},
+	} {
+		key := "kafka.topics." + topic.key
+		if !topicName.MatchString(topic.name) || topic.name == "." || topic.name == ".." {
+			p.addf(key, "%q is no topic name; use 1 to 249 of the characters a-z A-Z 0-9 . _ -", topic.name)
+			continue
+		}
+		if other, ok := seen[topic.name]; ok {
+			p.addf(key, "%s is %s as well; give each its own topic", topic.name, other)
+		}
+		seen[topic.name] = key
+	}
+}
+
+func (t *TLS) validate(p *problems, section string) {
+	if (t.CertFile == "") != (t.KeyFile == "") {
+		p.addf(section+".cert_file", "a certificate and its key go together; set %s.cert_file and %s.key_file, or neither", section, section)
+	}
+	if !t.Enabled && t.CAFile+t.CertFile+t.KeyFile+t.ServerName != "" {
+		p.addf(section+".enabled", "is false though other keys of %s are set; set it to true, or remove them", section)
+	}
+}
+
+// databaseName is what needs no quoting in ClickHouse.
+var databaseName = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_]*$`)
+
+func (c *ClickHouse) validate(p *problems) {
+	p.addresses("clickhouse.addr", c.Addr)
+	p.oneOf("clickhouse.protocol", c.Protocol, "native", "http")
+	c.TLS.validate(p, "clickhouse.tls")
+	if !databaseName.MatchString(c.Database) {
+		p.addf("clickhouse.database", "%q is no plain name; use letters, digits and _, not a digit first", c.Database)
+	}
+	p.notEmpty("clickhouse.migrator.user", c.Migrator.User)
+	p.notEmpty("clickhouse.writer.user", c.Writer.User)
+	p.notEmpty("clickhouse.reader.user", c.Reader.User)
+	if q := c.InsertQuorum; q != "" && q != "auto" {
+		if n, err := strconv.ParseUint(q, 10, 16); err != nil || n == 0 {
+			p.addf("clickhouse.insert_quorum", "%q is not a number of replicas; write auto, or 2 or more, or leave it empty", q)
+		}
+	}
+	p.positive("clickhouse.dial_timeout", c.DialTimeout)
+	p.positive("clickhouse.read_timeout", c.ReadTimeout)
+}
+
+func (l *Pipeline) validate(p *problems) {
+	p.positive("pipeline.flush_interval", l.FlushInterval)
+	p.atLeast("pipeline.flush_rows", l.FlushRows, 1)
+	p.atLeast("pipeline.dedup_records", l.DedupRecords, 1)
+	p.notNegative("pipeline.max_future", l.MaxFuture)
+	p.notNegative("pipeline.disorder.telemetry", l.Disorder.Telemetry)
+	p.notNegative("pipeline.disorder.tickets", l.Disorder.Tickets)
+	p.notNegative("pipeline.disorder.accounts", l.Disorder.Accounts)
+	p.atLeast("pipeline.max_cells", l.MaxCells, 1)
+	p.positive("pipeline.retention.minute", l.Retention.Minute)
+	p.positive("pipeline.retention.hour", l.Retention.Hour)
+	p.positive("pipeline.retention.day", l.Retention.Day)
+	if l.Retention.Minute > l.Retention.Hour || l.Retention.Hour > l.Retention.Day {
+		p.addf("pipeline.retention", "a finer tier outlives a coarser one; choose minute <= hour <= day")
+	}
+}
+
+func (c *Collector) validate(p *problems) {
+	p.listen("collector.listen", c.Listen)
+	if len(c.WriteKeys) == 0 && !loopback(c.Listen) {
+		p.addf("collector.write_keys", "none is set, so anybody who reaches %s could write; "+
+			"set collector.write_keys_file to a file with one key a line, or listen on 127.0.0.1", c.Listen)
+	}
+	if slices.ContainsFunc(c.WriteKeys, func(key Secret) bool { return !key.IsSet() }) {
+		p.addf("collector.write_keys", "one of them is empty; remove it")
+	}
+	if c.MaxEvent < 1 {
+		p.addf("collector.max_event", "must be at least 1B, such as 32KB")
+	}
+	if c.MaxBatch < c.MaxEvent {
+		p.addf("collector.max_batch", "%s is less than collector.max_event, %s; a batch must hold an event", c.MaxBatch, c.MaxEvent)
+	}
+	p.atLeast("collector.max_in_flight", c.MaxInFlight, 1)
+}
+
+// loopback says whether only this machine reaches address.
+func loopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	return err == nil && (host == "localhost" || net.ParseIP(host).IsLoopback())
+}

@@ -1,0 +1,72 @@
+# Tidemark's tasks; `make` alone lists them. Everything that is built or fetched goes to bin/ and .cache/.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+GOLANGCI_LINT_VERSION := v2.15.0
+GOVULNCHECK_VERSION := v1.9.0
+# The vulnerability database as of a commit of its repository; newer ones: go list -m golang.org/x/vulndb@latest
+VULNDB_VERSION := v0.0.0-20261105234957-e22db6528018
+
+GOLANGCI_LINT := .cache/bin/golangci-lint-$(GOLANGCI_LINT_VERSION)
+GOVULNCHECK := .cache/bin/govulncheck-$(GOVULNCHECK_VERSION)
+
+VERSION = $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+
+# What `make test` runs: by default everything, and once more under the race detector what it can take.
+PKGS ?= ./...
+RACE_PKGS ?= ./pipeline/... ./internal/config/...
+TEST_FLAGS ?= -timeout 20m $(if $(filter true,$(CI)),-count=1)
+
+.PHONY: help
+help: ## List the targets.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## Build bin/tidemark.
+	CGO_ENABLED=0 go build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/tidemark ./cmd/tidemark
+
+.PHONY: test
+test: ## Run all tests, and say what was skipped and why (with CI=true nothing may be).
+	@go run ./internal/buildtools/testreport $(TEST_FLAGS) $(PKGS) -- -race $(TEST_FLAGS) $(RACE_PKGS)
+
+.PHONY: check
+check: check-modules check-generated lint vuln ## Check formatting, lint, modules, generated files and known vulnerabilities.
+
+.PHONY: check-modules
+check-modules:
+	go mod verify
+	go mod tidy -diff
+
+# Compares with the state before, so that it tells apart what is not committed yet from what is out of date.
+.PHONY: check-generated
+check-generated:
+	@before=$$(git status --porcelain; git diff); go generate ./...; after=$$(git status --porcelain; git diff); \
+	if [ "$$before" != "$$after" ]; then \
+		git status --short; echo 'go generate changed files: commit them' >&2; exit 1; \
+	fi
+
+.PHONY: lint
+lint: $(GOLANGCI_LINT) ## Run golangci-lint.
+	$(GOLANGCI_LINT) run
+
+.PHONY: vuln
+vuln: $(GOVULNCHECK) ## Look for known vulnerabilities that the code can reach.
+	go run ./internal/buildtools/vulncheck -govulncheck $(GOVULNCHECK) -vulndb $(VULNDB_VERSION) ./...
+
+.PHONY: fmt
+fmt: $(GOLANGCI_LINT) ## Format the code.
+	$(GOLANGCI_LINT) fmt
+
+.PHONY: clean
+clean: ## Remove what was built; downloads in .cache/ stay.
+	rm -rf bin .cache/bin
+
+# Tools are built from source at their pinned versions; the version is in the file's name, so a new one is built anew.
+$(GOLANGCI_LINT): PACKAGE = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
+$(GOVULNCHECK): PACKAGE = golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK_VERSION)
+$(GOLANGCI_LINT) $(GOVULNCHECK):
+	@echo 'Building $(PACKAGE); golangci-lint takes some minutes the first time.'
+	@mkdir -p .cache/bin
+	@into=$$(mktemp -d -p .cache/bin) && GOBIN="$$PWD/$$into" go install $(PACKAGE) && mv "$$into"/* $@ && rmdir "$$into"

@@ -39,10 +39,10 @@ func EnsureLibrary(ctx context.Context, progress func(done, total int64)) (strin
 	if err != nil {
 		return "", err
 	}
-	return ensure(ctx, dir, pinned, npmSource{}, progress)
+	return ensure(ctx, dir, pinned, progress)
 }
 
-func ensure(ctx context.Context, dir string, pinned engine.Pinned, npm npmSource, progress func(done, total int64)) (string, error) {
+func ensure(ctx context.Context, dir string, pinned engine.Pinned, progress func(done, total int64)) (string, error) {
 	path := filepath.Join(dir, pinned.Library)
 	if complete(path, pinned) {
 		return path, nil
@@ -65,7 +65,7 @@ func ensure(ctx context.Context, dir string, pinned engine.Pinned, npm npmSource
 	if err != nil {
 		return "", err
 	}
-	unpacked, err := npm.fetch(ctx, work, pinned, progress)
+	unpacked, err := fetch(ctx, work, pinned, progress)
 	if err == nil {
 		// Renamed last, so that a library that is there is whole and verified.
 		err = os.Rename(unpacked, path)

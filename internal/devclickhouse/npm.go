@@ -24,16 +24,11 @@ var ErrNoNPM = errors.New("npm is not installed, and the ClickHouse engine comes
 // stallLimit is how long a download may bring no byte.
 const stallLimit = 60 * time.Second
 
-// npmSource fetches packages from the registry that the machine's npm is set up for. No registry's address is
-// known to this program.
-type npmSource struct {
-	command string // Empty: npm. Another program in tests.
-}
-
-// fetch loads the pinned tarball and unpacks its library into dir, whose path it returns. It downloads directly, with
-// progress; where only npm knows the way (a registry that wants a login, a proxy), npm downloads.
-func (n npmSource) fetch(ctx context.Context, dir string, pinned engine.Pinned, progress func(done, total int64)) (string, error) {
-	address, err := n.resolve(ctx, pinned)
+// fetch loads the pinned tarball from the registry that the machine's npm is set up for (this program knows no registry's
+// address), unpacks its library into dir and returns its path. It downloads directly, with progress; where only
+// npm knows the way (a registry that wants a login, a proxy), npm downloads.
+func fetch(ctx context.Context, dir string, pinned engine.Pinned, progress func(done, total int64)) (string, error) {
+	address, err := resolve(ctx, pinned)
 	if err != nil {
 		return "", err
 	}
@@ -41,7 +36,7 @@ func (n npmSource) fetch(ctx context.Context, dir string, pinned engine.Pinned, 
 	if err == nil || errors.Is(err, errIntegrity) || ctx.Err() != nil {
 		return path, err
 	}
-	packed, packErr := n.pack(ctx, dir, pinned)
+	packed, packErr := pack(ctx, dir, pinned)
 	if packErr != nil {
 		return "", fmt.Errorf("download it: %w; then with npm pack: %w", err, packErr)
 	}
@@ -54,8 +49,8 @@ func (n npmSource) fetch(ctx context.Context, dir string, pinned engine.Pinned, 
 }
 
 // resolve asks npm for the tarball's address, and that the registry serves the version that is pinned.
-func (n npmSource) resolve(ctx context.Context, pinned engine.Pinned) (string, error) {
-	out, err := n.run(ctx, "view", pinned.Package+"@"+pinned.Version, "dist.tarball", "dist.integrity", "--json")
+func resolve(ctx context.Context, pinned engine.Pinned) (string, error) {
+	out, err := npm(ctx, "view", pinned.Package+"@"+pinned.Version, "dist.tarball", "dist.integrity", "--json")
 	if err != nil {
 		return "", err
 	}
@@ -73,8 +68,8 @@ func (n npmSource) resolve(ctx context.Context, pinned engine.Pinned) (string, e
 }
 
 // pack lets npm download the tarball and returns its path.
-func (n npmSource) pack(ctx context.Context, dir string, pinned engine.Pinned) (string, error) {
-	_, err := n.run(ctx, "pack", pinned.Package+"@"+pinned.Version, "--ignore-scripts", "--pack-destination", dir)
+func pack(ctx context.Context, dir string, pinned engine.Pinned) (string, error) {
+	_, err := npm(ctx, "pack", pinned.Package+"@"+pinned.Version, "--ignore-scripts", "--pack-destination", dir)
 	if err != nil {
 		return "", err
 	}
@@ -85,12 +80,8 @@ func (n npmSource) pack(ctx context.Context, dir string, pinned engine.Pinned) (
 	return found[0], nil
 }
 
-func (n npmSource) run(ctx context.Context, args ...string) ([]byte, error) {
-	name := n.command
-	if name == "" {
-		name = "npm"
-	}
-	path, err := exec.LookPath(name)
+func npm(ctx context.Context, args ...string) ([]byte, error) {
+	path, err := exec.LookPath("npm")
 	if err != nil {
 		return nil, fmt.Errorf("%w (%w)", ErrNoNPM, err)
 	}

@@ -47,6 +47,19 @@ func Start(t testing.TB) *devclickhouse.Server {
 // StartWith is Start with the caller's options, such as the directory of an engine that was killed.
 func StartWith(t testing.TB, opts devclickhouse.Options) *devclickhouse.Server {
 	t.Helper()
+	server := start(t, opts)
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), stopLimit)
+		defer cancel()
+		if err := errors.Join(server.Err(), server.Stop(ctx)); err != nil {
+			t.Error(err)
+		}
+	})
+	return server
+}
+
+func start(t testing.TB, opts devclickhouse.Options) *devclickhouse.Server {
+	t.Helper()
 	opts.EngineCommand = Command(t)
 	server, err := devclickhouse.Start(t.Context(), opts)
 	if errors.Is(err, devclickhouse.ErrNoNPM) && os.Getenv("CI") != "true" {
@@ -55,13 +68,6 @@ func StartWith(t testing.TB, opts devclickhouse.Options) *devclickhouse.Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), stopLimit)
-		defer cancel()
-		if err := errors.Join(server.Err(), server.Stop(ctx)); err != nil {
-			t.Error(err)
-		}
-	})
 	return server
 }
 

@@ -48,14 +48,17 @@ func serverProperties(id int, all []endpoints, dir string, overrides map[string]
 	me := all[id-1]
 	replicas := strconv.Itoa(len(all))
 	props := map[string]string{
-		"process.roles":                                    "broker,controller",
-		"node.id":                                          strconv.Itoa(id),
-		"controller.quorum.voters":                         strings.Join(voters, ","),
-		"controller.listener.names":                        "CONTROLLER",
-		"listeners":                                        fmt.Sprintf("PLAINTEXT://%s,CONTROLLER://127.0.0.1:%d", me.brokerAddr(), me.controller),
-		"listener.security.protocol.map":                   "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
-		"advertised.listeners":                             "PLAINTEXT://" + me.brokerAddr(),
-		"log.dirs":                                         filepath.Join(dir, "data"),
+		"process.roles":                  "broker,controller",
+		"node.id":                        strconv.Itoa(id),
+		"controller.quorum.voters":       strings.Join(voters, ","),
+		"controller.listener.names":      "CONTROLLER",
+		"listeners":                      fmt.Sprintf("PLAINTEXT://%s,CONTROLLER://127.0.0.1:%d", me.brokerAddr(), me.controller),
+		"listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+		"advertised.listeners":           "PLAINTEXT://" + me.brokerAddr(),
+		"log.dirs":                       filepath.Join(dir, "data"),
+		// A killed broker may register again only when its last session has run out.
+		"broker.session.timeout.ms":                        "3000",
+		"broker.heartbeat.interval.ms":                     "500",
 		"auto.create.topics.enable":                        "false",
 		"default.replication.factor":                       replicas,
 		"group.initial.rebalance.delay.ms":                 "0",

@@ -106,8 +106,8 @@ func ensureJars(ctx context.Context) (string, error) {
 	if _, err := os.Stat(jars); err == nil {
 		return jars, nil // another process fetched them while this one waited for the lock
 	}
-	tmp, err := os.MkdirTemp(parent, version+".partial-")
-	if err != nil {
+	tmp := jars + ".partial"
+	if err := errors.Join(os.RemoveAll(tmp), os.Mkdir(tmp, 0o755)); err != nil {
 		return "", fmt.Errorf("create the cache directory for kafka's jars: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(tmp) }()

@@ -44,21 +44,32 @@ func Start(ctx context.Context, opts Options) (*Cluster, error) {
 	if opts.Dir == "" {
 		return nil, errors.New("start real kafka: Options.Dir is empty")
 	}
-	java, err := findJava(ctx)
+	java, jars, err := tools(ctx)
 	if err != nil {
 		return nil, err
 	}
-	jars, err := ensureJars(ctx)
-	if err != nil {
-		return nil, err
-	}
-	launch := launch{java: java, jars: jars, heapMB: opts.HeapMB}
 	for {
-		c, err := startOnce(ctx, opts, launch)
+		c, err := startOnce(ctx, opts, launch{java: java, jars: jars, heapMB: opts.HeapMB})
 		if err == nil || !errors.Is(err, errPortTaken) {
 			return c, err
 		}
 	}
+}
+
+// Fetch makes sure that this machine can run a cluster, and downloads the jars unless they are cached. Its errors are Start's.
+func Fetch(ctx context.Context) error {
+	_, _, err := tools(ctx)
+	return err
+}
+
+func tools(ctx context.Context) (java, jars string, err error) {
+	if java, err = findJava(ctx); err != nil {
+		return "", "", err
+	}
+	if jars, err = ensureJars(ctx); err != nil {
+		return "", "", err
+	}
+	return java, jars, nil
 }
 
 func startOnce(ctx context.Context, opts Options, launch launch) (*Cluster, error) {

@@ -22,21 +22,31 @@ func Start(t testing.TB) *realkafka.Cluster {
 	return StartWith(t, realkafka.Options{})
 }
 
-// StartWith runs a cluster until the test ends; an empty Options.Dir means the test's own temporary directory. Only a missing
-// java or mvn skips the test, and with CI=true nothing does.
+// StartWith runs a cluster until the test ends; an empty Options.Dir means the test's own temporary directory.
 func StartWith(t testing.TB, opts realkafka.Options) *realkafka.Cluster {
 	t.Helper()
+	RequireTools(t)
 	if opts.Dir == "" {
 		opts.Dir = t.TempDir()
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), startWithin)
 	defer cancel()
 	cluster, err := realkafka.Start(ctx, opts)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, cluster.Stop()) })
+	return cluster
+}
+
+// RequireTools makes sure that java and Kafka's jars are there. Only a missing java or mvn skips the test, and with CI=true
+// nothing does.
+func RequireTools(t testing.TB) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), startWithin)
+	defer cancel()
+	err := realkafka.Fetch(ctx)
 	var missing *realkafka.MissingToolError
 	if errors.As(err, &missing) && os.Getenv("CI") != "true" {
 		t.Skip(err)
 	}
 	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, cluster.Stop()) })
-	return cluster
 }

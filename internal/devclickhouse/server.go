@@ -188,6 +188,9 @@ func (s *Server) url(scheme, addr string, role Role) string {
 	return u.String()
 }
 
+// LogFile is the path of the engine's own log, warnings and up. It starts anew with every start.
+func (s *Server) LogFile() string { return s.files.log() }
+
 // PID is the engine's process id.
 func (s *Server) PID() int { return s.process.Pid }
 

@@ -1,0 +1,91 @@
+// Package migrate brings a ClickHouse database to the tables and views that this version of Tidemark works with.
+//
+// Tables are versioned migrations (SQL files, one statement each, as ClickHouse has no transactional DDL; every statement
+// can be repeated). How long rows are kept and what the views show are configuration, not versions: they are compared
+// with the database and brought up to date on every run.
+//
+// A cluster (ON CLUSTER, Replicated engines) is not handled yet: run Up on each shard.
+package migrate
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/database"
+)
+
+//go:embed sql/*.sql
+var files embed.FS
+
+// versionTable holds the migrations that were applied.
+const versionTable = "migrations"
+
+// Options says what a database must look like.
+type Options struct {
+	Retention Retention
+}
+
+// State is one migration and whether the database has it.
+type State struct {
+	Version   int64
+	Name      string
+	Applied   bool
+	AppliedAt time.Time // zero unless Applied
+}
+
+// Up applies the migrations that the database of db lacks and then the retention. It may be run again, and by several
+// processes at once. The account of db needs the rights of the role migrator.
+func Up(ctx context.Context, db *sql.DB, o Options) error {
+	if err := o.Retention.validate(); err != nil {
+		return err
+	}
+	p, err := provider(db)
+	if err != nil {
+		return err
+	}
+	if _, err := p.Up(ctx); err != nil {
+		return fmt.Errorf("migrate ClickHouse: %w", err)
+	}
+	const comment = "ALTER TABLE " + versionTable + " MODIFY COMMENT 'Versions of the tables: what tidemark migrate has applied.'"
+	if _, err := db.ExecContext(ctx, comment); err != nil {
+		return fmt.Errorf("comment on %s: %w", versionTable, err)
+	}
+	return o.Retention.apply(ctx, db)
+}
+
+// Status lists the migrations in order.
+func Status(ctx context.Context, db *sql.DB) ([]State, error) {
+	p, err := provider(db)
+	if err != nil {
+		return nil, err
+	}
+	all, err := p.Status(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read the state of the migrations: %w", err)
+	}
+	states := make([]State, len(all))
+	for i, s := range all {
+		states[i] = State{
+			Version: s.Source.Version, Name: s.Source.Path, Applied: s.State == goose.StateApplied, AppliedAt: s.AppliedAt,
+		}
+	}
+	return states, nil
+}
+
+func provider(db *sql.DB) (*goose.Provider, error) {
+	dir, err := fs.Sub(files, "sql")
+	if err != nil {
+		return nil, err
+	}
+	p, err := goose.NewProvider(database.DialectClickHouse, db, dir,
+		goose.WithTableName(versionTable), goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		return nil, fmt.Errorf("read the embedded migrations: %w", err)
+	}
+	return p, nil
+}

@@ -1,0 +1,110 @@
+package recount
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+)
+
+// accountFold reads one source of account records.
+type accountFold struct {
+	result *Result
+	source string
+}
+
+func (f *accountFold) fold(r record) verdict {
+	key := AccountChangeKey{Account: string(r.key), ValidFrom: r.time, Source: f.source, Offset: r.offset}
+	if r.value == nil {
+		if key.Account == "" {
+			return refuse("missing_field")
+		}
+		f.result.AccountChanges[key] = AccountChange{Deleted: true, Attributes: map[string]string{}}
+		return verdict{kind: applied}
+	}
+	if len(r.value) > maxRecord {
+		return refuse("oversize")
+	}
+	var o object
+	if err := json.Unmarshal(r.value, &o); err != nil || o == nil {
+		return refuse("malformed")
+	}
+	id, err := o.text("account_id")
+	if err != nil {
+		return refuse("malformed")
+	}
+	if id != "" {
+		key.Account = id
+	}
+	if key.Account == "" {
+		return refuse("missing_field")
+	}
+	at, err := o.text("at")
+	if err != nil {
+		return refuse("malformed")
+	}
+	if at != "" {
+		if key.ValidFrom, err = millis(at); err != nil {
+			return refuse("bad_time")
+		}
+	}
+	delete(o, "account_id")
+	delete(o, "at")
+	attributes := map[string]string{}
+	flatten(attributes, "", o)
+	f.result.AccountChanges[key] = AccountChange{Attributes: attributes}
+	return verdict{kind: applied}
+}
+
+// flatten writes the object's values as strings, nested ones by dotted name.
+func flatten(to map[string]string, prefix string, o object) {
+	for name, raw := range o {
+		var inner object
+		var text string
+		switch {
+		case string(raw) == "null":
+		case json.Unmarshal(raw, &inner) == nil:
+			flatten(to, prefix+name+".", inner)
+		case json.Unmarshal(raw, &text) == nil:
+			to[prefix+name] = text
+		default:
+			to[prefix+name] = string(raw)
+		}
+	}
+}
+
+// AccountAsOf is what was known of the account at an instant (Unix ms): the
+// attributes named by the changes up to it, later ones over earlier ones. It is
+// nil when the account was not known, or was removed.
+func (r *Result) AccountAsOf(account string, at int64) map[string]string {
+	var keys []AccountChangeKey
+	for key := range r.AccountChanges {
+		if key.Account == account && key.ValidFrom <= at {
+			keys = append(keys, key)
+		}
+	}
+	slices.SortFunc(keys, func(a, b AccountChangeKey) int {
+		switch {
+		case a.ValidFrom != b.ValidFrom:
+			return int(a.ValidFrom - b.ValidFrom)
+		case a.Source != b.Source:
+			return strings.Compare(a.Source, b.Source)
+		default:
+			return int(a.Offset - b.Offset)
+		}
+	})
+	var known map[string]string
+	for _, key := range keys {
+		change := r.AccountChanges[key]
+		if change.Deleted {
+			known = nil
+			continue
+		}
+		if known == nil {
+			known = map[string]string{}
+		}
+		for name, value := range change.Attributes {
+			known[name] = value
+		}
+	}
+	return known
+}

@@ -1,0 +1,261 @@
+// Package recount counts the topics again, naively, to check the pipeline: one
+// goroutine reads every record with kafka-go and folds it into maps. It shares
+// no code with the pipeline, the sinks or the schemas, only the meaning of the
+// contract, so an error has to be made twice to go unnoticed.
+package recount
+
+import (
+	"context"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+)
+
+// Tier is a size of tumbling window.
+type Tier string
+
+// The tiers, by ClickHouse's enum names.
+const (
+	Minute Tier = "minute"
+	Hour   Tier = "hour"
+	Day    Tier = "day"
+)
+
+// Tiers lists every tier, finest first.
+var Tiers = []Tier{Minute, Hour, Day}
+
+// Size is the length of the tier's windows.
+func (t Tier) Size() time.Duration {
+	switch t {
+	case Minute:
+		return time.Minute
+	case Hour:
+		return time.Hour
+	default:
+		return 24 * time.Hour
+	}
+}
+
+// Retention is the age, received less event time, past which an event is not
+// folded into the tier.
+func (t Tier) Retention() time.Duration {
+	switch t {
+	case Minute:
+		return 336 * time.Hour
+	case Hour:
+		return 9600 * time.Hour
+	default:
+		return 43800 * time.Hour
+	}
+}
+
+// Window is the start, in Unix milliseconds, of the tier's window that holds
+// the instant at, also in Unix milliseconds.
+func (t Tier) Window(at int64) int64 {
+	size := t.Size().Milliseconds()
+	start := at - at%size
+	if start > at {
+		start -= size
+	}
+	return start
+}
+
+// Options says which log to recount. Topics left empty are not read.
+type Options struct {
+	Brokers   []string
+	Telemetry string
+	Tickets   string
+	Accounts  string
+
+	// Transport carries TLS and SASL; nil is a plain connection.
+	Transport *kafka.Transport
+}
+
+// Verdicts is the account of one source: received is the sum of the others.
+type Verdicts struct {
+	Received     uint64
+	Applied      uint64
+	Duplicate    uint64
+	Filtered     uint64
+	DeadLettered uint64
+
+	// Next is the offset after the last record that was read, End the end of
+	// the log: they differ by control records.
+	Next, End int64
+
+	// Compacted says that Kafka has removed superseded records, which were
+	// counted by whoever read the log before.
+	Compacted bool
+}
+
+// Times in keys and values are Unix milliseconds, UTC.
+type (
+	// DeadLetterKey is a refused record.
+	DeadLetterKey struct {
+		Source string
+		Offset int64
+	}
+	// CounterKey is one cell of the table counters.
+	CounterKey struct {
+		Tier    Tier
+		Account string
+		Window  int64
+		Feature string
+		Metric  string
+		Source  string
+	}
+	// MemberKey is one row of the table members: Member was in the set.
+	MemberKey struct {
+		CounterKey
+		Member uint64
+	}
+	// UserMinuteKey is one row of the table user_minutes.
+	UserMinuteKey struct {
+		Account string
+		Minute  int64
+		User    uint64
+		Source  string
+	}
+	// Span is the first and the last instant of something.
+	Span struct{ First, Last int64 }
+	// FactKey is one row of the table facts.
+	FactKey struct {
+		Kind    string
+		Account string
+		Entity  string
+		At      int64
+		Name    string
+		User    uint64
+		ID      uint64
+		Source  string
+	}
+	// Fact is what a fact's row says beside its key.
+	Fact struct {
+		Offset     int64
+		Attributes map[string]string
+	}
+	// AccountChangeKey is one row of the table account_changes.
+	AccountChangeKey struct {
+		Account   string
+		ValidFrom int64
+		Source    string
+		Offset    int64
+	}
+	// AccountChange is a patch to an account's attributes, or its removal.
+	AccountChange struct {
+		Deleted    bool
+		Attributes map[string]string
+	}
+	// UserAccountKey is one row of the table user_accounts, whose value is the
+	// account.
+	UserAccountKey struct {
+		Source string
+		User   uint64
+		Offset int64
+	}
+	// AccountUser is a user of an account, over all sources.
+	AccountUser struct {
+		Account string
+		User    uint64
+	}
+)
+
+// Result is what the log says, one map a table; derived figures (sessions,
+// workflow runs, tickets) are methods.
+type Result struct {
+	Sources        map[string]Verdicts
+	DeadLetters    map[DeadLetterKey]string // reason
+	Counters       map[CounterKey]uint64
+	Members        map[MemberKey]struct{}
+	UserMinutes    map[UserMinuteKey]Span
+	Facts          map[FactKey]Fact
+	AccountChanges map[AccountChangeKey]AccountChange
+	UserAccounts   map[UserAccountKey]string
+
+	// visits are the times of every user's events, in the log's order.
+	visits map[AccountUser][]int64
+}
+
+func newResult() *Result {
+	return &Result{
+		Sources:        map[string]Verdicts{},
+		DeadLetters:    map[DeadLetterKey]string{},
+		Counters:       map[CounterKey]uint64{},
+		Members:        map[MemberKey]struct{}{},
+		UserMinutes:    map[UserMinuteKey]Span{},
+		Facts:          map[FactKey]Fact{},
+		AccountChanges: map[AccountChangeKey]AccountChange{},
+		UserAccounts:   map[UserAccountKey]string{},
+		visits:         map[AccountUser][]int64{},
+	}
+}
+
+// Count reads every partition of the topics from the beginning to the end it has
+// when it starts, and counts.
+func Count(ctx context.Context, opts Options) (*Result, error) {
+	log, err := openLog(ctx, opts)
+	if err != nil {
+		return nil, err
+	}
+	defer log.close()
+
+	result := newResult()
+	for _, p := range log.partitions {
+		fold := result.folder(p.source, p.topic, opts)
+		verdicts := &Verdicts{Next: p.start, End: p.end}
+		err := log.read(ctx, p, func(r record) {
+			verdicts.Compacted = verdicts.Compacted || p.topic == opts.Accounts && r.offset != verdicts.Next
+			verdicts.Next = r.offset + 1
+			result.count(verdicts, p.source, r, fold(r))
+		})
+		if err != nil {
+			return nil, err
+		}
+		result.Sources[p.source] = *verdicts
+	}
+	return result, nil
+}
+
+// folder returns the fold of the topic's records.
+func (r *Result) folder(source, topic string, opts Options) func(record) verdict {
+	switch topic {
+	case opts.Telemetry:
+		return newTelemetryFold(r, source).fold
+	case opts.Tickets:
+		return newTicketFold(r, source).fold
+	default:
+		return (&accountFold{result: r, source: source}).fold
+	}
+}
+
+// verdict says what became of a record; reason is set for a dead letter only.
+type verdict struct {
+	kind   verdictKind
+	reason string
+}
+
+type verdictKind int
+
+const (
+	applied verdictKind = iota
+	duplicate
+	filtered
+	deadLettered
+)
+
+func refuse(reason string) verdict { return verdict{kind: deadLettered, reason: reason} }
+
+func (r *Result) count(v *Verdicts, source string, rec record, got verdict) {
+	v.Received++
+	switch got.kind {
+	case applied:
+		v.Applied++
+	case duplicate:
+		v.Duplicate++
+	case filtered:
+		v.Filtered++
+	case deadLettered:
+		v.DeadLettered++
+		r.DeadLetters[DeadLetterKey{source, rec.offset}] = got.reason
+	}
+}

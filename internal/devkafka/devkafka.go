@@ -41,10 +41,11 @@ type Options struct {
 
 // Broker is a running embedded Kafka.
 type Broker struct {
-	cluster *kfake.Cluster
-	addrs   []string
-	lock    *os.File
-	log     *logAdapter
+	cluster   *kfake.Cluster
+	addrs     []string
+	lock      *os.File
+	log       *logAdapter
+	retention *retention // nil for a broker in memory
 }
 
 // Start opens the data directory, continues with whatever it holds, and listens. The caller ends the broker with Close.
@@ -73,6 +74,11 @@ func Start(ctx context.Context, opts Options) (*Broker, error) {
 	}
 	b.cluster = cluster
 	b.addrs = cluster.ListenAddrs()
+	if opts.DataDir != "" {
+		if b.retention, err = startRetention(opts.DataDir, b.addrs, opts.Logger); err != nil {
+			return nil, errors.Join(err, b.Close())
+		}
+	}
 	return b, nil
 }
 
@@ -98,11 +104,22 @@ func clusterOptions(opts Options, log kfake.Logger) []kfake.Opt {
 	return out
 }
 
+// A partition whose topic sets no retention.bytes keeps about defaultRetentionBytes, and for 7 days.
+const (
+	defaultRetentionBytes = 1 << 30
+	// segmentBytes is the grain of deletion.
+	segmentBytes = 16 << 20
+)
+
 // brokerConfigs differ from kfake's defaults where a demo that is left running, or left alone, would suffer.
 var brokerConfigs = map[string]string{
 	"default.replication.factor": "1",
 	// A development data directory may rest for months; its committed offsets must still be there afterwards.
 	"offsets.retention.minutes": strconv.Itoa(10 * 365 * 24 * 60),
+	// Never: type retention says why and does the work instead.
+	"log.cleaner.backoff.ms": strconv.Itoa(10 * 365 * 24 * 60 * 60 * 1000),
+	"log.retention.bytes":    strconv.Itoa(defaultRetentionBytes),
+	"log.segment.bytes":      strconv.Itoa(segmentBytes),
 }
 
 func explainStart(err error, opts Options) error {
@@ -124,6 +141,9 @@ func (b *Broker) Addrs() []string { return append([]string(nil), b.addrs...) }
 // Close stops the broker and writes what it keeps until then in memory. It returns the first failure to write state.
 // Closing twice is harmless.
 func (b *Broker) Close() error {
+	if b.retention != nil {
+		b.retention.stop()
+	}
 	b.cluster.Close()
 	b.unlock()
 	return b.log.failure()

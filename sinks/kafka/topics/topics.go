@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"sort"
 	"strconv"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // Topic is the declaration of one topic.
@@ -54,30 +56,26 @@ func Check(ctx context.Context, cl *kgo.Client, declared []Topic) (Report, error
 	if err := validate(declared); err != nil {
 		return Report{}, err
 	}
-	adm := kadm.NewClient(cl)
 	names := make([]string, 0, len(declared))
 	for _, t := range declared {
 		names = append(names, t.Name)
 	}
-	actual, err := adm.ListTopics(ctx, names...)
+	actual, err := describe(ctx, cl, names)
 	if err != nil {
-		return Report{}, fmt.Errorf("list topics: %w", err)
+		return Report{}, err
 	}
 	var report Report
 	var existing []Topic
 	for _, t := range declared {
-		detail, ok := actual[t.Name]
-		switch {
-		case !ok || errors.Is(detail.Err, kerr.UnknownTopicOrPartition):
+		got, ok := actual[t.Name]
+		if !ok {
 			report.Missing = append(report.Missing, t.Name)
-		case detail.Err != nil:
-			return Report{}, fmt.Errorf("describe topic %s: %w", t.Name, detail.Err)
-		default:
-			existing = append(existing, t)
-			report.Differences = append(report.Differences, compareLayout(t, detail)...)
+			continue
 		}
+		existing = append(existing, t)
+		report.Differences = append(report.Differences, compareLayout(t, got)...)
 	}
-	configs, err := compareConfigs(ctx, adm, existing)
+	configs, err := compareConfigs(ctx, kadm.NewClient(cl), existing)
 	if err != nil {
 		return Report{}, err
 	}
@@ -106,7 +104,7 @@ func Ensure(ctx context.Context, cl *kgo.Client, declared []Topic) (Report, erro
 			return Report{}, err
 		}
 	}
-	if err := waitForLeaders(ctx, adm, report.Missing); err != nil {
+	if err := waitForLeaders(ctx, cl, report.Missing); err != nil {
 		return Report{}, err
 	}
 	return report, nil
@@ -132,13 +130,13 @@ func create(ctx context.Context, adm *kadm.Client, t Topic) error {
 }
 
 // waitForLeaders polls because a cluster answers CreateTopics before every broker knows the new partitions.
-func waitForLeaders(ctx context.Context, adm *kadm.Client, names []string) error {
+func waitForLeaders(ctx context.Context, cl *kgo.Client, names []string) error {
 	const pollEvery = 50 * time.Millisecond
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
 	for {
-		details, err := adm.ListTopics(ctx, names...)
-		if err == nil && haveLeaders(details, names) {
+		topics, err := describe(ctx, cl, names)
+		if err == nil && haveLeaders(topics, names) {
 			return nil
 		}
 		select {
@@ -149,14 +147,14 @@ func waitForLeaders(ctx context.Context, adm *kadm.Client, names []string) error
 	}
 }
 
-func haveLeaders(details kadm.TopicDetails, names []string) bool {
+func haveLeaders(topics map[string]kmsg.MetadataResponseTopic, names []string) bool {
 	for _, name := range names {
-		d, ok := details[name]
-		if !ok || d.Err != nil || len(d.Partitions) == 0 {
+		t, ok := topics[name]
+		if !ok || len(t.Partitions) == 0 {
 			return false
 		}
-		for _, p := range d.Partitions {
-			if p.Err != nil || p.Leader < 0 {
+		for _, p := range t.Partitions {
+			if p.ErrorCode != 0 || p.Leader < 0 {
 				return false
 			}
 		}
@@ -164,13 +162,47 @@ func haveLeaders(details kadm.TopicDetails, names []string) bool {
 	return true
 }
 
-func compareLayout(t Topic, actual kadm.TopicDetail) []Difference {
+// describe asks the cluster for those of the topics that exist. It sends the request itself because kadm would answer from the
+// client's cache, which may be seconds old.
+func describe(ctx context.Context, cl *kgo.Client, names []string) (map[string]kmsg.MetadataResponseTopic, error) {
+	req := kmsg.NewPtrMetadataRequest()
+	req.Topics = []kmsg.MetadataRequestTopic{} // not nil, which would ask for all topics
+	for _, name := range names {
+		t := kmsg.NewMetadataRequestTopic()
+		t.Topic = kmsg.StringPtr(name)
+		req.Topics = append(req.Topics, t)
+	}
+	resp, err := req.RequestWith(ctx, cl)
+	if err != nil {
+		return nil, fmt.Errorf("describe topics: %w", err)
+	}
+	out := make(map[string]kmsg.MetadataResponseTopic, len(resp.Topics))
+	for _, t := range resp.Topics {
+		err := kerr.ErrorForCode(t.ErrorCode)
+		switch {
+		case errors.Is(err, kerr.UnknownTopicOrPartition):
+		case errors.Is(err, kerr.LeaderNotAvailable): // exists, and is being set up
+			out[*t.Topic] = t
+		case err != nil:
+			return nil, fmt.Errorf("describe topic %s: %w", *t.Topic, err)
+		default:
+			out[*t.Topic] = t
+		}
+	}
+	return out, nil
+}
+
+func compareLayout(t Topic, actual kmsg.MetadataResponseTopic) []Difference {
 	var out []Difference
 	if got := len(actual.Partitions); got != int(t.Partitions) {
 		out = append(out, Difference{t.Name, "partitions", strconv.Itoa(int(t.Partitions)), strconv.Itoa(got)})
 	}
-	if got := actual.Partitions.NumReplicas(); t.ReplicationFactor > 0 && got != int(t.ReplicationFactor) {
-		out = append(out, Difference{t.Name, "replication.factor", strconv.Itoa(int(t.ReplicationFactor)), strconv.Itoa(got)})
+	replicas := math.MaxInt
+	for _, p := range actual.Partitions {
+		replicas = min(replicas, len(p.Replicas))
+	}
+	if t.ReplicationFactor > 0 && replicas != int(t.ReplicationFactor) {
+		out = append(out, Difference{t.Name, "replication.factor", strconv.Itoa(int(t.ReplicationFactor)), strconv.Itoa(replicas)})
 	}
 	return out
 }

@@ -1,0 +1,65 @@
+package devkafka_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"tidemark/internal/devkafka"
+)
+
+// childDir makes the test binary run a broker on that data directory, print its address and wait to be killed.
+const childDir = "TIDEMARK_TEST_DEVKAFKA_DIR"
+
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(childDir); dir != "" {
+		runChild(dir)
+	}
+	goleak.VerifyTestMain(m)
+}
+
+func runChild(dir string) {
+	b, err := devkafka.Start(context.Background(), devkafka.Options{DataDir: dir})
+	if err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
+	fmt.Println(b.Addrs()[0])
+	time.Sleep(2 * time.Minute) // a parent that died without killing this process must not leave it for long
+	os.Exit(1)
+}
+
+// child is a broker in a process of its own.
+type child struct {
+	cmd  *exec.Cmd
+	addr string
+}
+
+func startChild(t *testing.T, dir string) *child {
+	c := &child{cmd: exec.Command(os.Args[0])}
+	c.cmd.Env = append(os.Environ(), childDir+"="+dir)
+	c.cmd.Stderr = os.Stderr
+	out, err := c.cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, c.cmd.Start())
+	t.Cleanup(c.kill)
+	line, err := bufio.NewReader(out).ReadString('\n')
+	require.NoError(t, err)
+	c.addr = strings.TrimSpace(line)
+	require.Regexp(t, `^127\.0\.0\.1:\d+$`, c.addr)
+	return c
+}
+
+// kill is SIGKILL; killing twice is harmless.
+func (c *child) kill() {
+	_ = c.cmd.Process.Kill()
+	_ = c.cmd.Wait()
+}

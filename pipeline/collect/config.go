@@ -1,0 +1,120 @@
+package collect
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Config says where the collector listens, which Kafka it writes to and what it
+// accepts. Zero values mean the defaults named at each field.
+type Config struct {
+	Listen string // host:port; port 0 lets the kernel choose; default ":8080"
+
+	Brokers  []string // at least one host:port
+	TLS      *tls.Config
+	SASL     *SASL
+	ClientID string // default "tidemark-collector"
+	// Group is the consumer group in which collectors share the partitions of
+	// the parked topic; it also prefixes their transactional ids. Default
+	// "tidemark-collector".
+	Group string
+	// Instance makes the membership in Group static, so that a restart keeps
+	// its partitions. It must differ between running collectors. Optional.
+	Instance string
+	Topics   Topics
+
+	// WriteKeys that clients may use; empty accepts any client.
+	WriteKeys []string
+
+	MaxEventBytes int // default 32 KiB, after decompression
+	MaxBatchBytes int // default 500 KiB, after decompression
+	MaxInFlight   int // events being written to Kafka at once; default 20000
+	MaxRequests   int // requests being handled at once; default 512
+
+	Linger       time.Duration // wait for more events before a write; default 5ms
+	WriteTimeout time.Duration // after which a request gets 503; default 8s, below the SDKs' 10s
+	DrainTimeout time.Duration // for requests in flight at the end; default 15s
+
+	// ParkFor is how long an event waits for its user's account. After that it
+	// goes on without one, and the pipeline reports it as no_account. Default
+	// 30 days.
+	ParkFor time.Duration
+	// MaxParked bounds the waiting events in memory per parked partition; above
+	// it the oldest go on without an account. Default 100000.
+	MaxParked int
+
+	Now func() time.Time // default time.Now
+}
+
+// Topics are the names of the topics that the collector uses.
+type Topics struct {
+	Telemetry string // default "telemetry"
+	Users     string // default "users", compacted
+	Accounts  string // default "accounts", compacted
+	Parked    string // default "parked", compacted
+}
+
+// SASL is how the collector authenticates to Kafka.
+type SASL struct {
+	Mechanism string // PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512
+	User      string
+	Password  string
+}
+
+// withDefaults returns c with defaults filled in, or all that is wrong with it.
+func (c Config) withDefaults() (Config, error) {
+	setDefault(&c.Listen, ":8080")
+	setDefault(&c.ClientID, "tidemark-collector")
+	setDefault(&c.Group, "tidemark-collector")
+	setDefault(&c.Topics.Telemetry, "telemetry")
+	setDefault(&c.Topics.Users, "users")
+	setDefault(&c.Topics.Accounts, "accounts")
+	setDefault(&c.Topics.Parked, "parked")
+	setDefault(&c.MaxEventBytes, 32<<10)
+	setDefault(&c.MaxBatchBytes, 500<<10)
+	setDefault(&c.MaxInFlight, 20_000)
+	setDefault(&c.MaxRequests, 512)
+	setDefault(&c.Linger, 5*time.Millisecond)
+	setDefault(&c.WriteTimeout, 8*time.Second)
+	setDefault(&c.DrainTimeout, 15*time.Second)
+	setDefault(&c.ParkFor, 30*24*time.Hour)
+	setDefault(&c.MaxParked, 100_000)
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	var errs []error
+	if len(c.Brokers) == 0 {
+		errs = append(errs, errors.New("brokers is empty: name at least one Kafka broker as host:port"))
+	}
+	for _, f := range []struct {
+		name  string
+		value int64
+	}{
+		{"max_event_bytes", int64(c.MaxEventBytes)}, {"max_batch_bytes", int64(c.MaxBatchBytes)},
+		{"max_in_flight", int64(c.MaxInFlight)}, {"max_requests", int64(c.MaxRequests)},
+		{"linger", int64(c.Linger)}, {"write_timeout", int64(c.WriteTimeout)}, {"drain_timeout", int64(c.DrainTimeout)},
+		{"park_for", int64(c.ParkFor)}, {"max_parked", int64(c.MaxParked)},
+	} {
+		if f.value < 0 {
+			errs = append(errs, fmt.Errorf("%s is negative: use a positive value, or leave it out for the default", f.name))
+		}
+	}
+	for i, key := range c.WriteKeys {
+		if key == "" {
+			errs = append(errs, fmt.Errorf("write_keys[%d] is empty: an empty key would let every client in; remove it", i))
+		}
+	}
+	if _, err := c.SASL.mechanism(); err != nil {
+		errs = append(errs, err)
+	}
+	return c, errors.Join(errs...)
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}

@@ -1,0 +1,197 @@
+package collect
+
+import (
+	"encoding/json"
+	"fmt"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// parkedKey is the key of an event in the parked topic. The user's own "|" and
+// "%" are escaped: two events must never share a key, or compaction would drop
+// one of them.
+func parkedKey(user, messageID string) string {
+	return strings.NewReplacer("%", "%25", "|", "%7C").Replace(user) + "|" + messageID
+}
+
+// parkedEvent is an event that waits for the account of one of its users.
+type parkedEvent struct {
+	key      string
+	offset   int64
+	users    []string
+	kind     string
+	received time.Time
+	value    []byte
+}
+
+// waitingRoom holds the events of one partition of the parked topic that have
+// neither been released nor given up. It is not safe for concurrent use.
+type waitingRoom struct {
+	events map[string]*parkedEvent            // by key
+	byUser map[string]map[string]*parkedEvent // by user, then by key
+	ready  []*parkedEvent                     // whose account became known; may hold events that left
+	known  func(user string) (string, bool)
+}
+
+func newWaitingRoom(known func(user string) (string, bool)) *waitingRoom {
+	return &waitingRoom{
+		events: map[string]*parkedEvent{}, byUser: map[string]map[string]*parkedEvent{}, known: known,
+	}
+}
+
+// apply takes up one record of the partition: an event that waits from now on,
+// or the tombstone of one that no longer does.
+func (w *waitingRoom) apply(record *kgo.Record) error {
+	key := string(record.Key)
+	w.remove(key, record.Offset)
+	if record.Value == nil {
+		return nil
+	}
+	event, err := readParked(record)
+	if err != nil {
+		return fmt.Errorf("%s/%d offset %d: %w", record.Topic, record.Partition, record.Offset, err)
+	}
+	w.events[key] = event
+	for _, user := range event.users {
+		if w.byUser[user] == nil {
+			w.byUser[user] = map[string]*parkedEvent{}
+		}
+		w.byUser[user][key] = event
+	}
+	if w.account(event) != "" {
+		w.ready = append(w.ready, event)
+	}
+	return nil
+}
+
+// learned makes the events of user ready and reports whether there are any.
+func (w *waitingRoom) learned(user string) bool {
+	waiting := w.byUser[user]
+	w.ready = append(w.ready, inLogOrder(waiting)...)
+	return len(waiting) > 0
+}
+
+// remove takes out the event of key if it came before offset.
+func (w *waitingRoom) remove(key string, offset int64) {
+	event, ok := w.events[key]
+	if !ok || event.offset >= offset {
+		return
+	}
+	delete(w.events, key)
+	for _, user := range event.users {
+		if delete(w.byUser[user], key); len(w.byUser[user]) == 0 {
+			delete(w.byUser, user)
+		}
+	}
+}
+
+// account returns the account of the event's first user that has one.
+func (w *waitingRoom) account(event *parkedEvent) string {
+	for _, user := range event.users {
+		if account, ok := w.known(user); ok {
+			return account
+		}
+	}
+	return ""
+}
+
+// departure is an event that leaves the waiting room. account is "" when it
+// gave up.
+type departure struct {
+	*parkedEvent
+	account string
+}
+
+// leave returns at most n events whose account is known. They stay in the room
+// until they are removed, but are not returned again.
+func (w *waitingRoom) leave(n int) []departure {
+	var leaving []departure
+	picked := map[string]bool{}
+	for len(leaving) < n && len(w.ready) > 0 {
+		event := w.ready[0]
+		w.ready = w.ready[1:]
+		if w.events[event.key] != event || picked[event.key] {
+			continue
+		}
+		if account := w.account(event); account != "" {
+			leaving = append(leaving, departure{event, account})
+			picked[event.key] = true
+		}
+	}
+	return leaving
+}
+
+// giveUp returns at most n events that came before deadline, or are the oldest
+// of more than most.
+func (w *waitingRoom) giveUp(n int, deadline time.Time, most int) []departure {
+	surplus := len(w.events) - most
+	var late []*parkedEvent
+	for _, event := range w.events {
+		if surplus > 0 || event.received.Before(deadline) {
+			late = append(late, event)
+		}
+	}
+	sortByOffset(late)
+	var leaving []departure
+	for i, event := range late {
+		if len(leaving) < n && (i < surplus || event.received.Before(deadline)) {
+			leaving = append(leaving, departure{event, ""})
+		}
+	}
+	return leaving
+}
+
+func sortByOffset(events []*parkedEvent) {
+	sort.Slice(events, func(i, j int) bool { return events[i].offset < events[j].offset })
+}
+
+func inLogOrder(events map[string]*parkedEvent) []*parkedEvent {
+	ordered := make([]*parkedEvent, 0, len(events))
+	for _, event := range events {
+		ordered = append(ordered, event)
+	}
+	sortByOffset(ordered)
+	return ordered
+}
+
+// readParked reads a record of the parked topic.
+func readParked(record *kgo.Record) (*parkedEvent, error) {
+	if !json.Valid(record.Value) {
+		return nil, fmt.Errorf("parked event is not valid JSON")
+	}
+	body, err := parseObject(record.Value)
+	if err != nil {
+		return nil, fmt.Errorf("parked event: %w", err)
+	}
+	m, refused := parseMessage(body, "")
+	if refused != nil {
+		return nil, fmt.Errorf("parked event: %w", refused)
+	}
+	received, refused := readTime(body, "receivedAt")
+	if refused != nil || received.IsZero() {
+		received = record.Timestamp
+	}
+	return &parkedEvent{
+		key: string(record.Key), offset: record.Offset, users: m.users(), kind: m.kind,
+		received: received, value: record.Value,
+	}, nil
+}
+
+// telemetry returns the record that the departing event becomes.
+func (d departure) telemetry(topic string) (*kgo.Record, error) {
+	body, err := parseObject(d.value)
+	if err != nil {
+		return nil, fmt.Errorf("parked event %q: %w", d.key, err)
+	}
+	key := d.users[0]
+	if d.account != "" {
+		key = d.account
+		if body, err = withAccount(body, d.account); err != nil {
+			return nil, fmt.Errorf("parked event %q: %w", d.key, err)
+		}
+	}
+	return &kgo.Record{Topic: topic, Key: []byte(key), Value: body.appendTo(nil)}, nil
+}

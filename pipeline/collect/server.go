@@ -1,0 +1,213 @@
+package collect
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"net/http"
+	"strconv"
+	"time"
+
+	kafka "github.com/segmentio/kafka-go"
+	"go.uber.org/zap"
+)
+
+// calls maps the paths below /v1/ to what they take. The SDKs for Node and
+// Python post to batch; those for browsers and mobile to the one-letter names.
+var calls = map[string]string{
+	"track": typeTrack, "identify": typeIdentify, "group": typeGroup, "page": typePage, "screen": typeScreen, "alias": typeAlias,
+	"t": typeTrack, "i": typeIdentify, "g": typeGroup, "p": typePage, "s": typeScreen, "a": typeAlias,
+	"batch": callBatch, "import": callBatch, "b": callBatch,
+}
+
+func (c *Collector) routes() http.Handler {
+	mux := http.NewServeMux()
+	for path, call := range calls {
+		mux.HandleFunc("POST /v1/"+path, func(w http.ResponseWriter, r *http.Request) { c.serveCall(w, r, path, call) })
+	}
+	mux.HandleFunc("GET /v1/parked", c.serveParked)
+	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, http.StatusOK, map[string]bool{"live": true})
+	})
+	mux.HandleFunc("GET /readyz", c.serveReady)
+	return mux
+}
+
+// serveCall answers one request of an SDK.
+func (c *Collector) serveCall(w http.ResponseWriter, r *http.Request, path, call string) {
+	started := time.Now()
+	code := http.StatusOK
+	if refused := c.accept(w, r, call); refused != nil {
+		code = refused.status
+		refused.write(w)
+	} else {
+		writeJSON(w, code, map[string]bool{"success": true})
+	}
+	c.metrics.requests.WithLabelValues("/v1/"+path, strconv.Itoa(code)).Inc()
+	c.metrics.requestSeconds.WithLabelValues("/v1/" + path).Observe(time.Since(started).Seconds())
+}
+
+// accept returns nil once Kafka has every event of the request.
+func (c *Collector) accept(w http.ResponseWriter, r *http.Request, call string) *refusal {
+	if !c.requests.TryAcquire(1) {
+		return overloaded("too many requests at once")
+	}
+	defer c.requests.Release(1)
+	if !c.ready.Load() {
+		return unavailable("the collector is starting or stopping")
+	}
+	body, refused := readBody(w, r, c.config.MaxBatchBytes)
+	if refused != nil {
+		return refused
+	}
+	q, refused := parseRequest(body, call, limits{event: c.config.MaxEventBytes, batch: c.config.MaxBatchBytes})
+	if !c.authorized(r, q) {
+		return unauthorized()
+	}
+	received := c.config.Now().UTC().Truncate(time.Millisecond)
+	if refused == nil {
+		refused = stamp(q.messages, received)
+	}
+	if refused != nil {
+		c.metrics.events.WithLabelValues(resultRejected).Add(float64(q.sent))
+		return refused
+	}
+	return c.deliver(r.Context(), q.messages, received)
+}
+
+// deliver finds the messages' accounts and writes them. The events count as in
+// flight until the write has ended, also when its request got its 503 before:
+// so the bound holds when Kafka hangs.
+func (c *Collector) deliver(ctx context.Context, messages []*message, received time.Time) *refusal {
+	n := min(int64(len(messages)), int64(c.config.MaxInFlight))
+	if !c.events.TryAcquire(n) {
+		return overloaded("too many events at once")
+	}
+	c.inFlight.Add(n)
+	release := func() {
+		c.inFlight.Add(-n)
+		c.events.Release(n)
+	}
+	started := time.Now()
+	ctx, cancel := context.WithTimeout(ctx, c.config.WriteTimeout)
+	defer cancel()
+	records, err := c.prepare(ctx, messages, received)
+	if err != nil {
+		release()
+		c.log.Warn("write users and accounts", zap.Error(err))
+		return unavailable("kafka did not take the users and accounts of the request in time")
+	}
+	done := make(chan error, 1)
+	go func() {
+		defer release()
+		done <- c.writer.write(context.Background(), records)
+	}()
+	select {
+	case err = <-done:
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	if err != nil {
+		c.log.Warn("write events", zap.Int("events", len(records)), zap.Error(err))
+		return unavailable("kafka did not take all events in time")
+	}
+	c.metrics.writeSeconds.Observe(time.Since(started).Seconds())
+	c.countWritten(records)
+	return nil
+}
+
+// prepare brings what the messages say of users and accounts into Kafka and
+// returns the records of the messages themselves.
+func (c *Collector) prepare(ctx context.Context, messages []*message, received time.Time) ([]kafka.Message, error) {
+	r := &resolver{known: c.directory.users.get, received: received, ignored: func(trait string) {
+		c.metrics.badTraits.WithLabelValues(trait).Inc()
+	}}
+	r.resolve(messages)
+	if err := c.directory.write(ctx, r.changes); err != nil {
+		return nil, err
+	}
+	records := make([]kafka.Message, len(messages))
+	for i, m := range messages {
+		var err error
+		if records[i], err = c.record(m); err != nil {
+			return nil, err
+		}
+	}
+	return records, nil
+}
+
+// record returns the event for telemetry, or for parked while its account is
+// unknown.
+func (c *Collector) record(m *message) (kafka.Message, error) {
+	if m.account == "" {
+		key := parkedKey(m.users()[0], m.messageID)
+		return kafka.Message{Topic: c.config.Topics.Parked, Key: []byte(key), Value: m.body.appendTo(nil)}, nil
+	}
+	body := m.body
+	if m.contextID == "" {
+		var err error
+		if body, err = withAccount(body, m.account); err != nil {
+			return kafka.Message{}, err
+		}
+	}
+	return kafka.Message{Topic: c.config.Topics.Telemetry, Key: []byte(m.account), Value: body.appendTo(nil)}, nil
+}
+
+func (c *Collector) countWritten(records []kafka.Message) {
+	parked := 0
+	for _, r := range records {
+		if r.Topic == c.config.Topics.Parked {
+			parked++
+		}
+	}
+	c.metrics.events.WithLabelValues(resultParked).Add(float64(parked))
+	c.metrics.events.WithLabelValues(resultAccepted).Add(float64(len(records) - parked))
+}
+
+// authorized reports whether the request has one of the configured write keys,
+// by basic auth or else in its body. It compares digests, in constant time.
+func (c *Collector) authorized(r *http.Request, q *request) bool {
+	if len(c.keys) == 0 {
+		return true
+	}
+	key, _, _ := r.BasicAuth()
+	if key == "" {
+		key = q.writeKey
+	}
+	sum := sha256.Sum256([]byte(key))
+	found := 0
+	for _, known := range c.keys {
+		found |= subtle.ConstantTimeCompare(sum[:], known[:])
+	}
+	return found == 1
+}
+
+func (c *Collector) serveParked(w http.ResponseWriter, r *http.Request) {
+	const sample = 100
+	if !c.authorized(r, &request{}) {
+		unauthorized().write(w)
+		return
+	}
+	writeJSON(w, http.StatusOK, c.releaser.report(sample))
+}
+
+func (c *Collector) serveReady(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
+	defer cancel()
+	if err := c.readiness(ctx); err != nil {
+		unavailable(err.Error()).write(w)
+		return
+	}
+	writeJSON(w, http.StatusOK, map[string]bool{"ready": true})
+}
+
+func (c *Collector) readiness(ctx context.Context) error {
+	if !c.ready.Load() {
+		return errors.New("the collector is starting or stopping")
+	}
+	if err := c.directory.ping(ctx); err != nil {
+		return errors.New("kafka does not answer")
+	}
+	return nil
+}

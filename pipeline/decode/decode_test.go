@@ -89,6 +89,7 @@ func TestAccountOfAnEvent(t *testing.T) {
 		`{"type":"group","userId":"u","groupId":"g","context":{"groupId":"c"}}`: "g",
 		`{"type":"identify","userId":"u","traits":{"company":{"id":"co"}}}`:     "co",
 		`{"type":"identify","userId":"u","traits":{"company":"co"}}`:            "",
+		`{"type":"identify","userId":"u","context":{"groupId":"c"}}`:            "",
 		`{"type":"track","event":"E","groupId":"g"}`:                            "",
 	} {
 		var ev Event

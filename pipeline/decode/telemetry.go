@@ -271,10 +271,8 @@ func (t *Telemetry) identify(f *fields, ev *Event) *Rejection {
 		if len(f.groupID) > 0 {
 			ev.Account = f.groupID
 		}
-	case Identify:
-		if len(ev.Account) == 0 {
-			ev.Account = f.company
-		}
+	case Identify: // what an identify call names is the account to map the user to, not one to count for
+		ev.Account = f.company
 	}
 	switch {
 	case len(f.userID) > 0:

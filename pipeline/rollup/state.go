@@ -1,0 +1,192 @@
+// Package rollup folds events into the windows of accounts: the state of one source, without clock, goroutine or I/O.
+//
+// A window is loaded before anything is folded into it, unless no row of it can exist yet, and an event at or below a
+// row's applied offset is skipped for that row (docs/design.md, invariant 4). Sets of users and times of events need no
+// such care: folding them twice changes nothing.
+package rollup
+
+import (
+	"fmt"
+	"time"
+
+	"tidemark/schemas"
+	"tidemark/sinks/clickhouse"
+)
+
+const tiers = len(clickhouse.Tiers)
+
+// State is what is in memory of one source's rows. It is not safe for concurrent use.
+type State struct {
+	source    string
+	program   *schemas.Program
+	retention [tiers]int64 // ms; an event older than that when it was received is not folded into the tier
+
+	accounts map[string]*account
+	batch    *clickhouse.Batch // rows to write since the last Take, but for the counters of dirty windows
+	dirty    []ref             // windows whose counters have changed since the last Take
+	spans    []userRef         // users of minutes whose span has changed since the last Take
+	taken    uint64            // offset below which all is in batches already taken
+	takes    uint32            // number of Takes, the clock of eviction
+
+	// floor is the start of the oldest window of a tier that can be made without loading: no row of it, or of a later
+	// one, exists that is not in memory.
+	floor [tiers]int64
+	// counters holds how many counter rows there are by window start, at and above floor.
+	counters [tiers]map[int64]int
+
+	hits hits // scratch
+}
+
+// account is one account's windows.
+type account struct {
+	id       string
+	features map[string]int // index into a window's features
+	names    []string       // the features by index
+	recent   [tiers]*window // the window last used: most events find theirs here
+	windows  [tiers]map[int64]*window
+}
+
+// window is one account's window in one tier: the counters of the account and of its features.
+type window struct {
+	row
+	start    int64  // Unix seconds
+	features []*row // by the account's index; nil = no event yet
+	dirty    bool
+	used     uint32 // the Take before which it was last used
+}
+
+// row is one keyed entity's counters and users.
+type row struct {
+	slots []slot
+	users users
+}
+
+// slot is one counter row: its absolute value and the highest offset folded into it. Value 0: there is no row.
+type slot struct {
+	value   uint64
+	applied uint64
+}
+
+type ref struct {
+	account *account
+	window  *window
+	tier    int
+}
+
+type userRef struct {
+	account *account
+	window  *window
+	user    uint64
+}
+
+// Key names a window of an account.
+type Key struct {
+	Account string
+	Tier    clickhouse.Tier
+	Start   int64 // Unix seconds
+}
+
+// New returns an empty state of a source, by its name in ClickHouse. Nothing of it is known to exist in ClickHouse; a
+// source that may have rows needs Resume. Retention is by tier, shortest first.
+func New(source string, p *schemas.Program, retention [tiers]time.Duration) (*State, error) {
+	if max(len(p.AccountDistincts), len(p.FeatureDistincts)) > MaxDistinct {
+		return nil, fmt.Errorf("the catalogue has more than %d distinct metrics of an account or a feature", MaxDistinct)
+	}
+	s := &State{source: source, program: p, accounts: map[string]*account{}, batch: &clickhouse.Batch{}}
+	for i := range s.counters {
+		s.counters[i] = map[int64]int{}
+		s.retention[i] = retention[i].Milliseconds()
+	}
+	return s, nil
+}
+
+// Resume sets the state up to go on at position, after a watermark in Unix ms: rows are the counters of every window that
+// holds the watermark or starts later. Older windows will be asked for when an event needs them.
+func (s *State) Resume(position uint64, watermark int64, rows *clickhouse.Counters) {
+	s.taken = position
+	for i, tier := range clickhouse.Tiers {
+		s.floor[i] = tier.Start(max(watermark, 0))
+	}
+	s.install(rows)
+}
+
+// Install adds windows that were asked for: rows holds their counters, and a key without rows has none.
+func (s *State) Install(keys []Key, rows *clickhouse.Counters) {
+	for _, k := range keys {
+		a, i := s.account(k.Account), int(k.Tier)-1
+		if a.windows[i][k.Start] == nil {
+			a.open(i, k.Start, s)
+		}
+	}
+	s.install(rows)
+}
+
+func (s *State) install(rows *clickhouse.Counters) {
+	for n := range rows.Value {
+		a, i, start := s.account(rows.AccountID[n]), int(rows.Tier[n])-1, rows.WindowStart[n]
+		w := a.windows[i][start]
+		if w == nil {
+			w = a.open(i, start, s)
+		}
+		r, names := &w.row, s.program.AccountCounters
+		if f := rows.Feature[n]; f != "" {
+			r, names = w.feature(a.feature(f), s.program), s.program.FeatureCounters
+		}
+		for slot, name := range names {
+			if name == rows.Metric[n] { // a metric that the catalogue no longer has stays as it is
+				s.count(i, start, &r.slots[slot])
+				r.slots[slot].value, r.slots[slot].applied = rows.Value[n], rows.AppliedOffset[n]
+			}
+		}
+	}
+}
+
+// count counts a counter row that comes to be, before its slot is set.
+func (s *State) count(tier int, start int64, sl *slot) {
+	if sl.value == 0 && start >= s.floor[tier] {
+		s.counters[tier][start]++
+	}
+}
+
+func (s *State) account(id string) *account {
+	a := s.accounts[id]
+	if a == nil {
+		a = &account{id: id}
+		for i := range a.windows {
+			a.windows[i] = map[int64]*window{}
+		}
+		s.accounts[id] = a
+	}
+	return a
+}
+
+func (a *account) open(tier int, start int64, s *State) *window {
+	w := &window{start: start, used: s.takes, row: row{slots: make([]slot, len(s.program.AccountCounters))}}
+	a.windows[tier][start] = w
+	return w
+}
+
+// feature returns the index of a feature of the account.
+func (a *account) feature(name string) int {
+	i, ok := a.features[name]
+	if !ok {
+		if a.features == nil {
+			a.features = map[string]int{}
+		}
+		i = len(a.names)
+		a.features[name] = i
+		a.names = append(a.names, name)
+	}
+	return i
+}
+
+// feature returns the row of the account's i-th feature.
+func (w *window) feature(i int, p *schemas.Program) *row {
+	if i >= len(w.features) {
+		w.features = append(w.features, make([]*row, i+1-len(w.features))...)
+	}
+	if w.features[i] == nil {
+		w.features[i] = &row{slots: make([]slot, len(p.FeatureCounters))}
+	}
+	return w.features[i]
+}

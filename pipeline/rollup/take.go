@@ -1,0 +1,128 @@
+package rollup
+
+import "tidemark/sinks/clickhouse"
+
+// idleTakes is how many Takes a window below the floor stays in memory unused: late events come in bursts, and loading a
+// window again for each would cost a query each.
+const idleTakes = 20
+
+// Batch returns the rows gathered since the last Take, for those who add rows of their own.
+func (s *State) Batch() *clickhouse.Batch { return s.batch }
+
+// Pending returns about how many rows the next Take will hold.
+func (s *State) Pending() int {
+	return s.batch.Rows() + len(s.spans) + len(s.dirty)*len(s.program.AccountCounters)
+}
+
+// Take returns the rows that have changed by offsets below position since the last Take. The caller writes them, until
+// that succeeds or the source is given up.
+func (s *State) Take(position uint64) *clickhouse.Batch {
+	for _, d := range s.dirty {
+		d.window.dirty = false
+		s.takeRow(&d.window.row, d, "", s.program.AccountCounters)
+		for i, r := range d.window.features {
+			if r != nil {
+				s.takeRow(r, d, d.account.names[i], s.program.FeatureCounters)
+			}
+		}
+	}
+	s.takeSpans()
+	batch := s.batch
+	s.batch = &clickhouse.Batch{}
+	clear(s.dirty)
+	s.dirty = s.dirty[:0]
+	s.taken = position
+	s.takes++
+	return batch
+}
+
+func (s *State) takeRow(r *row, d ref, feature string, names []string) {
+	c := &s.batch.Counters
+	for i := range r.slots {
+		sl := &r.slots[i]
+		if sl.value == 0 || sl.applied < s.taken {
+			continue
+		}
+		c.Tier = append(c.Tier, int8(clickhouse.Tiers[d.tier]))
+		c.AccountID = append(c.AccountID, d.account.id)
+		c.WindowStart = append(c.WindowStart, d.window.start)
+		c.Feature = append(c.Feature, feature)
+		c.Metric = append(c.Metric, names[i])
+		c.Source = append(c.Source, s.source)
+		c.Value = append(c.Value, sl.value)
+		c.AppliedOffset = append(c.AppliedOffset, sl.applied)
+	}
+}
+
+func (s *State) takeSpans() {
+	u := &s.batch.UserMinutes
+	for _, r := range s.spans {
+		set := &r.window.users
+		i := set.find(r.user)
+		set.masks[i] &^= dirtyBit
+		u.AccountID = append(u.AccountID, r.account.id)
+		u.Minute = append(u.Minute, r.window.start)
+		u.User = append(u.User, r.user)
+		u.Source = append(u.Source, s.source)
+		u.First = append(u.First, r.window.start*1000+int64(set.spans[i].first))
+		u.Last = append(u.Last, r.window.start*1000+int64(set.spans[i].last))
+	}
+	clear(s.spans)
+	s.spans = s.spans[:0]
+}
+
+// OpenRows returns how many counter rows there are in the windows that hold the watermark, in Unix ms, or start later.
+// Once those of the last Take are written, a recovery at this watermark must find at least as many.
+func (s *State) OpenRows(watermark int64) int {
+	n := 0
+	for i, tier := range clickhouse.Tiers {
+		open := tier.Start(max(watermark, 0))
+		for start, rows := range s.counters[i] {
+			if start >= open {
+				n += rows
+			}
+		}
+	}
+	return n
+}
+
+// Evict drops from memory the windows that the watermark, in Unix ms, has passed and that nothing has used for a while;
+// they are loaded again when an event needs them. Call it after Take; evicting changes no row.
+func (s *State) Evict(watermark int64) {
+	for i, tier := range clickhouse.Tiers {
+		s.floor[i] = max(s.floor[i], tier.Start(max(watermark, 0)))
+		for start := range s.counters[i] {
+			if start < s.floor[i] {
+				delete(s.counters[i], start)
+			}
+		}
+	}
+	for id, a := range s.accounts {
+		left := 0
+		for i := range a.windows {
+			for start, w := range a.windows[i] {
+				if start < s.floor[i] && !w.dirty && s.takes-w.used > idleTakes {
+					delete(a.windows[i], start)
+					if a.recent[i] == w {
+						a.recent[i] = nil
+					}
+				}
+			}
+			left += len(a.windows[i])
+		}
+		if left == 0 {
+			delete(s.accounts, id)
+		}
+	}
+}
+
+// Windows returns how many windows are in memory.
+func (s *State) Windows() int {
+	n := 0
+	for _, a := range s.accounts {
+		for i := range a.windows {
+			n += len(a.windows[i])
+		}
+	}
+	return n
+}

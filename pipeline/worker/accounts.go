@@ -1,0 +1,24 @@
+package worker
+
+import "tidemark/pipeline/decode"
+
+// stepAccount keeps a change of an account's attributes with the time from which it holds.
+func (c *Core) stepAccount(r *Record) (Verdict, *decode.Rejection) {
+	a, rej := decode.DecodeAccount(r.Key, r.Value, r.Time)
+	if rej != nil {
+		return DeadLettered, rej
+	}
+	deleted := uint8(0)
+	if a.Deleted {
+		deleted = 1
+	}
+	ch := &c.state.Batch().AccountChanges
+	ch.AccountID = append(ch.AccountID, a.ID)
+	ch.ValidFrom = append(ch.ValidFrom, a.ValidFrom)
+	ch.Source = append(ch.Source, c.spec.Source)
+	ch.Offset = append(ch.Offset, r.Offset)
+	ch.Deleted = append(ch.Deleted, deleted)
+	ch.Attributes = append(ch.Attributes, a.Attributes)
+	c.seen(a.ValidFrom)
+	return Applied, nil
+}

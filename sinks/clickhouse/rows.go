@@ -1,0 +1,276 @@
+// Package clickhouse writes rollups to ClickHouse and loads them again.
+//
+// Everything written is a keyed row with an absolute value, so that a row written twice, late or by two writers merges to
+// the same row (docs/design.md, invariant 2). Rows are kept by column, as the native protocol wants them.
+package clickhouse
+
+// Tier is the length of a window.
+type Tier int8
+
+// The tiers; the values are those of the tables' Enum8.
+const (
+	Minute Tier = 1
+	Hour   Tier = 2
+	Day    Tier = 3
+)
+
+// Tiers lists all tiers, shortest first.
+var Tiers = [...]Tier{Minute, Hour, Day}
+
+// Seconds returns the length of the tier's windows.
+func (t Tier) Seconds() int64 {
+	switch t {
+	case Minute:
+		return 60
+	case Hour:
+		return 3600
+	default:
+		return 86400
+	}
+}
+
+// Start returns the start, in Unix seconds, of the tier's window that holds the time, in Unix ms.
+func (t Tier) Start(ms int64) int64 {
+	s := t.Seconds()
+	return ms / 1000 / s * s // event times are never negative
+}
+
+// Counters are rows of the table counters: absolute counts and sums.
+type Counters struct {
+	Tier          []int8
+	AccountID     []string
+	WindowStart   []int64 // Unix seconds
+	Feature       []string
+	Metric        []string
+	Source        []string
+	Value         []uint64
+	AppliedOffset []uint64
+}
+
+// Members are rows of the table members: each says that a member belongs to a distinct set.
+type Members struct {
+	Tier        []int8
+	AccountID   []string
+	WindowStart []int64 // Unix seconds
+	Feature     []string
+	Metric      []string
+	Member      []uint64
+	Source      []string
+}
+
+// UserMinutes are rows of the table user_minutes: a user's first and last event in a minute.
+type UserMinutes struct {
+	AccountID []string
+	Minute    []int64 // Unix seconds
+	User      []uint64
+	Source    []string
+	First     []int64 // Unix ms
+	Last      []int64 // Unix ms
+}
+
+// Facts are rows of the table facts: each says that something happened once to an entity of an account.
+type Facts struct {
+	Kind       []string
+	AccountID  []string
+	Entity     []string
+	At         []int64 // Unix ms
+	Name       []string
+	User       []uint64
+	ID         []uint64
+	Source     []string
+	Offset     []uint64
+	Value      []float64
+	Attributes []map[string]string
+}
+
+// AccountChanges are rows of the table account_changes: attributes of an account from a time on.
+type AccountChanges struct {
+	AccountID  []string
+	ValidFrom  []int64 // Unix ms
+	Source     []string
+	Offset     []uint64
+	Deleted    []uint8
+	Attributes []map[string]string
+}
+
+// UserAccounts are rows of the table user_accounts: the account of a user from an offset on.
+type UserAccounts struct {
+	Source    []string
+	User      []uint64
+	Offset    []uint64
+	AccountID []string
+}
+
+// DeadLetters are rows of the table dead_letters.
+type DeadLetters struct {
+	Source  []string
+	Offset  []uint64
+	Reason  []string
+	Detail  []string
+	LogTime []int64 // Unix ms
+	Key     []string
+	Size    []uint32
+}
+
+// Checkpoint is the account of a source's whole log prefix: received = applied + duplicate + filtered + dead-lettered
+// (invariant 5). It is a function of the prefix, so that two writers of it never disagree.
+type Checkpoint struct {
+	Source       string
+	Offset       uint64 // the next offset to read
+	Received     uint64
+	Applied      uint64
+	Duplicate    uint64
+	Filtered     uint64
+	DeadLettered uint64
+	Watermark    int64 // Unix ms
+	MaxEventTime int64 // Unix ms
+	LogTime      int64 // latest record timestamp, Unix ms
+	Catalogue    string
+}
+
+// Checkpoints are rows of the table checkpoints.
+type Checkpoints struct {
+	Source       []string
+	Offset       []uint64 // the next offset to read
+	Received     []uint64
+	Applied      []uint64
+	Duplicate    []uint64
+	Filtered     []uint64
+	DeadLettered []uint64
+	Watermark    []int64 // Unix ms
+	MaxEventTime []int64 // Unix ms
+	LogTime      []int64 // Unix ms
+	Catalogue    []string
+}
+
+// Progress are rows of the table source_progress: where a source was seen to stand. They are observations, not rollups.
+type Progress struct {
+	Source     []string
+	ObservedAt []int64 // Unix ms
+	Position   []uint64
+	EndOffset  []uint64
+	Watermark  []int64 // Unix ms
+	Instance   []string
+}
+
+// Batch is what one or more flushes write. The zero Batch is empty and ready for use.
+type Batch struct {
+	Counters       Counters
+	Members        Members
+	UserMinutes    UserMinutes
+	Facts          Facts
+	AccountChanges AccountChanges
+	UserAccounts   UserAccounts
+	DeadLetters    DeadLetters
+}
+
+// Rows returns the number of rows in all tables.
+func (b *Batch) Rows() int {
+	return len(b.Counters.Value) + len(b.Members.Member) + len(b.UserMinutes.User) + len(b.Facts.ID) +
+		len(b.AccountChanges.Offset) + len(b.UserAccounts.User) + len(b.DeadLetters.Offset)
+}
+
+// Add appends the rows of other.
+func (b *Batch) Add(other *Batch) {
+	for i, t := range b.tables() {
+		for j, c := range other.tables()[i].columns {
+			t.columns[j].extend(c)
+		}
+	}
+}
+
+// column is one column of a table: its name and the slice that holds it.
+type column struct {
+	name   string
+	values any // a pointer to a slice
+	extend func(column)
+}
+
+func col[T any](name string, values *[]T) column {
+	return column{name: name, values: values, extend: func(from column) {
+		*values = append(*values, *from.values.(*[]T)...) //nolint:forcetypeassert // the same column of another batch
+	}}
+}
+
+// table names a table and its columns, as the INSERT lists them.
+type table struct {
+	name    string
+	columns []column
+}
+
+func (t table) rows() int {
+	switch v := t.columns[0].values.(type) {
+	case *[]int8:
+		return len(*v)
+	case *[]string:
+		return len(*v)
+	default:
+		panic("the first column of " + t.name + " has no known kind")
+	}
+}
+
+func (b *Batch) tables() []table {
+	c, m, u, f := &b.Counters, &b.Members, &b.UserMinutes, &b.Facts
+	a, w, d := &b.AccountChanges, &b.UserAccounts, &b.DeadLetters
+	return []table{
+		{"counters", []column{
+			col("tier", &c.Tier), col("account_id", &c.AccountID), col("window_start", &c.WindowStart), col("feature", &c.Feature),
+			col("metric", &c.Metric), col("source", &c.Source), col("value", &c.Value), col("applied_offset", &c.AppliedOffset),
+		}},
+		{"members", []column{
+			col("tier", &m.Tier), col("account_id", &m.AccountID), col("window_start", &m.WindowStart), col("feature", &m.Feature),
+			col("metric", &m.Metric), col("member", &m.Member), col("source", &m.Source),
+		}},
+		{"user_minutes", []column{
+			col("account_id", &u.AccountID), col("minute", &u.Minute), col("user", &u.User), col("source", &u.Source),
+			col("first", &u.First), col("last", &u.Last),
+		}},
+		{"facts", []column{
+			col("kind", &f.Kind), col("account_id", &f.AccountID), col("entity", &f.Entity), col("at", &f.At), col("name", &f.Name),
+			col("user", &f.User), col("id", &f.ID), col("source", &f.Source), col("offset", &f.Offset), col("value", &f.Value),
+			col("attributes", &f.Attributes),
+		}},
+		{"account_changes", []column{
+			col("account_id", &a.AccountID), col("valid_from", &a.ValidFrom), col("source", &a.Source), col("offset", &a.Offset),
+			col("deleted", &a.Deleted), col("attributes", &a.Attributes),
+		}},
+		{"user_accounts", []column{
+			col("source", &w.Source), col("user", &w.User), col("offset", &w.Offset), col("account_id", &w.AccountID),
+		}},
+		{"dead_letters", []column{
+			col("source", &d.Source), col("offset", &d.Offset), col("reason", &d.Reason), col("detail", &d.Detail),
+			col("log_time", &d.LogTime), col("key", &d.Key), col("size", &d.Size),
+		}},
+	}
+}
+
+// Add appends a checkpoint.
+func (c *Checkpoints) Add(p Checkpoint) {
+	c.Source = append(c.Source, p.Source)
+	c.Offset = append(c.Offset, p.Offset)
+	c.Received = append(c.Received, p.Received)
+	c.Applied = append(c.Applied, p.Applied)
+	c.Duplicate = append(c.Duplicate, p.Duplicate)
+	c.Filtered = append(c.Filtered, p.Filtered)
+	c.DeadLettered = append(c.DeadLettered, p.DeadLettered)
+	c.Watermark = append(c.Watermark, max(p.Watermark, 0))
+	c.MaxEventTime = append(c.MaxEventTime, p.MaxEventTime)
+	c.LogTime = append(c.LogTime, p.LogTime)
+	c.Catalogue = append(c.Catalogue, p.Catalogue)
+}
+
+func (c *Checkpoints) table() table {
+	return table{"checkpoints", []column{
+		col("source", &c.Source), col("offset", &c.Offset), col("received", &c.Received), col("applied", &c.Applied),
+		col("duplicate", &c.Duplicate), col("filtered", &c.Filtered), col("dead_lettered", &c.DeadLettered),
+		col("watermark", &c.Watermark), col("max_event_time", &c.MaxEventTime), col("log_time", &c.LogTime),
+		col("catalogue", &c.Catalogue),
+	}}
+}
+
+func (p *Progress) table() table {
+	return table{"source_progress", []column{
+		col("source", &p.Source), col("observed_at", &p.ObservedAt), col("position", &p.Position), col("end_offset", &p.EndOffset),
+		col("watermark", &p.Watermark), col("instance", &p.Instance),
+	}}
+}

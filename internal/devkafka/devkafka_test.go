@@ -173,7 +173,7 @@ func TestConsumerSeesAPartitionThatIsAdded(t *testing.T) {
 	produce(t, cl, "events", 0, 0, 1)
 	member := client(t, broker.Addrs(), kgo.ConsumerGroup("readers"), kgo.ConsumeTopics("events"),
 		kgo.InstanceID("worker-1"), kgo.Balancers(kgo.CooperativeStickyBalancer()), kgo.MetadataMaxAge(time.Second),
-		kgo.MetadataMinAge(100*time.Millisecond), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+		kgo.MetadataMinAge(100*time.Millisecond), kgo.HeartbeatInterval(200*time.Millisecond), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
 	next := func() string {
 		fetches := member.PollFetches(testContext(t))
 		require.NoError(t, fetches.Err())

@@ -3,6 +3,7 @@ package devkafka
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -75,30 +76,36 @@ func (r *retention) apply(ctx context.Context, now time.Time) error {
 		return fmt.Errorf("describe topic configs: %w", err)
 	}
 	starts := make(kadm.Offsets)
+	var failures []error // one topic's bad setting must not keep the others growing
 	for _, rc := range described {
-		limits, err := limitsOf(rc)
+		failures = append(failures, r.findStarts(rc, topics[rc.Name].Partitions, now, starts))
+	}
+	if len(starts) > 0 {
+		deleted, err := r.adm.DeleteRecords(ctx, starts)
+		if err == nil {
+			err = deleted.Error()
+		}
+		if err != nil {
+			failures = append(failures, fmt.Errorf("delete records: %w", err))
+		}
+	}
+	return errors.Join(failures...)
+}
+
+// findStarts adds the offset to delete up to for every partition of the topic that has something to delete.
+func (r *retention) findStarts(rc kadm.ResourceConfig, partitions kadm.PartitionDetails, now time.Time, starts kadm.Offsets) error {
+	limits, err := limitsOf(rc)
+	if err != nil {
+		return err
+	}
+	for partition := range partitions {
+		segments, err := readSegments(r.dataDir, rc.Name, partition)
 		if err != nil {
 			return err
 		}
-		for partition := range topics[rc.Name].Partitions {
-			segments, err := readSegments(r.dataDir, rc.Name, partition)
-			if err != nil {
-				return err
-			}
-			if start, ok := limits.newStart(segments, now); ok {
-				starts.AddOffset(rc.Name, partition, start, -1)
-			}
+		if start, ok := limits.newStart(segments, now); ok {
+			starts.AddOffset(rc.Name, partition, start, -1)
 		}
-	}
-	if len(starts) == 0 {
-		return nil
-	}
-	deleted, err := r.adm.DeleteRecords(ctx, starts)
-	if err == nil {
-		err = deleted.Error()
-	}
-	if err != nil {
-		return fmt.Errorf("delete records: %w", err)
 	}
 	return nil
 }

@@ -120,13 +120,17 @@ func create(ctx context.Context, adm *kadm.Client, t Topic) error {
 		replicas = -1
 	}
 	resp, err := adm.CreateTopic(ctx, t.Partitions, replicas, configs, t.Name)
-	if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
-		if resp.ErrMessage != "" {
-			return fmt.Errorf("create topic %s with %d partitions: %w: %s", t.Name, t.Partitions, err, resp.ErrMessage)
-		}
-		return fmt.Errorf("create topic %s with %d partitions: %w", t.Name, t.Partitions, err)
+	if err == nil || errors.Is(err, kerr.TopicAlreadyExists) { // another process may have been first
+		return nil
 	}
-	return nil
+	what := fmt.Sprintf("create topic %s with %d partitions", t.Name, t.Partitions)
+	if t.ReplicationFactor != 0 {
+		what += fmt.Sprintf(" and replication factor %d", t.ReplicationFactor)
+	}
+	if resp.ErrMessage != "" {
+		return fmt.Errorf("%s: %w: %s", what, err, resp.ErrMessage)
+	}
+	return fmt.Errorf("%s: %w", what, err)
 }
 
 // waitForLeaders polls because a cluster answers CreateTopics before every broker knows the new partitions.

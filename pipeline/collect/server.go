@@ -62,6 +62,9 @@ func (c *Collector) accept(w http.ResponseWriter, r *http.Request, call string) 
 		return refused
 	}
 	q, refused := parseRequest(body, call, limits{event: c.config.MaxEventBytes, batch: c.config.MaxBatchBytes})
+	if _, _, basic := r.BasicAuth(); refused != nil && !basic && q.writeKey == "" {
+		return refused // a body that cannot be read may hold a good key
+	}
 	if !c.authorized(r, q) {
 		return unauthorized()
 	}

@@ -192,12 +192,12 @@ func (s *State) step(ev *decode.Event, account string, st schemas.Step, offset u
 }
 
 // Missing appends to keys the windows that the event needs and that have to be loaded first.
-func (s *State) Missing(ev *decode.Event, accountID []byte, keys []Key) []Key {
+func (s *State) Missing(ev *decode.Event, accountID []byte, keys []clickhouse.WindowKey) []clickhouse.WindowKey {
 	a := s.accounts[string(accountID)]
 	for i, tier := range clickhouse.Tiers {
 		start := tier.Start(ev.Time)
 		if ev.Received-ev.Time <= s.retention[i] && start < s.floor[i] && (a == nil || a.windows[i][start] == nil) {
-			keys = append(keys, Key{string(accountID), tier, start})
+			keys = append(keys, clickhouse.WindowKey{AccountID: string(accountID), Tier: tier, Start: start})
 		}
 	}
 	return keys

@@ -79,13 +79,6 @@ type userRef struct {
 	user    uint64
 }
 
-// Key names a window of an account.
-type Key struct {
-	Account string
-	Tier    clickhouse.Tier
-	Start   int64 // Unix seconds
-}
-
 // New returns an empty state of a source, by its name in ClickHouse. Nothing of it is known to exist in ClickHouse; a
 // source that may have rows needs Resume. Retention is by tier, shortest first.
 func New(source string, p *schemas.Program, retention [tiers]time.Duration) (*State, error) {
@@ -111,9 +104,9 @@ func (s *State) Resume(position uint64, watermark int64, rows *clickhouse.Counte
 }
 
 // Install adds windows that were asked for: rows holds their counters, and a key without rows has none.
-func (s *State) Install(keys []Key, rows *clickhouse.Counters) {
+func (s *State) Install(keys []clickhouse.WindowKey, rows *clickhouse.Counters) {
 	for _, k := range keys {
-		a, i := s.account(k.Account), int(k.Tier)-1
+		a, i := s.account(k.AccountID), int(k.Tier)-1
 		if a.windows[i][k.Start] == nil {
 			a.open(i, k.Start, s)
 		}

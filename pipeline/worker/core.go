@@ -174,7 +174,7 @@ func (c *Core) deadLetter(r *Record, rej *decode.Rejection) {
 
 // Needs is what has to be loaded before blocked records can be stepped.
 type Needs struct {
-	Windows []rollup.Key
+	Windows []clickhouse.WindowKey
 	Users   []uint64
 }
 

@@ -4,6 +4,8 @@
 // the same row (docs/design.md, invariant 2). Rows are kept by column, as the native protocol wants them.
 package clickhouse
 
+import "github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
 // Tier is the length of a window.
 type Tier int8
 
@@ -182,14 +184,22 @@ func (b *Batch) Add(other *Batch) {
 // column is one column of a table: its name and the slice that holds it.
 type column struct {
 	name   string
-	values any // a pointer to a slice
+	values any // a pointer to the slice
+	length func() int
+	append func(driver.BatchColumn) error
 	extend func(column)
 }
 
 func col[T any](name string, values *[]T) column {
-	return column{name: name, values: values, extend: func(from column) {
-		*values = append(*values, *from.values.(*[]T)...) //nolint:forcetypeassert // the same column of another batch
-	}}
+	return column{
+		name:   name,
+		values: values,
+		length: func() int { return len(*values) },
+		append: func(to driver.BatchColumn) error { return to.Append(*values) },
+		extend: func(from column) {
+			*values = append(*values, *from.values.(*[]T)...) //nolint:forcetypeassert // the same column of another batch
+		},
+	}
 }
 
 // table names a table and its columns, as the INSERT lists them.
@@ -198,16 +208,7 @@ type table struct {
 	columns []column
 }
 
-func (t table) rows() int {
-	switch v := t.columns[0].values.(type) {
-	case *[]int8:
-		return len(*v)
-	case *[]string:
-		return len(*v)
-	default:
-		panic("the first column of " + t.name + " has no known kind")
-	}
-}
+func (t table) rows() int { return t.columns[0].length() }
 
 func (b *Batch) tables() []table {
 	c, m, u, f := &b.Counters, &b.Members, &b.UserMinutes, &b.Facts

@@ -1,0 +1,83 @@
+package clickhouse
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+)
+
+// Config says how to reach ClickHouse as one user.
+type Config struct {
+	Addr        []string // host:port; of one server, or of replicas that see each other's acknowledged writes
+	HTTP        bool     // the HTTP protocol instead of the native one
+	Database    string
+	User        string
+	Password    string
+	TLS         *tls.Config
+	DialTimeout time.Duration
+	ReadTimeout time.Duration
+	Quorum      string // insert_quorum on a replicated cluster, such as "auto"; empty on a single server
+}
+
+// Client is a pool of connections to ClickHouse. It is safe for concurrent use.
+type Client struct {
+	conn   driver.Conn
+	quorum string
+}
+
+// Open returns a client. It does not connect until the first query.
+func Open(cfg Config) (*Client, error) {
+	protocol := clickhouse.Native
+	compression := clickhouse.CompressionLZ4
+	if cfg.HTTP {
+		protocol = clickhouse.HTTP
+		compression = clickhouse.CompressionNone // with a compressed body, an error in mid-query arrives garbled
+	}
+	conn, err := clickhouse.Open(&clickhouse.Options{
+		Addr:         cfg.Addr,
+		Protocol:     protocol,
+		Auth:         clickhouse.Auth{Database: cfg.Database, Username: cfg.User, Password: cfg.Password},
+		TLS:          cfg.TLS,
+		DialTimeout:  cfg.DialTimeout,
+		ReadTimeout:  cfg.ReadTimeout,
+		Compression:  &clickhouse.Compression{Method: compression},
+		MaxOpenConns: 16,
+		MaxIdleConns: 8,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open ClickHouse %v: %w", cfg.Addr, err)
+	}
+	return &Client{conn: conn, quorum: cfg.Quorum}, nil
+}
+
+// Conn returns the underlying connection, for queries that are not the pipeline's.
+func (c *Client) Conn() driver.Conn { return c.conn }
+
+// Close closes the connections.
+func (c *Client) Close() error { return c.conn.Close() }
+
+// insertContext carries the settings that an acknowledged insert has to mean something: it is synchronous, may touch any
+// number of partitions (late events), and on a cluster has reached the quorum.
+func (c *Client) insertContext(ctx context.Context) context.Context {
+	settings := clickhouse.Settings{
+		"async_insert":                    0,
+		"max_partitions_per_insert_block": 0,
+	}
+	if c.quorum != "" {
+		settings["insert_quorum"] = c.quorum
+		settings["insert_quorum_parallel"] = 0 // so that select_sequential_consistency sees it
+	}
+	return clickhouse.Context(ctx, clickhouse.WithSettings(settings))
+}
+
+// loadContext carries the settings with which a read sees every acknowledged insert.
+func (c *Client) loadContext(ctx context.Context) context.Context {
+	if c.quorum == "" {
+		return ctx
+	}
+	return clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{"select_sequential_consistency": 1}))
+}

@@ -9,13 +9,17 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sys/unix"
 
 	"tidemark/internal/devclickhouse"
 	"tidemark/internal/devclickhouse/chtest"
@@ -127,9 +131,10 @@ func sendAndReset(addr, bytes string, linger bool) error {
 	return errors.Join(conn.(*net.TCPConn).SetLinger(0), conn.Close())
 }
 
-// The engine writes to sockets that are gone: that raises SIGPIPE, which must not end it.
+// The engine writes to sockets that are gone, which may raise SIGPIPE in any of its threads. That is also raised by hand,
+// because the engine hides it from most of its writes.
 func TestClientsThatResetUnderLoadLeaveItAlive(t *testing.T) {
-	const clients, rounds = 6, 8
+	const clients, rounds = 6, 4
 	server := chtest.Start(t)
 	var group errgroup.Group
 	for range clients {
@@ -143,6 +148,17 @@ func TestClientsThatResetUnderLoadLeaveItAlive(t *testing.T) {
 		})
 	}
 	require.NoError(t, group.Wait())
+	requireAlive(t, server)
+
+	threads, err := os.ReadDir(filepath.Join("/proc", strconv.Itoa(server.PID()), "task"))
+	require.NoError(t, err)
+	for _, thread := range threads {
+		id, err := strconv.Atoi(thread.Name())
+		require.NoError(t, err)
+		if err := unix.Tgkill(server.PID(), id, syscall.SIGPIPE); !errors.Is(err, syscall.ESRCH) {
+			require.NoError(t, err)
+		}
+	}
 	requireAlive(t, server)
 }
 

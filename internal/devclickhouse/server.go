@@ -134,7 +134,7 @@ func (s *Server) spawn(opts Options) error {
 	args := append(opts.EngineCommand[1:len(opts.EngineCommand):len(opts.EngineCommand)], "--config-json="+string(config))
 	cmd := exec.Command(opts.EngineCommand[0], args...)
 	cmd.Dir = s.files.root
-	cmd.Stdout, cmd.Stderr = log, log
+	cmd.Stderr = log                    // Standard output has only the banner and prompts of clickhouse-local, so it is dropped.
 	cmd.ExtraFiles = []*os.File{s.lock} // The directory stays taken until the child is gone too.
 	cmd.SysProcAttr = childAttributes()
 

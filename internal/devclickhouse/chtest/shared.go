@@ -8,6 +8,7 @@ import (
 	"os"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 
@@ -23,6 +24,9 @@ var shared struct {
 	dir       string
 	databases int
 }
+
+// dropLimit bounds the drop of a database at a test's end.
+const dropLimit = 30 * time.Second
 
 // Database is a database of its own on the shared engine.
 type Database struct {
@@ -96,7 +100,7 @@ func Shared(t testing.TB) *Database {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), stopLimit)
+		ctx, cancel := context.WithTimeout(context.Background(), dropLimit)
 		defer cancel()
 		if err := admin.Exec(ctx, "DROP DATABASE "+d.Name+" SYNC"); err != nil {
 			t.Error(err)
@@ -105,7 +109,7 @@ func Shared(t testing.TB) *Database {
 	return d
 }
 
-// WithShared wraps a package's tests so that the engine of Shared is stopped, and its data removed, after the last one:
+// WithShared wraps a package's tests so that the engine of Shared is ended, and its data removed, after the last one:
 //
 //	func TestMain(m *testing.M) { goleak.VerifyTestMain(chtest.WithShared(m)) }
 func WithShared(m *testing.M) interface{ Run() int } {
@@ -129,9 +133,7 @@ func endShared() error {
 	defer shared.Unlock()
 	var err error
 	if shared.server != nil {
-		ctx, cancel := context.WithTimeout(context.Background(), stopLimit)
-		defer cancel()
-		err = errors.Join(shared.server.Err(), shared.server.Stop(ctx))
+		err = end(shared.server)
 	}
 	if shared.dir != "" {
 		err = errors.Join(err, os.RemoveAll(shared.dir))

@@ -61,7 +61,14 @@ func Compare(ctx context.Context, conn driver.Conn, result *Result) ([]Differenc
 func expiry(now time.Time) func(map[Cell]string) {
 	return func(cells map[Cell]string) {
 		for c := range cells {
-			if c.Tier != "" && time.UnixMilli(c.Window).Before(now.Add(-c.Tier.Retention())) {
+			tier := c.Tier
+			switch c.Table {
+			case "user_minutes":
+				tier = Hour // kept as long as its hours
+			case "facts":
+				tier = Day
+			}
+			if tier != "" && time.UnixMilli(c.Window).Before(now.Add(-tier.Retention())) {
 				delete(cells, c)
 			}
 		}

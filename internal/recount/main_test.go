@@ -10,9 +10,11 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.uber.org/goleak"
+
+	"tidemark/internal/devclickhouse/chtest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(chtest.WithShared(m)) }
 
 // written is one record of a hand-written log; partition is 0 unless said, time
 // that of the log's clock unless said.

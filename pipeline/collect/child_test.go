@@ -1,0 +1,33 @@
+package collect
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+)
+
+// childBrokers makes the test binary run a collector, to be killed by a test.
+const childBrokers = "TIDEMARK_COLLECT_TEST_BROKERS"
+
+// runChild prints the collector's address and serves until SIGTERM.
+func runChild(brokers string) int {
+	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer cancel()
+	col, err := New(Config{Listen: "127.0.0.1:0", Brokers: strings.Split(brokers, ",")}, zap.NewNop(), prometheus.NewRegistry())
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	fmt.Println(col.Addr())
+	if err := col.Run(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return 0
+}

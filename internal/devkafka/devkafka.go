@@ -16,7 +16,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"path/filepath"
 	"strconv"
 	"syscall"
 
@@ -43,7 +42,7 @@ type Options struct {
 type Broker struct {
 	cluster   *kfake.Cluster
 	addrs     []string
-	lock      *os.File
+	lock      *dirLock
 	log       *logAdapter
 	retention *retention // nil for a broker in memory
 }
@@ -56,21 +55,16 @@ func Start(ctx context.Context, opts Options) (*Broker, error) {
 	if opts.Logger == nil {
 		opts.Logger = zap.NewNop()
 	}
+	opts.Brokers = max(opts.Brokers, 1)
 	b := &Broker{log: &logAdapter{log: opts.Logger.Named("kfake")}}
 	if opts.DataDir != "" {
-		if err := os.MkdirAll(opts.DataDir, 0o755); err != nil {
-			return nil, fmt.Errorf("create embedded kafka's data directory: %w", err)
-		}
-		lock, err := lockDir(opts.DataDir)
-		if err != nil {
+		if err := b.openDir(ctx, opts); err != nil {
 			return nil, err
 		}
-		b.lock = lock
 	}
 	cluster, err := kfake.NewCluster(clusterOptions(opts, b.log)...)
 	if err != nil {
-		b.unlock()
-		return nil, explainStart(err, opts)
+		return nil, errors.Join(explainStart(err, opts), b.leaveDir())
 	}
 	b.cluster = cluster
 	b.addrs = cluster.ListenAddrs()
@@ -82,8 +76,43 @@ func Start(ctx context.Context, opts Options) (*Broker, error) {
 	return b, nil
 }
 
+// openDir takes the data directory, and repairs it if its last broker did not close.
+func (b *Broker) openDir(ctx context.Context, opts Options) error {
+	if err := os.MkdirAll(opts.DataDir, 0o755); err != nil {
+		return fmt.Errorf("create embedded kafka's data directory: %w", err)
+	}
+	lock, crashed, err := lockDir(opts.DataDir)
+	if err != nil {
+		return err
+	}
+	// Marked before the repair, so that a repair which is cut short is done again.
+	if err = lock.mark(stateRunning); err == nil && crashed {
+		err = recoverDir(ctx, opts, b.log)
+	}
+	if err != nil {
+		lock.release()
+		return fmt.Errorf("open embedded kafka's data directory %s: %w", opts.DataDir, err)
+	}
+	b.lock = lock
+	return nil
+}
+
+// leaveDir gives the data directory back. It stays marked as running if its state could not be written.
+func (b *Broker) leaveDir() error {
+	if b.lock == nil {
+		return nil
+	}
+	err := b.log.failure()
+	if err == nil {
+		err = b.lock.mark(stateClosed)
+	}
+	b.lock.release()
+	b.lock = nil
+	return err
+}
+
 func clusterOptions(opts Options, log kfake.Logger) []kfake.Opt {
-	ports := make([]int, max(opts.Brokers, 1))
+	ports := make([]int, opts.Brokers)
 	if opts.Port != 0 {
 		for i := range ports {
 			ports[i] = opts.Port + i
@@ -138,40 +167,12 @@ func explainStart(err error, opts Options) error {
 // Addrs returns every broker's host:port, for use as bootstrap addresses.
 func (b *Broker) Addrs() []string { return append([]string(nil), b.addrs...) }
 
-// Close stops the broker and writes what it keeps until then in memory. It returns the first failure to write state.
-// Closing twice is harmless.
+// Close stops the broker and writes what it keeps until then in memory. It returns the first failure to write state. Closing
+// twice is harmless.
 func (b *Broker) Close() error {
 	if b.retention != nil {
 		b.retention.stop()
 	}
 	b.cluster.Close()
-	b.unlock()
-	return b.log.failure()
+	return b.leaveDir()
 }
-
-func (b *Broker) unlock() {
-	if b.lock != nil {
-		_ = b.lock.Close()
-		b.lock = nil
-	}
-}
-
-// lockDir takes the data directory for this process; the kernel releases the lock when the process ends, however it ends.
-func lockDir(dir string) (*os.File, error) {
-	path := filepath.Join(dir, "LOCK")
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
-	if err != nil {
-		return nil, fmt.Errorf("lock embedded kafka's data directory: %w", err)
-	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		_ = f.Close()
-		if errors.Is(err, syscall.EWOULDBLOCK) {
-			return nil, fmt.Errorf("%w: %s; stop that process, or choose another data directory", ErrDirInUse, dir)
-		}
-		return nil, fmt.Errorf("lock %s: %w", path, err)
-	}
-	return f, nil
-}
-
-// ErrDirInUse says that another embedded broker, here or in another process, uses the data directory.
-var ErrDirInUse = errors.New("embedded kafka's data directory is used by another broker")

@@ -4,8 +4,10 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -16,8 +18,11 @@ import (
 	"tidemark/internal/devkafka"
 )
 
-// childDir makes the test binary run a broker on that data directory, print its address and wait to be killed.
-const childDir = "TIDEMARK_TEST_DEVKAFKA_DIR"
+// childDir makes the test binary run a broker on that data directory, and childPort, print its address and wait to be killed.
+const (
+	childDir  = "TIDEMARK_TEST_DEVKAFKA_DIR"
+	childPort = "TIDEMARK_TEST_DEVKAFKA_PORT"
+)
 
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(childDir); dir != "" {
@@ -27,7 +32,12 @@ func TestMain(m *testing.M) {
 }
 
 func runChild(dir string) {
-	b, err := devkafka.Start(context.Background(), devkafka.Options{DataDir: dir})
+	port, err := strconv.Atoi(os.Getenv(childPort))
+	if err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
+	b, err := devkafka.Start(context.Background(), devkafka.Options{DataDir: dir, Port: port})
 	if err != nil {
 		fmt.Println(err)
 		os.Exit(1)
@@ -43,9 +53,14 @@ type child struct {
 	addr string
 }
 
-func startChild(t *testing.T, dir string) *child {
+func startChild(t *testing.T, dir string) *child { return startChildOn(t, dir, "127.0.0.1:0") }
+
+// startChildOn listens where an earlier broker did, so that its clients find it.
+func startChildOn(t *testing.T, dir, addr string) *child {
+	_, port, err := net.SplitHostPort(addr)
+	require.NoError(t, err)
 	c := &child{cmd: exec.Command(os.Args[0])}
-	c.cmd.Env = append(os.Environ(), childDir+"="+dir)
+	c.cmd.Env = append(os.Environ(), childDir+"="+dir, childPort+"="+port)
 	c.cmd.Stderr = os.Stderr
 	out, err := c.cmd.StdoutPipe()
 	require.NoError(t, err)

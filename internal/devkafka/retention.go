@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -140,6 +139,7 @@ func limitsOf(rc kadm.ResourceConfig) (limits, error) {
 
 // segment is one file of a partition's log.
 type segment struct {
+	path    string
 	base    int64 // offset of the first record
 	bytes   int64
 	written time.Time // of the last append
@@ -169,7 +169,7 @@ func (l limits) newStart(segments []segment, now time.Time) (start int64, ok boo
 
 // readSegments lists a partition's segment files, oldest first. A partition that was never written to has none.
 func readSegments(dataDir, topic string, partition int32) ([]segment, error) {
-	dir := filepath.Join(dataDir, "partitions", fmt.Sprintf("%s-%d", url.PathEscape(topic), partition))
+	dir := partitionDir(dataDir, topic, partition)
 	entries, err := os.ReadDir(dir)
 	if os.IsNotExist(err) {
 		return nil, nil
@@ -191,7 +191,7 @@ func readSegments(dataDir, topic string, partition int32) ([]segment, error) {
 		if err != nil {
 			return nil, fmt.Errorf("size of a segment of %s/%d: %w", topic, partition, err)
 		}
-		out = append(out, segment{base: base, bytes: info.Size(), written: info.ModTime()})
+		out = append(out, segment{path: filepath.Join(dir, e.Name()), base: base, bytes: info.Size(), written: info.ModTime()})
 	}
 	slices.SortFunc(out, func(a, b segment) int { return cmp.Compare(a.base, b.base) })
 	return out, nil

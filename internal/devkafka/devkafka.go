@@ -1,13 +1,19 @@
 // Package devkafka runs the embedded Kafka broker that development, the demo and fast tests use.
 //
 // The broker is franz-go's kfake: the real wire protocol (consumer groups with static membership, transactions, topic ids,
-// configs) in this process, without replication. What it keeps in its data directory, and when:
+// configs) in this process, without replication, quotas or authentication. What survives, with a data directory:
 //
 //   - Records, committed offsets with their metadata, topics with their ids, configs and partition counts, and producer ids are
-//     written and fsynced before the request is answered, so they survive SIGKILL and power loss (see Options.NoSync).
-//   - Group members, open transactions and idempotent producers' sequence numbers are written by Close only. After SIGKILL members
-//     rejoin, open transactions are aborted, and a produce request that was applied but not yet answered may be applied again
-//     when its producer repeats it.
+//     written and fsynced before the request is answered: they survive SIGKILL and power loss (see Options.NoSync).
+//   - Finished transactions stay committed or aborted; those open at a SIGKILL are aborted by the next Start. Close keeps them
+//     open, as it keeps the members of groups; after SIGKILL members rejoin.
+//   - Sequence numbers of idempotent producers are kept by Close only. A produce request that a SIGKILL left without an answer
+//     may have been applied, and its repetition is then applied once more: at least once, not exactly once.
+//   - A record deletion (kadm.DeleteRecords) inside a segment is kept by Close only; after SIGKILL some records are back.
+//
+// Disk use: topics that delete keep retention.ms (7 days unless set) and retention.bytes (1 GiB a partition unless set), in
+// whole segments (16 MiB unless set) and by the time of writing. Compacted topics are not compacted, because kfake's way of doing
+// it can lose a log to a SIGKILL: they keep every record and grow. Memory-only brokers keep everything.
 package devkafka
 
 import (
@@ -69,7 +75,7 @@ func Start(ctx context.Context, opts Options) (*Broker, error) {
 	b.cluster = cluster
 	b.addrs = cluster.ListenAddrs()
 	if opts.DataDir != "" {
-		if b.retention, err = startRetention(opts.DataDir, b.addrs, opts.Logger); err != nil {
+		if b.retention, err = startRetention(opts.DataDir, b.addrs, retentionEvery, opts.Logger); err != nil {
 			return nil, errors.Join(err, b.Close())
 		}
 	}
@@ -166,6 +172,10 @@ func explainStart(err error, opts Options) error {
 
 // Addrs returns every broker's host:port, for use as bootstrap addresses.
 func (b *Broker) Addrs() []string { return append([]string(nil), b.addrs...) }
+
+// Err returns the first failure to write to the data directory, such as a full disk; nil while all is well. From then on what
+// the broker acknowledges may be lost with the process.
+func (b *Broker) Err() error { return b.log.failure() }
 
 // Close stops the broker and writes what it keeps until then in memory. It returns the first failure to write state. Closing
 // twice is harmless.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"os"
+	"path/filepath"
 	"strconv"
 	"testing"
 	"time"
@@ -151,6 +153,22 @@ func TestRestartContinuesWithEverything(t *testing.T) {
 	require.Equal(t, `{"watermark":42}`, metadata)
 	produce(t, cl, "events", 1, 200, 250)
 	require.Equal(t, numbers(0, 250), values(t, second.Addrs(), "events", 1, 250))
+}
+
+func TestFailureToWriteIsReported(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	broker, err := devkafka.Start(testContext(t), devkafka.Options{DataDir: dir})
+	require.NoError(t, err)
+	cl := client(t, broker.Addrs())
+	declare(t, cl, topics.Topic{Name: "events", Partitions: 1})
+	require.NoError(t, os.MkdirAll(filepath.Join(dir, "partitions"), 0o755))
+	require.NoError(t, os.RemoveAll(filepath.Join(dir, "partitions", "events-0")))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "partitions", "events-0"), nil, 0o644)) // where a directory must be
+	require.NoError(t, broker.Err())
+	require.Error(t, cl.ProduceSync(testContext(t), &kgo.Record{Topic: "events", Value: []byte("x")}).FirstErr())
+	require.ErrorContains(t, broker.Err(), "events-0")
+	require.ErrorContains(t, broker.Close(), "could not write its state")
 }
 
 func TestRecreatedTopicHasAnotherID(t *testing.T) {

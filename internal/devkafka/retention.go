@@ -14,6 +14,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 	"go.uber.org/zap"
 )
 
@@ -31,21 +32,21 @@ type retention struct {
 	done    chan struct{}
 }
 
-func startRetention(dataDir string, addrs []string, log *zap.Logger) (*retention, error) {
+func startRetention(dataDir string, addrs []string, every time.Duration, log *zap.Logger) (*retention, error) {
 	cl, err := kgo.NewClient(kgo.SeedBrokers(addrs...))
 	if err != nil {
 		return nil, fmt.Errorf("client for embedded kafka's retention: %w", err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &retention{dataDir: dataDir, adm: kadm.NewClient(cl), log: log, cancel: cancel, done: make(chan struct{})}
-	go r.run(ctx)
+	go r.run(ctx, every)
 	return r, nil
 }
 
-func (r *retention) run(ctx context.Context) {
+func (r *retention) run(ctx context.Context, every time.Duration) {
 	defer close(r.done)
 	defer r.adm.Close()
-	tick := time.NewTicker(retentionEvery)
+	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
 		select {
@@ -123,6 +124,10 @@ func limitsOf(rc kadm.ResourceConfig) (limits, error) {
 	values := make(map[string]string, len(rc.Configs))
 	for _, c := range rc.Configs {
 		values[c.Key] = c.MaybeValue()
+		// kfake describes its own default here, not the broker's setting.
+		if c.Key == "retention.bytes" && c.Source == kmsg.ConfigSourceDefaultConfig {
+			values[c.Key] = strconv.Itoa(defaultRetentionBytes)
+		}
 	}
 	ms, err := strconv.ParseInt(values["retention.ms"], 10, 64)
 	if err != nil {

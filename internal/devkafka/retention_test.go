@@ -46,6 +46,38 @@ func TestNewStart(t *testing.T) {
 	require.False(t, ok)
 }
 
+func TestLimitsOfTopics(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+	defer cancel()
+	broker, err := Start(ctx, Options{})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, broker.Close()) }()
+	cl, err := kgo.NewClient(kgo.SeedBrokers(broker.Addrs()...))
+	require.NoError(t, err)
+	defer cl.Close()
+	const week = 7 * 24 * time.Hour
+	for name, tc := range map[string]struct {
+		configs map[string]string
+		want    limits
+	}{
+		"defaults":  {nil, limits{true, week, defaultRetentionBytes}},
+		"own":       {map[string]string{"retention.ms": "60000", "retention.bytes": "77"}, limits{true, time.Minute, 77}},
+		"unlimited": {map[string]string{"retention.ms": "-1", "retention.bytes": "-1"}, limits{true, -time.Millisecond, -1}},
+		"forever":   {map[string]string{"retention.ms": "9223372036854775807"}, limits{true, 1<<63 - 1 - 775807, defaultRetentionBytes}},
+		"compacted": {map[string]string{"cleanup.policy": "compact"}, limits{false, week, defaultRetentionBytes}},
+		"both":      {map[string]string{"cleanup.policy": "compact,delete"}, limits{true, week, defaultRetentionBytes}},
+	} {
+		_, err = topics.Ensure(ctx, cl, []topics.Topic{{Name: name, Partitions: 1, Configs: tc.configs}})
+		require.NoError(t, err)
+		described, err := kadm.NewClient(cl).DescribeTopicConfigs(ctx, name)
+		require.NoError(t, err)
+		got, err := limitsOf(described[0])
+		require.NoError(t, err)
+		require.Equal(t, tc.want, got, name)
+	}
+}
+
 // TestRetentionBoundsADirectory writes far more than the limit and looks at the files.
 func TestRetentionBoundsADirectory(t *testing.T) {
 	t.Parallel()
@@ -69,15 +101,19 @@ func TestRetentionBoundsADirectory(t *testing.T) {
 	value := make([]byte, 1000)
 	_, _ = rand.Read(value)
 	const records = 500
-	for range records {
-		for _, topic := range []string{"events", "accounts"} {
-			require.NoError(t, cl.ProduceSync(ctx, &kgo.Record{Topic: topic, Value: value}).FirstErr())
+	write := func() {
+		for range records {
+			for _, topic := range []string{"events", "accounts"} {
+				require.NoError(t, cl.ProduceSync(ctx, &kgo.Record{Topic: topic, Value: value}).FirstErr())
+			}
 		}
 	}
+	write()
 
 	r := &retention{dataDir: dir, adm: kadm.NewClient(cl), log: zap.NewNop()}
 	require.ErrorContains(t, r.apply(ctx, time.Now()), "topic bad: retention.ms", "reported, and the others are done")
-	require.Less(t, bytesOf(t, dir, "events"), int64(100000+2*21000))
+	const bound = 100000 + 2*21000
+	require.Less(t, bytesOf(t, dir, "events"), int64(bound))
 	require.Greater(t, bytesOf(t, dir, "accounts"), int64(records*1000), "a compacted topic keeps every account")
 
 	ends, err := r.adm.ListEndOffsets(ctx, "events")
@@ -86,6 +122,13 @@ func TestRetentionBoundsADirectory(t *testing.T) {
 	starts, err := r.adm.ListStartOffsets(ctx, "events")
 	require.NoError(t, err)
 	require.Greater(t, starts["events"][0].Offset, int64(records-150))
+
+	write()
+	require.Greater(t, bytesOf(t, dir, "events"), int64(bound))
+	running, err := startRetention(dir, broker.Addrs(), 10*time.Millisecond, zap.NewNop())
+	require.NoError(t, err)
+	defer running.stop()
+	require.Eventually(t, func() bool { return bytesOf(t, dir, "events") < bound }, 30*time.Second, 10*time.Millisecond)
 }
 
 // TestOffsetsGoOnAfterEverythingExpired pins the reason for a retention of our own: an emptied log would start at 0 again.

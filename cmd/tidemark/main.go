@@ -58,7 +58,7 @@ func run(ctx context.Context, args, env []string, stdout, stderr io.Writer) int 
 		return exit
 	}
 	if err != nil {
-		_ = fail(stderr, fmt.Errorf("%w (see tidemark --help)", err))
+		fail(stderr, fmt.Errorf("%w (see tidemark --help)", err))
 		return exitUsage
 	}
 	c.Globals.stdout, c.Globals.stderr = stdout, stderr
@@ -72,7 +72,7 @@ func run(ctx context.Context, args, env []string, stdout, stderr io.Writer) int 
 // fail prints err, a line for each problem joined in it, and returns the exit code that stands for it.
 func fail(stderr io.Writer, err error) int {
 	for _, problem := range problems(err) {
-		_, _ = fmt.Fprintf(stderr, "tidemark: %v\n", problem) // Nobody is left to tell.
+		fmt.Fprintf(stderr, "tidemark: %v\n", problem)
 	}
 	var coder kong.ExitCoder
 	if errors.As(err, &coder) {
@@ -81,9 +81,9 @@ func fail(stderr io.Writer, err error) int {
 	return exitFailure
 }
 
-// problems takes apart what errors.Join put together, however deep.
+// problems takes apart what errors.Join put together, however deep; an error wrapped around a join is one problem.
 func problems(err error) []error {
-	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // Only the outermost join: an error wrapped around one is one problem.
+	joined, ok := err.(interface{ Unwrap() []error })
 	if !ok {
 		return []error{err}
 	}

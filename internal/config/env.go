@@ -15,11 +15,11 @@ var serviceLink = regexp.MustCompile(`_SERVICE_(HOST|PORT(_\w+)?)$|_PORT(_\d+_(T
 // readEnv lays the TIDEMARK_* variables over the Config.
 func (l *loader) readEnv(env []string) {
 	byName := map[string]setting{}
-	names := append([]string{}, otherEnv...)
+	var names []string
 	for _, path := range l.paths {
 		s := l.settings[path]
 		byName[s.env()] = s
-		names = append(names, s.env())
+		names = append(names, strings.TrimPrefix(s.env(), envPrefix))
 	}
 	ignored := map[string]bool{}
 	for _, name := range otherEnv {
@@ -37,7 +37,11 @@ func (l *loader) readEnv(env []string) {
 		case known:
 			l.set(s, split(s, text), name)
 		case !serviceLink.MatchString(name):
-			l.problemf("environment", "unknown variable %s%s", name, didYouMean(nearest(name, names)))
+			near := nearest(strings.TrimPrefix(name, envPrefix), names)
+			if near != "" {
+				near = envPrefix + near
+			}
+			l.problemf("environment", "unknown variable %s%s", name, didYouMean(near))
 		}
 	}
 	l.endLayer()

@@ -22,9 +22,9 @@ func (p *problems) notEmpty(key, text string) {
 	}
 }
 
-func (p *problems) atLeast(key string, n, least int) {
-	if n < least {
-		p.addf(key, "must be at least %d, not %d", least, n)
+func (p *problems) atLeastOne(key string, n int) {
+	if n < 1 {
+		p.addf(key, "must be at least 1, not %d", n)
 	}
 }
 

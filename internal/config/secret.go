@@ -3,23 +3,36 @@ package config
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 )
 
 // redacted is shown in place of a secret that is set.
 const redacted = "<secret>"
 
 // Secret is a string that no formatter, encoder or logger shows; only Reveal does. The zero value is an unset secret.
-type Secret struct{ value string }
+type Secret struct {
+	// value is a pointer as fmt reads fields without asking a method where it may not call one (within an unexported
+	// field) or doesn't (%p): it then shows an address.
+	value *string
+}
 
-// NewSecret returns a Secret that holds value.
-func NewSecret(value string) Secret { return Secret{value} }
+// NewSecret returns a Secret that holds value; an empty one is unset.
+func NewSecret(value string) Secret {
+	if value == "" {
+		return Secret{}
+	}
+	return Secret{&value}
+}
 
 // Reveal returns the secret itself, to be handed straight to the client that needs it.
-func (s Secret) Reveal() string { return s.value }
+func (s Secret) Reveal() string {
+	if s.value == nil {
+		return ""
+	}
+	return *s.value
+}
 
 // IsSet says whether the secret is not empty.
-func (s Secret) IsSet() bool { return s.value != "" }
+func (s Secret) IsSet() bool { return s.value != nil }
 
 // String returns "<secret>", or "" if the secret is unset.
 func (s Secret) String() string {
@@ -29,13 +42,13 @@ func (s Secret) String() string {
 	return ""
 }
 
-// Format prints String for every verb: %d and %x would otherwise reach the value behind String's back.
+// Format prints String for every verb.
 func (s Secret) Format(f fmt.State, verb rune) {
 	if verb == 'q' || verb == 'v' && f.Flag('#') {
-		_, _ = fmt.Fprintf(f, "%q", s.String()) // A fmt.State keeps its own write errors.
+		fmt.Fprintf(f, "%q", s.String())
 		return
 	}
-	_, _ = io.WriteString(f, s.String())
+	fmt.Fprint(f, s.String())
 }
 
 // MarshalText hides the secret from encoders that take text, such as slog's and XML's.

@@ -41,8 +41,8 @@ func (k *Kafka) validate(p *problems) {
 		p.addf("kafka.session_timeout", "%s is outside of what brokers accept; choose 6s to 30m", k.SessionTimeout)
 	}
 	k.Topics.validate(p)
-	p.atLeast("kafka.partitions", k.Partitions, 1)
-	p.atLeast("kafka.replication_factor", k.ReplicationFactor, 1)
+	p.atLeastOne("kafka.partitions", k.Partitions)
+	p.atLeastOne("kafka.replication_factor", k.ReplicationFactor)
 }
 
 func (k *Kafka) validateSASL(p *problems) {
@@ -121,13 +121,13 @@ func (c *ClickHouse) validate(p *problems) {
 
 func (l *Pipeline) validate(p *problems) {
 	p.positive("pipeline.flush_interval", l.FlushInterval)
-	p.atLeast("pipeline.flush_rows", l.FlushRows, 1)
-	p.atLeast("pipeline.dedup_records", l.DedupRecords, 1)
+	p.atLeastOne("pipeline.flush_rows", l.FlushRows)
+	p.atLeastOne("pipeline.dedup_records", l.DedupRecords)
 	p.notNegative("pipeline.max_future", l.MaxFuture)
 	p.notNegative("pipeline.disorder.telemetry", l.Disorder.Telemetry)
 	p.notNegative("pipeline.disorder.tickets", l.Disorder.Tickets)
 	p.notNegative("pipeline.disorder.accounts", l.Disorder.Accounts)
-	p.atLeast("pipeline.max_cells", l.MaxCells, 1)
+	p.atLeastOne("pipeline.max_cells", l.MaxCells)
 	p.positive("pipeline.retention.minute", l.Retention.Minute)
 	p.positive("pipeline.retention.hour", l.Retention.Hour)
 	p.positive("pipeline.retention.day", l.Retention.Day)
@@ -151,7 +151,7 @@ func (c *Collector) validate(p *problems) {
 	if c.MaxBatch < c.MaxEvent {
 		p.addf("collector.max_batch", "%s is less than collector.max_event, %s; a batch must hold an event", c.MaxBatch, c.MaxEvent)
 	}
-	p.atLeast("collector.max_in_flight", c.MaxInFlight, 1)
+	p.atLeastOne("collector.max_in_flight", c.MaxInFlight)
 }
 
 // loopback says whether only this machine reaches address.

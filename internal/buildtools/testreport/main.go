@@ -8,6 +8,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -23,7 +24,7 @@ func main() {
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGINT, syscall.SIGTERM)
 	r := newReport(os.Stdout)
 	for _, args := range groups(os.Args[1:]) {
-		if err := r.goTest(args, os.Stderr); err != nil {
+		if err := r.goTest(context.Background(), args, os.Stderr); err != nil {
 			r.broken = append(r.broken, err.Error())
 		}
 	}
@@ -45,9 +46,9 @@ func groups(args []string) [][]string {
 }
 
 // goTest reports one run of go test. Its error says that the run itself broke, not that a test failed.
-func (r *report) goTest(args []string, stderr io.Writer) error {
+func (r *report) goTest(ctx context.Context, args []string, stderr io.Writer) error {
 	command := "go test " + strings.Join(args, " ")
-	cmd := exec.Command("go", append([]string{"test", "-json"}, args...)...)
+	cmd := exec.CommandContext(ctx, "go", append([]string{"test", "-json"}, args...)...)
 	cmd.Stderr = stderr
 	events, err := cmd.StdoutPipe()
 	if err != nil {

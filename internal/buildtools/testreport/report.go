@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -141,6 +142,8 @@ func chatter(text string) bool {
 // close prints the summary and says whether all is well.
 func (r *report) close(ci bool) bool {
 	fmt.Fprintln(r.out)
+	slices.Sort(r.skipped) // Packages end in no fixed order.
+	slices.Sort(r.failed)
 	for _, name := range r.skipped {
 		fmt.Fprintln(r.out, "skipped:", name)
 	}

@@ -52,7 +52,7 @@ func load(manifest []byte, platform string) (Pinned, error) {
 		}
 		slices.Sort(known)
 		return Pinned{}, fmt.Errorf("the embedded ClickHouse runs on %s only, this is %s: "+
-			"start a ClickHouse server yourself (docker compose up clickhouse) and give its address",
+			"start a ClickHouse server yourself and give its address",
 			strings.Join(known, ", "), platform)
 	}
 	return Pinned{Version: m.Version, Platform: p}, nil

@@ -1,3 +1,5 @@
+//go:build linux && !noengine
+
 package devclickhouse_test
 
 import (
@@ -46,6 +48,7 @@ func tailOfLog(t *testing.T, server *devclickhouse.Server) string {
 }
 
 func TestWrongPasswordsLeaveItAlive(t *testing.T) {
+	t.Parallel()
 	server := chtest.Start(t)
 	for _, address := range []string{
 		"clickhouse://writer:wrong@" + server.NativeAddr(),
@@ -134,7 +137,7 @@ func sendAndReset(addr, bytes string, linger bool) error {
 // The engine writes to sockets that are gone, which may raise SIGPIPE in any of its threads. That is also raised by hand,
 // because the engine hides it from most of its writes.
 func TestClientsThatResetUnderLoadLeaveItAlive(t *testing.T) {
-	const clients, rounds = 6, 4
+	const clients, rounds = 6, 3
 	server := chtest.Start(t)
 	var group errgroup.Group
 	for range clients {
@@ -166,7 +169,7 @@ func TestClientsThatResetUnderLoadLeaveItAlive(t *testing.T) {
 func resetHTTP(ctx context.Context, server *devclickhouse.Server) error {
 	transport := &http.Transport{DialContext: dialReset}
 	defer transport.CloseIdleConnections()
-	url := server.HTTPURL(devclickhouse.Reader) + "?query=SELECT+number,+toString(number)+FROM+numbers(20000000)+FORMAT+TSV"
+	url := server.HTTPURL(devclickhouse.Reader) + "?query=SELECT+number,+toString(number)+FROM+numbers(3000000)+FORMAT+TSV"
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.Replace(url, "/"+devclickhouse.Database+"?", "/?", 1), nil)
 	if err != nil {
 		return err
@@ -199,7 +202,7 @@ func resetNative(ctx context.Context, server *devclickhouse.Server) error {
 	if err != nil {
 		return err
 	}
-	rows, err := conn.Query(ctx, "SELECT number, toString(number) FROM numbers(20000000)")
+	rows, err := conn.Query(ctx, "SELECT number, toString(number) FROM numbers(3000000)")
 	if err != nil {
 		return errors.Join(err, conn.Close())
 	}

@@ -1,3 +1,5 @@
+//go:build linux && !noengine
+
 package devclickhouse_test
 
 import (
@@ -19,6 +21,7 @@ type batch struct{ Round, Writer, Seq uint64 }
 // Four writers, two on each port, insert until the engine is killed. Every insert that was acknowledged must be there, whole,
 // after the restart.
 func TestKillLosesNoAcknowledgedInsert(t *testing.T) {
+	t.Parallel()
 	const rounds, writers, rowsPerBatch, acksPerRound = 3, 4, 100, 40
 	dir := t.TempDir()
 	acked := make(map[batch]bool)

@@ -176,18 +176,24 @@ func TestFetchRefusesAnotherPackageThanPinned(t *testing.T) {
 
 func TestFetchRefusesATamperedTarball(t *testing.T) {
 	r := newRegistry(t)
+	dir := t.TempDir()
 	evil := append([]byte("evil"), r.library[4:]...)
+	genuine := r.tarball
+	r.tarball = newTarball(t, map[string][]byte{"package/libfake.so": evil})
+	_, err := ensure(t.Context(), dir, r.pinned, nil)
+	require.ErrorIs(t, err, errIntegrity)
+	require.EqualValues(t, 1, r.downloads.Load(), "another try would not help")
+	requireNothingKept(t, dir)
+
 	for name, tarball := range map[string][]byte{
-		"another library": newTarball(t, map[string][]byte{"package/libfake.so": evil}),
-		"no library":      newTarball(t, map[string][]byte{"package/x": {1}}),
-		"not a tarball":   []byte("<html>please log in</html>"),
-		"appended":        append(bytes.Clone(r.tarball), "more"...),
+		"no library":    newTarball(t, map[string][]byte{"package/x": {1}}),
+		"not a tarball": []byte("<html>please log in</html>"),
+		"appended":      append(bytes.Clone(genuine), "more"...),
 	} {
-		r.tarball = tarball
 		dir := t.TempDir()
-		_, err := ensure(t.Context(), dir, r.pinned, nil)
+		_, err := unpack(bytes.NewReader(tarball), dir, r.pinned, nil)
 		require.ErrorIs(t, err, errIntegrity, name)
-		requireNothingKept(t, dir)
+		require.NoFileExists(t, filepath.Join(dir, r.pinned.Library), name)
 	}
 }
 

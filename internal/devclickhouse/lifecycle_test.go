@@ -1,8 +1,14 @@
+//go:build linux && !noengine
+
 package devclickhouse_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/binary"
+	"io"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -50,7 +56,9 @@ func TestSettingsSuitALaptop(t *testing.T) {
 }
 
 func TestRestartKeepsDataAndPasswords(t *testing.T) {
-	opts := devclickhouse.Options{Dir: t.TempDir(), Passwords: map[devclickhouse.Role]string{devclickhouse.Writer: `p@ss'"<&/:?`}}
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), `it's a "dir" <&> ü`)
+	opts := devclickhouse.Options{Dir: dir, Passwords: map[devclickhouse.Role]string{devclickhouse.Writer: `p@ss'"<&/:?`}}
 	server := chtest.StartWith(t, opts)
 	require.NoError(t, chtest.Open(t, server.DSN(devclickhouse.Migrator)).Exec(t.Context(), "CREATE TABLE t (a UInt64) ENGINE = MergeTree ORDER BY a"))
 	require.NoError(t, chtest.Open(t, server.DSN(devclickhouse.Writer)).Exec(t.Context(), "INSERT INTO t SELECT number FROM numbers(1000)"))
@@ -62,6 +70,30 @@ func TestRestartKeepsDataAndPasswords(t *testing.T) {
 	var n uint64
 	require.NoError(t, chtest.Open(t, again.HTTPURL(devclickhouse.Writer)).QueryRow(t.Context(), "SELECT count() FROM t").Scan(&n))
 	require.EqualValues(t, 1000, n)
+}
+
+func TestLargeBodyOverHTTP(t *testing.T) {
+	const rows = 8 << 20 // 64 MB of UInt64.
+	db := chtest.Shared(t)
+	require.NoError(t, db.Open(t, devclickhouse.Migrator).Exec(t.Context(), "CREATE TABLE t (a UInt64) ENGINE = MergeTree ORDER BY a"))
+	body := make([]byte, 0, 8*rows)
+	for i := range uint64(rows) {
+		body = binary.LittleEndian.AppendUint64(body, i)
+	}
+	address := strings.TrimSuffix(db.HTTPURL(devclickhouse.Writer), db.Name) + "?database=" + db.Name + "&query=INSERT+INTO+t+FORMAT+RowBinary"
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, address, bytes.NewReader(body))
+	require.NoError(t, err)
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	resp, err := client.Do(req)
+	require.NoError(t, err)
+	answer, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+	require.Equal(t, http.StatusOK, resp.StatusCode, "%s", answer)
+	var n, sum uint64
+	require.NoError(t, db.Open(t, devclickhouse.Reader).QueryRow(t.Context(), "SELECT count(), sum(a) FROM t").Scan(&n, &sum))
+	require.EqualValues(t, rows, n)
+	require.EqualValues(t, uint64(rows)*(rows-1)/2, sum)
 }
 
 func TestGivenPortsAreUsed(t *testing.T) {
@@ -80,6 +112,7 @@ func TestGivenPortsAreUsed(t *testing.T) {
 }
 
 func TestSecondEngineOnTheDirectoryIsRefused(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	server := chtest.StartWith(t, devclickhouse.Options{Dir: dir})
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -93,6 +126,7 @@ func TestSecondEngineOnTheDirectoryIsRefused(t *testing.T) {
 
 // An engine that some other program runs on the tables does not hold our lock, only ClickHouse's own.
 func TestForeignEngineOnTheTablesIsReported(t *testing.T) {
+	t.Parallel()
 	dir, other := t.TempDir(), t.TempDir()
 	chtest.StartWith(t, devclickhouse.Options{Dir: dir})
 	require.NoError(t, os.Symlink(filepath.Join(dir, "data"), filepath.Join(other, "data")))
@@ -116,6 +150,7 @@ func TestFailedStartTellsTheEnginesReason(t *testing.T) {
 }
 
 func TestSignalsEndTheEngineCleanly(t *testing.T) {
+	t.Parallel()
 	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
 		dir := t.TempDir()
 		server, err := devclickhouse.Start(t.Context(), devclickhouse.Options{Dir: dir, EngineCommand: chtest.Command(t)})
@@ -141,6 +176,7 @@ func TestCrashIsReported(t *testing.T) {
 const parentDir = "DEVCLICKHOUSE_TEST_PARENT_DIR"
 
 func TestEngineEndsWithItsParent(t *testing.T) {
+	t.Parallel()
 	if dir := os.Getenv(parentDir); dir != "" {
 		chtest.StartWith(t, devclickhouse.Options{Dir: dir})
 		_, err := os.Stdout.WriteString("started\n")

@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -21,8 +20,6 @@ const (
 	readyPoll = 20 * time.Millisecond
 	// takeLimit is how long Start waits for a directory that another engine is just leaving.
 	takeLimit = 8 * time.Second
-	// logTail is how much of engine.log goes into an error.
-	logTail = 4 << 10
 )
 
 // takeDirectory locks the data directory and clears what an earlier run left in the way.
@@ -120,42 +117,4 @@ func ping(ctx context.Context, url string) error {
 		return fmt.Errorf("answer %s: %q", resp.Status, body)
 	}
 	return nil
-}
-
-// diagnose makes an error of the end of engine.log: the engine tells nothing else about why it failed.
-func (l layout) diagnose() error {
-	text, err := tail(l.log())
-	if err != nil {
-		return fmt.Errorf("its log can't be read: %w", err)
-	}
-	switch {
-	case strings.Contains(text, "Code: 76."):
-		return fmt.Errorf("%w: stop that one, or give another data directory; %s ends with:\n%s", ErrInUse, l.log(), text)
-	case strings.Contains(text, "Address already in use"):
-		return fmt.Errorf("its port is taken: stop what listens there, or give another port; %s ends with:\n%s", l.log(), text)
-	case text == "":
-		return fmt.Errorf("%s is empty", l.log())
-	}
-	return fmt.Errorf("%s ends with:\n%s", l.log(), text)
-}
-
-// stackLine matches the frames of the engine's stack traces, which have no symbols and so say nothing.
-var stackLine = regexp.MustCompile(`(?m)^\d+\. .* @ 0x[0-9a-f]+\n`)
-
-func tail(path string) (string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close() //nolint:errcheck // Only read.
-	info, err := f.Stat()
-	if err != nil {
-		return "", err
-	}
-	text := make([]byte, min(info.Size(), 4*logTail))
-	if _, err := f.ReadAt(text, info.Size()-int64(len(text))); err != nil && !errors.Is(err, io.EOF) {
-		return "", err
-	}
-	text = stackLine.ReplaceAll(text, nil)
-	return strings.TrimSpace(string(text[max(0, len(text)-logTail):])), nil
 }

@@ -1,3 +1,5 @@
+//go:build linux && !noengine
+
 package devclickhouse_test
 
 import (

@@ -46,9 +46,9 @@ type Server struct {
 	httpPort   int
 	nativePort int
 
-	stopping atomic.Bool
-	done     chan struct{}
-	err      error // Set before done is closed.
+	stopping, killed atomic.Bool // Its end was asked for.
+	done             chan struct{}
+	err              error // Set before done is closed.
 }
 
 // startLimit bounds the wait for the engine to answer. It takes 0.3 s on an idle machine, more with many tables.
@@ -127,7 +127,8 @@ func (s *Server) spawn(opts Options) error {
 	if err != nil {
 		return err
 	}
-	log, err := os.Create(s.files.log())
+	// For appending, so that it can be cut while the engine writes to it.
+	log, err := os.OpenFile(s.files.log(), os.O_CREATE|os.O_TRUNC|os.O_WRONLY|os.O_APPEND, 0o640)
 	if err != nil {
 		return fmt.Errorf("make the engine's log: %w", err)
 	}
@@ -155,12 +156,13 @@ func (s *Server) spawn(opts Options) error {
 		return errors.Join(fmt.Errorf("run the engine: %w", err), log.Close())
 	}
 	s.process = cmd.Process
+	go s.boundLog()
 	return log.Close()
 }
 
 func (s *Server) finish(err error) {
 	switch {
-	case s.stopping.Load():
+	case s.killed.Load(), s.stopping.Load() && err == nil:
 		s.err = nil
 	case err == nil:
 		s.err = fmt.Errorf("ClickHouse ended by itself: %w", s.files.diagnose())
@@ -188,7 +190,7 @@ func (s *Server) url(scheme, addr string, role Role) string {
 	return u.String()
 }
 
-// LogFile is the path of the engine's own log, warnings and up. It starts anew with every start.
+// LogFile is the path of the engine's own log, warnings and up. It starts anew with every start, and when it gets large.
 func (s *Server) LogFile() string { return s.files.log() }
 
 // PID is the engine's process id.
@@ -216,7 +218,7 @@ func (s *Server) Stop(ctx context.Context) error {
 	}
 	select {
 	case <-s.done:
-		return nil
+		return s.err
 	case <-ctx.Done():
 		s.Kill()
 		<-s.done
@@ -226,7 +228,7 @@ func (s *Server) Stop(ctx context.Context) error {
 
 // Kill ends the engine with SIGKILL, as a crash would, and does not wait for Done.
 func (s *Server) Kill() {
-	s.stopping.Store(true)
+	s.killed.Store(true)
 	_ = s.process.Kill() // It fails only if the process has ended.
 }
 

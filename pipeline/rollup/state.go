@@ -25,6 +25,7 @@ type State struct {
 	batch    *clickhouse.Batch // rows to write since the last Take, but for the counters of dirty windows
 	dirty    []ref             // windows whose counters have changed since the last Take
 	spans    []userRef         // users of minutes whose span has changed since the last Take
+	windows  int               // in memory
 	taken    uint64            // offset below which all is in batches already taken
 	takes    uint32            // number of Takes, the clock of eviction
 
@@ -156,6 +157,7 @@ func (s *State) account(id string) *account {
 func (a *account) open(tier int, start int64, s *State) *window {
 	w := &window{start: start, used: s.takes, row: row{slots: make([]slot, len(s.program.AccountCounters))}}
 	a.windows[tier][start] = w
+	s.windows++
 	return w
 }
 

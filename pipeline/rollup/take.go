@@ -6,6 +6,9 @@ import "tidemark/sinks/clickhouse"
 // window again for each would cost a query each.
 const idleTakes = 20
 
+// evictEvery is how many Takes pass between two walks over everything in memory.
+const evictEvery = 8
+
 // Batch returns the rows gathered since the last Take, for those who add rows of their own.
 func (s *State) Batch() *clickhouse.Batch { return s.batch }
 
@@ -97,12 +100,16 @@ func (s *State) Evict(watermark int64) {
 			}
 		}
 	}
+	if s.takes%evictEvery != 0 {
+		return
+	}
 	for id, a := range s.accounts {
 		left := 0
 		for i := range a.windows {
 			for start, w := range a.windows[i] {
 				if start < s.floor[i] && !w.dirty && s.takes-w.used > idleTakes {
 					delete(a.windows[i], start)
+					s.windows--
 					if a.recent[i] == w {
 						a.recent[i] = nil
 					}
@@ -117,12 +124,4 @@ func (s *State) Evict(watermark int64) {
 }
 
 // Windows returns how many windows are in memory.
-func (s *State) Windows() int {
-	n := 0
-	for _, a := range s.accounts {
-		for i := range a.windows {
-			n += len(a.windows[i])
-		}
-	}
-	return n
-}
+func (s *State) Windows() int { return s.windows }

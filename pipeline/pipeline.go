@@ -1,0 +1,264 @@
+// Package pipeline runs the way from log to rollup: a member of a consumer group that gives each partition it is assigned
+// to a worker, and takes it away again.
+//
+// Read it in the order the data flows: source (which log), decode, dedup, enrich, rollup, worker (fold, flush, commit).
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"go.uber.org/zap"
+
+	"tidemark/pipeline/decode"
+	"tidemark/pipeline/metrics"
+	"tidemark/pipeline/worker"
+	"tidemark/schemas"
+)
+
+// Topic is a topic to consume, and how.
+type Topic struct {
+	Name     string
+	Content  worker.Content
+	Disorder time.Duration // how far its events may be out of order before a window counts as complete
+}
+
+// Config configures a member of the pipeline's group.
+type Config struct {
+	Kafka          []kgo.Opt // brokers, TLS, SASL
+	Group          string
+	InstanceID     string // of static membership; empty = dynamic
+	SessionTimeout time.Duration
+	Topics         []Topic
+	DeadLetters    string // topic
+
+	Program       *schemas.Program
+	Limits        decode.Limits
+	Retention     [3]time.Duration
+	DedupRecords  int64
+	FlushInterval time.Duration
+	FlushRows     int
+
+	Store   worker.Store
+	Log     *zap.Logger
+	Metrics *metrics.Pipeline
+}
+
+const (
+	// drainTimeout bounds the last flush of a revoked partition; it must stay well below Kafka's rebalance timeout.
+	drainTimeout = 20 * time.Second
+	// rebalanceTimeout is how long a member may take to give partitions away.
+	rebalanceTimeout = 60 * time.Second
+	// pollRecords bounds one poll, so that rebalances are never held up for long.
+	pollRecords = 50_000
+)
+
+// Pipeline is a member of the group.
+type Pipeline struct {
+	cfg     Config
+	client  *kgo.Client
+	broker  *worker.Broker
+	flusher *worker.Flusher
+	shared  worker.Config
+	run     context.Context //nolint:containedctx // what callbacks of the client start must outlive the callback
+
+	mu      sync.Mutex
+	workers map[partition]*worker.Worker
+}
+
+type partition struct {
+	topic string
+	n     int32
+}
+
+// New connects to Kafka; it does not join the group before Run.
+func New(cfg Config) (*Pipeline, error) {
+	p := &Pipeline{cfg: cfg, workers: map[partition]*worker.Worker{}}
+	names := make([]string, len(cfg.Topics))
+	for i, t := range cfg.Topics {
+		names[i] = t.Name
+	}
+	opts := append(cfg.Kafka[:len(cfg.Kafka):len(cfg.Kafka)],
+		kgo.ConsumerGroup(cfg.Group),
+		kgo.ConsumeTopics(names...),
+		kgo.Balancers(kgo.CooperativeStickyBalancer()),
+		kgo.SessionTimeout(cfg.SessionTimeout),
+		kgo.RebalanceTimeout(rebalanceTimeout),
+		kgo.DisableAutoCommit(),
+		kgo.BlockRebalanceOnPoll(), // so that no batch reaches a worker made for a later assignment
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.ConsumeResetOffset(kgo.NoResetOffset()), // never jump
+		kgo.FetchMaxWait(250*time.Millisecond),
+		kgo.OnPartitionsAssigned(p.assigned),
+		kgo.AdjustFetchOffsetsFn(p.adjust),
+		kgo.OnPartitionsRevoked(p.revoked),
+		kgo.OnPartitionsLost(p.lost),
+		kgo.RequiredAcks(kgo.AllISRAcks()),
+	)
+	if cfg.InstanceID != "" {
+		opts = append(opts, kgo.InstanceID(cfg.InstanceID))
+	}
+	client, err := kgo.NewClient(opts...)
+	if err != nil {
+		return nil, fmt.Errorf("connect to Kafka: %w", err)
+	}
+	p.client = client
+	p.broker = &worker.Broker{Admin: kadm.NewClient(client), Group: cfg.Group, Read: cfg.Kafka}
+	p.flusher = worker.NewFlusher(cfg.Store, client, cfg.Log, cfg.Metrics)
+	p.shared = worker.Config{
+		Store: cfg.Store, Flusher: p.flusher, Broker: p.broker, Log: cfg.Log, Metrics: cfg.Metrics,
+		DeadLetters: cfg.DeadLetters, FlushInterval: cfg.FlushInterval, FlushRows: cfg.FlushRows,
+		Pause:  func(topic string, n int32) { client.PauseFetchPartitions(map[string][]int32{topic: {n}}) },
+		Resume: func(topic string, n int32) { client.ResumeFetchPartitions(map[string][]int32{topic: {n}}) },
+	}
+	return p, nil
+}
+
+// Run consumes until ctx ends, then flushes, commits and leaves. With static membership the group waits for this
+// instance to come back, for the session timeout, before it gives its partitions to others.
+func (p *Pipeline) Run(ctx context.Context) error {
+	// Workers and the flusher outlive ctx, for the last flush.
+	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	p.run = run
+	var wg sync.WaitGroup
+	wg.Go(func() { p.flusher.Run(run) })
+	defer wg.Wait()
+	defer cancel()
+	err := p.poll(ctx)
+	p.close()
+	return err
+}
+
+func (p *Pipeline) poll(ctx context.Context) error {
+	for {
+		fetches := p.client.PollRecords(ctx, pollRecords)
+		if ctx.Err() != nil || fetches.IsClientClosed() {
+			p.client.AllowRebalance()
+			return nil
+		}
+		var fatal error
+		fetches.EachError(func(topic string, n int32, err error) {
+			// The client retries what can be retried; what it reports otherwise concerns the partition, or everything.
+			p.cfg.Log.Error("fetch failed", zap.String("topic", topic), zap.Int32("partition", n), zap.Error(err))
+			if topic == "" {
+				fatal = errors.Join(fatal, err)
+			}
+		})
+		fetches.EachPartition(func(f kgo.FetchTopicPartition) {
+			if w := p.worker(f.Topic, f.Partition); w != nil && len(f.Records) > 0 {
+				w.Queue(f.Records)
+			}
+		})
+		p.client.AllowRebalance()
+		if fatal != nil {
+			return fmt.Errorf("consume as group %s: %w", p.cfg.Group, fatal)
+		}
+	}
+}
+
+// close drains the workers and leaves the group.
+func (p *Pipeline) close() {
+	p.mu.Lock()
+	all := map[string][]int32{}
+	for k := range p.workers {
+		all[k.topic] = append(all[k.topic], k.n)
+	}
+	p.mu.Unlock()
+	p.drain(all)
+	p.client.CloseAllowingRebalance() // after this no callback runs
+}
+
+func (p *Pipeline) worker(topic string, n int32) *worker.Worker {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.workers[partition{topic, n}]
+}
+
+// assigned makes workers. They start in adjust, once the client knows its offsets; until they have recovered, nothing is
+// fetched for them.
+func (p *Pipeline) assigned(_ context.Context, client *kgo.Client, added map[string][]int32) {
+	client.PauseFetchPartitions(added)
+	p.lost(nil, client, added) //nolint:staticcheck // no context is needed: workers of an assignment whose session ended early
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for topic, partitions := range added {
+		for _, n := range partitions {
+			p.workers[partition{topic, n}] = worker.New(p.shared, topic, n, p.spec(topic))
+		}
+	}
+}
+
+func (p *Pipeline) spec(topic string) worker.Spec {
+	spec := worker.Spec{
+		Program: p.cfg.Program, Limits: p.cfg.Limits, Retention: p.cfg.Retention, DedupRecords: p.cfg.DedupRecords,
+	}
+	for _, t := range p.cfg.Topics {
+		if t.Name == topic {
+			spec.Content, spec.Disorder = t.Content, t.Disorder
+		}
+	}
+	return spec
+}
+
+// adjust starts the workers of what has been assigned.
+func (p *Pipeline) adjust(ctx context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
+	for topic, partitions := range offsets {
+		for n, at := range partitions {
+			from, err := p.broker.StartAt(ctx, topic, n, at)
+			if err != nil {
+				return nil, fmt.Errorf("find the start of %s/%d: %w", topic, n, err)
+			}
+			partitions[n] = from
+		}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for topic, partitions := range offsets {
+		for n := range partitions {
+			if w := p.workers[partition{topic, n}]; w != nil {
+				w.Start(p.run)
+			}
+		}
+	}
+	return offsets, nil
+}
+
+func (p *Pipeline) revoked(_ context.Context, _ *kgo.Client, gone map[string][]int32) { p.drain(gone) }
+
+// lost gives up partitions that are no longer ours: somebody else may be folding them already.
+func (p *Pipeline) lost(_ context.Context, _ *kgo.Client, gone map[string][]int32) {
+	for _, w := range p.remove(gone) {
+		w.Abandon()
+	}
+}
+
+func (p *Pipeline) drain(gone map[string][]int32) {
+	ctx, cancel := context.WithTimeout(p.run, drainTimeout)
+	defer cancel()
+	var wg sync.WaitGroup
+	for _, w := range p.remove(gone) {
+		wg.Go(func() { w.Drain(ctx) })
+	}
+	wg.Wait()
+}
+
+func (p *Pipeline) remove(gone map[string][]int32) []*worker.Worker {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var removed []*worker.Worker
+	for topic, partitions := range gone {
+		for _, n := range partitions {
+			if w := p.workers[partition{topic, n}]; w != nil {
+				removed = append(removed, w)
+			}
+			delete(p.workers, partition{topic, n})
+			p.cfg.Metrics.Forget(topic, n)
+		}
+	}
+	return removed
+}

@@ -1,0 +1,213 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/sethvargo/go-retry"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+	"go.uber.org/zap"
+
+	"tidemark/pipeline/metrics"
+	"tidemark/pipeline/source"
+	"tidemark/sinks/clickhouse"
+)
+
+// Store is ClickHouse as the pipeline uses it. Tests put a model with faults in its place.
+type Store interface {
+	Write(ctx context.Context, rows *clickhouse.Batch) error
+	WriteCheckpoints(ctx context.Context, p *clickhouse.Checkpoints) error
+	OpenCounters(ctx context.Context, source string, watermark int64) (*clickhouse.Counters, error)
+	WindowCounters(ctx context.Context, source string, keys []clickhouse.WindowKey) (*clickhouse.Counters, error)
+	UserAccounts(ctx context.Context, source string, users []uint64, before uint64) (map[uint64]string, error)
+	Checkpoint(ctx context.Context, source string, offset uint64) (clickhouse.Checkpoint, bool, error)
+	LastCheckpoint(ctx context.Context, source string) (offset uint64, found bool, err error)
+}
+
+const (
+	// writeTimeout bounds one attempt to write; a server that hangs is tried again on another connection.
+	writeTimeout = 60 * time.Second
+	// firstRetry and lastRetry bound the pause between attempts: the first soon, for a restart; the last not so late that
+	// a recovered ClickHouse is left idle.
+	firstRetry = 100 * time.Millisecond
+	lastRetry  = 5 * time.Second
+	// commitTimeout bounds one commit; the next flush commits anyhow.
+	commitTimeout = 10 * time.Second
+)
+
+// Flusher writes the flushes of all sources of an instance, those that wait together in one: dead letters, rows,
+// checkpoints, then the commit (invariant 3). Writing many sources' rows in one INSERT keeps the parts in ClickHouse few.
+type Flusher struct {
+	store   Store
+	client  *kgo.Client
+	log     *zap.Logger
+	metrics *metrics.Pipeline
+	in      chan *request
+}
+
+// request is one source's flush, on its way.
+type request struct {
+	ctx   context.Context //nolint:containedctx // the source's life: a source given up takes its requests with it
+	id    source.ID
+	flush Flush
+	dead  []*kgo.Record
+	done  chan error // receives once
+}
+
+// maxRequests bounds the flushes that wait; a source has at most one on its way, so this is never the limit in practice.
+const maxRequests = 1024
+
+// NewFlusher returns a flusher that commits with, and produces dead letters through, the client.
+func NewFlusher(store Store, client *kgo.Client, log *zap.Logger, m *metrics.Pipeline) *Flusher {
+	return &Flusher{store: store, client: client, log: log, metrics: m, in: make(chan *request, maxRequests)}
+}
+
+// Run writes flushes until ctx ends.
+func (f *Flusher) Run(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case first := <-f.in:
+			round := []*request{first}
+			for waiting := true; waiting; {
+				select {
+				case next := <-f.in:
+					round = append(round, next)
+				default:
+					waiting = false
+				}
+			}
+			f.round(ctx, round)
+		}
+	}
+}
+
+// round writes some sources' flushes together, however long that takes, and tells each.
+func (f *Flusher) round(ctx context.Context, round []*request) {
+	start := time.Now()
+	err := retry.Do(ctx, retry.WithCappedDuration(lastRetry, retry.NewExponential(firstRetry)), func(ctx context.Context) error {
+		round = living(round)
+		if len(round) == 0 {
+			return nil
+		}
+		if err := f.write(ctx, round); err != nil {
+			f.metrics.Inserts.WithLabelValues("retried").Inc()
+			f.log.Error("flush failed; trying again until it succeeds", zap.Int("sources", len(round)), zap.Error(err))
+			return retry.RetryableError(err)
+		}
+		f.metrics.Inserts.WithLabelValues("ok").Inc()
+		return nil
+	})
+	if err == nil && len(round) > 0 {
+		f.commit(ctx, round)
+		f.metrics.FlushTime.Observe(time.Since(start).Seconds())
+	}
+	for _, r := range round {
+		r.done <- err
+	}
+}
+
+// living drops the requests of sources that were given up, and tells them.
+func living(round []*request) []*request {
+	var alive []*request
+	for _, r := range round {
+		if err := r.ctx.Err(); err != nil {
+			r.done <- err
+		} else {
+			alive = append(alive, r)
+		}
+	}
+	return alive
+}
+
+func (f *Flusher) write(ctx context.Context, round []*request) error {
+	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+	defer cancel()
+	var dead []*kgo.Record
+	var points clickhouse.Checkpoints
+	rows := round[0].flush.Rows
+	if len(round) > 1 {
+		rows = &clickhouse.Batch{}
+	}
+	for _, r := range round {
+		if len(round) > 1 {
+			rows.Add(r.flush.Rows)
+		}
+		for _, d := range r.dead {
+			dead = append(dead, &kgo.Record{Topic: d.Topic, Key: d.Key, Value: d.Value, Headers: d.Headers})
+		}
+		points.Add(r.flush.Checkpoint)
+	}
+	if err := f.client.ProduceSync(ctx, dead...).FirstErr(); err != nil {
+		return fmt.Errorf("produce %d dead letters: %w", len(dead), err)
+	}
+	if err := f.store.Write(ctx, rows); err != nil {
+		return fmt.Errorf("flush %s: %w", describe(round), err)
+	}
+	f.metrics.FlushRows.Observe(float64(rows.Rows()))
+	if err := f.store.WriteCheckpoints(ctx, &points); err != nil {
+		return fmt.Errorf("flush %s: %w", describe(round), err)
+	}
+	return nil
+}
+
+// describe names the round's first flush, as in "telemetry/3@… to offset 812 and 2 more".
+func describe(round []*request) string {
+	text := fmt.Sprintf("%s to offset %d", round[0].id, round[0].flush.Checkpoint.Offset)
+	if len(round) > 1 {
+		text += fmt.Sprintf(" and %d more", len(round)-1)
+	}
+	return text
+}
+
+// commit commits what has been written. A commit that fails loses nothing: the rows are there, the next flush commits
+// further, and a successor that starts from an older commit comes to the same rows.
+func (f *Flusher) commit(ctx context.Context, round []*request) {
+	offsets := map[string]map[int32]kgo.EpochOffset{}
+	metadata := map[string]map[int32]string{}
+	for _, r := range round {
+		if offsets[r.id.Topic] == nil {
+			offsets[r.id.Topic], metadata[r.id.Topic] = map[int32]kgo.EpochOffset{}, map[int32]string{}
+		}
+		p := &r.flush.Checkpoint
+		offsets[r.id.Topic][r.id.Partition] = kgo.EpochOffset{Epoch: -1, Offset: int64(p.Offset)} //nolint:gosec // an offset
+		metadata[r.id.Topic][r.id.Partition] = source.Metadata{
+			TopicID: r.id.TopicID.String(), Watermark: p.Watermark, WarmFrom: r.flush.WarmFrom, Catalogue: p.Catalogue, OpenRows: r.flush.OpenRows,
+		}.String()
+	}
+	ctx, cancel := context.WithTimeout(ctx, commitTimeout)
+	defer cancel()
+	ctx = kgo.PreCommitFnContext(ctx, func(req *kmsg.OffsetCommitRequest) error {
+		for i := range req.Topics {
+			for j := range req.Topics[i].Partitions {
+				p := &req.Topics[i].Partitions[j]
+				if text, ok := metadata[req.Topics[i].Topic][p.Partition]; ok {
+					p.Metadata = &text
+				}
+			}
+		}
+		return nil
+	})
+	var err error
+	f.client.CommitOffsetsSync(ctx, offsets, func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, resp *kmsg.OffsetCommitResponse, e error) {
+		err = e
+		if e == nil {
+			for _, t := range resp.Topics {
+				for _, p := range t.Partitions {
+					err = errors.Join(err, kerr.ErrorForCode(p.ErrorCode))
+				}
+			}
+		}
+	})
+	if err != nil {
+		f.metrics.Commits.WithLabelValues("failed").Inc()
+		f.log.Warn("commit failed; the next flush commits further", zap.String("flush", describe(round)), zap.Error(err))
+		return
+	}
+	f.metrics.Commits.WithLabelValues("ok").Inc()
+}

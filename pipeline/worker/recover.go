@@ -1,0 +1,206 @@
+package worker
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/sethvargo/go-retry"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"go.uber.org/zap"
+
+	"tidemark/pipeline/source"
+	"tidemark/sinks/clickhouse"
+)
+
+// StopError is why a source cannot go on without a person. It says what to do.
+type StopError struct{ Reason string }
+
+// Error makes the reason printable.
+func (e *StopError) Error() string { return e.Reason }
+
+func stop(format string, args ...any) error { return &StopError{fmt.Sprintf(format, args...)} }
+
+// replicaPatience is how long recovery waits for rows that a commit promises: a replica may still be catching up.
+const replicaPatience = 30 * time.Second
+
+// Broker is what recovery asks of Kafka.
+type Broker struct {
+	Admin *kadm.Client
+	Group string
+	Read  []kgo.Opt // to open a connection of its own, for re-reading a range
+}
+
+// start is where a source's log and its commit stand.
+type start struct {
+	id           source.ID
+	first, end   uint64 // the log
+	committed    uint64
+	hasCommitted bool
+	metadata     string
+}
+
+// locate asks Kafka where the source stands.
+func (b *Broker) locate(ctx context.Context, topic string, partition int32) (s start, err error) {
+	topics, err := b.Admin.ListTopics(ctx, topic)
+	if err == nil {
+		err = topics.Error()
+	}
+	if err != nil {
+		return s, fmt.Errorf("describe topic %s: %w", topic, err)
+	}
+	s.id = source.ID{Topic: topic, Partition: partition, TopicID: topics[topic].ID}
+	first, err := b.Admin.ListStartOffsets(ctx, topic)
+	if err == nil {
+		err = first.Error()
+	}
+	if err != nil {
+		return s, fmt.Errorf("list the start of %s: %w", s.id, err)
+	}
+	end, err := b.Admin.ListCommittedOffsets(ctx, topic)
+	if err == nil {
+		err = end.Error()
+	}
+	if err != nil {
+		return s, fmt.Errorf("list the end of %s: %w", s.id, err)
+	}
+	f, _ := first.Lookup(topic, partition)
+	e, ok := end.Lookup(topic, partition)
+	if !ok {
+		return s, fmt.Errorf("partition %s does not exist", s.id)
+	}
+	s.first, s.end = uint64(f.Offset), uint64(e.Offset) //nolint:gosec // offsets
+	commits, err := b.Admin.FetchOffsetsForTopics(ctx, b.Group, topic)
+	if err == nil {
+		err = commits.Error()
+	}
+	if err != nil {
+		return s, fmt.Errorf("fetch the commit of %s: %w", s.id, err)
+	}
+	if c, ok := commits.Lookup(topic, partition); ok && c.At >= 0 {
+		s.committed, s.hasCommitted, s.metadata = uint64(c.At), true, c.Metadata //nolint:gosec // an offset
+	}
+	return s, nil
+}
+
+// StartAt returns where fetching of a partition has to start when the commit says at: there, unless the topic was created
+// anew since, whose log is read from its start.
+func (b *Broker) StartAt(ctx context.Context, topic string, partition int32, at kgo.Offset) (kgo.Offset, error) {
+	s, err := b.locate(ctx, topic, partition)
+	if err != nil {
+		return at, err
+	}
+	meta, err := source.ParseMetadata(s.metadata)
+	if !s.hasCommitted || err == nil && meta.TopicID != s.id.TopicID.String() {
+		return kgo.NoResetOffset().At(int64(s.first)), nil //nolint:gosec // an offset
+	}
+	return at, nil
+}
+
+// recovered makes the core that goes on where the commit stands. A StopError means that going on would be a guess.
+func (w *Worker) recovered(ctx context.Context) (*Core, error) {
+	s, err := w.broker.locate(ctx, w.topic, w.partition)
+	if err != nil {
+		return nil, err
+	}
+	w.id = s.id
+	w.spec.Source = s.id.String()
+	if !s.hasCommitted {
+		return w.begin(ctx, s)
+	}
+	meta, err := source.ParseMetadata(s.metadata)
+	if err != nil {
+		return nil, stop("%s: %v", s.id, err)
+	}
+	if meta.TopicID != s.id.TopicID.String() {
+		w.log.Warn("the topic was created anew: reading the new log from its start", zap.String("was", meta.TopicID))
+		return w.begin(ctx, s)
+	}
+	if s.committed < s.first || s.committed > s.end {
+		return nil, stop("%s: the committed offset %d is outside the log, which holds %d to %d: records between were deleted before they "+
+			"were read. Restore the log, or accept the loss by resetting the group's offset", s.id, s.committed, s.first, s.end)
+	}
+	if meta.Catalogue != w.spec.Program.Hash {
+		w.log.Info("the catalogue has changed: new metrics count from here on", zap.Uint64("offset", s.committed),
+			zap.String("was", meta.Catalogue), zap.String("is", w.spec.Program.Hash))
+	}
+	return w.resume(ctx, s, meta)
+}
+
+// begin starts a source that has no commit. Rows may be there all the same: of a flush whose commit did not get through.
+func (w *Worker) begin(ctx context.Context, s start) (*Core, error) {
+	last, found, err := w.store.LastCheckpoint(ctx, w.spec.Source)
+	if err != nil {
+		return nil, err
+	}
+	core, err := NewCore(w.spec, s.first)
+	if err != nil {
+		return nil, err
+	}
+	if !found {
+		w.log.Info("reading a new source from the start of its log", zap.Uint64("offset", s.first))
+		return core, nil
+	}
+	if s.first > 0 {
+		return nil, stop("%s: ClickHouse has rows up to offset %d, but the group %s has no committed offset, and the log no longer starts at 0. "+
+			"Set the group's offset to a checkpoint of the table checkpoints", s.id, last, w.broker.Group)
+	}
+	open, err := w.store.OpenCounters(ctx, w.spec.Source, 0)
+	if err != nil {
+		return nil, err
+	}
+	core.Resume(clickhouse.Checkpoint{Source: w.spec.Source}, open)
+	w.log.Info("nothing was committed: reading the log again from its start", zap.Uint64("rows reach", last))
+	return core, nil
+}
+
+// resume loads what the commit promises.
+func (w *Worker) resume(ctx context.Context, s start, meta source.Metadata) (*Core, error) {
+	var point clickhouse.Checkpoint
+	var open *clickhouse.Counters
+	backoff := retry.WithMaxDuration(replicaPatience, retry.WithCappedDuration(lastRetry, retry.NewExponential(firstRetry)))
+	err := retry.Do(ctx, backoff, func(ctx context.Context) error {
+		var found bool
+		var err error
+		if point, found, err = w.store.Checkpoint(ctx, w.spec.Source, s.committed); err != nil {
+			return err
+		}
+		if !found {
+			return retry.RetryableError(stop("%s: the checkpoint of the committed offset %d is not in ClickHouse. "+
+				"Is this the database, and the replica, that it was written to?", s.id, s.committed))
+		}
+		if open, err = w.store.OpenCounters(ctx, w.spec.Source, meta.Watermark); err != nil {
+			return err
+		}
+		if n := len(open.Value); n < meta.OpenRows {
+			return retry.RetryableError(stop("%s: the commit at offset %d promises %d open rows, ClickHouse shows %d. "+
+				"Is this the database, and the replica, that they were written to?", s.id, s.committed, meta.OpenRows, n))
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	core, err := NewCore(w.spec, s.first)
+	if err != nil {
+		return nil, err
+	}
+	point.Watermark = meta.Watermark
+	core.Resume(point, open)
+	if w.spec.Content != Accounts {
+		err = s.id.ReadRange(ctx, w.broker.Read, max(core.WarmFrom(), s.first), s.committed, func(r *kgo.Record) {
+			rec := record(r)
+			core.Warm(&rec)
+		})
+		if err != nil {
+			return nil, fmt.Errorf("warm the duplicate filter: %w", err)
+		}
+	}
+	w.log.Info("going on from the committed offset", zap.Uint64("offset", s.committed), zap.Int("open rows", len(open.Value)))
+	return core, nil
+}
+
+func record(r *kgo.Record) Record {
+	return Record{Offset: uint64(r.Offset), Time: r.Timestamp.UnixMilli(), Key: r.Key, Value: r.Value} //nolint:gosec // an offset
+}

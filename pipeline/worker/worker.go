@@ -1,0 +1,396 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"go.uber.org/zap"
+
+	"tidemark/pipeline/decode"
+	"tidemark/pipeline/metrics"
+	"tidemark/pipeline/source"
+	"tidemark/sinks/kafka"
+)
+
+const (
+	// maxQueued is how many records may wait for a source's goroutine before fetching is paused: enough to stay busy
+	// while a fetch is under way, at 350 bytes a record some 35 MB a source.
+	maxQueued = 100_000
+	// ahead is how many records are looked at together for what has to be loaded.
+	ahead = 5000
+	// loadTimeout bounds one load.
+	loadTimeout = 60 * time.Second
+)
+
+// Config is what all workers of an instance share.
+type Config struct {
+	Store         Store
+	Flusher       *Flusher
+	Broker        *Broker
+	Log           *zap.Logger
+	Metrics       *metrics.Pipeline
+	DeadLetters   string        // topic
+	FlushInterval time.Duration // the longest that a folded record waits to be written
+	FlushRows     int           // rows that are written without waiting
+	Pause, Resume func(topic string, partition int32)
+}
+
+// Worker runs one source. Queue may be called by another goroutine than the one that Run is in.
+type Worker struct {
+	Config
+	topic     string
+	partition int32
+	spec      Spec
+	broker    *Broker
+	store     Store
+	log       *zap.Logger
+	id        source.ID
+
+	start   sync.Once
+	cancel  context.CancelFunc
+	drain   chan struct{} // closed: flush, commit and end
+	ended   chan struct{} // closed by Run
+	arrived chan struct{} // holds a token while queue may be non-empty
+
+	mu     sync.Mutex
+	queue  [][]*kgo.Record
+	queued int
+	paused bool
+	status Status
+
+	core     *Core
+	dead     []*kgo.Record
+	samples  []time.Time // timestamps of records folded since the last Take, for freshness
+	inFlight *request
+	flying   []time.Time // the samples of the flush in flight
+	oldest   time.Time   // timestamp of the oldest record that is not written; zero = none
+}
+
+// Status is where a worker stands, for lag.
+type Status struct {
+	ID        source.ID
+	Folding   bool   // recovered, and not stopped
+	Stopped   string // why it needs a person; empty = it does not
+	Position  uint64 // offset below which all is written
+	Watermark int64  // Unix ms
+	Oldest    time.Time
+}
+
+// New returns the worker of a partition. Run starts it.
+func New(cfg Config, topic string, partition int32, spec Spec) *Worker {
+	return &Worker{
+		Config: cfg, topic: topic, partition: partition, spec: spec, broker: cfg.Broker, store: cfg.Store,
+		log:   cfg.Log.With(zap.String("topic", topic), zap.Int32("partition", partition)),
+		drain: make(chan struct{}), ended: make(chan struct{}), arrived: make(chan struct{}, 1), paused: true,
+	}
+}
+
+// Queue hands over records in the log's order. It never blocks: past maxQueued, fetching is paused.
+func (w *Worker) Queue(records []*kgo.Record) {
+	w.mu.Lock()
+	w.queue = append(w.queue, records)
+	w.queued += len(records)
+	if w.queued > maxQueued && !w.paused {
+		w.paused = true
+		w.Pause(w.topic, w.partition)
+	}
+	w.mu.Unlock()
+	select {
+	case w.arrived <- struct{}{}:
+	default:
+	}
+}
+
+func (w *Worker) dequeue() []*kgo.Record {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.queue) == 0 {
+		return nil
+	}
+	records := w.queue[0]
+	w.queue = w.queue[1:]
+	w.queued -= len(records)
+	if w.queued <= maxQueued/2 && w.paused {
+		w.paused = false
+		w.Resume(w.topic, w.partition)
+	}
+	return records
+}
+
+// Drain ends the worker in order: what is folded is flushed and committed, as far as ctx allows. Then it is given up.
+func (w *Worker) Drain(ctx context.Context) {
+	w.start.Do(w.neverStarted)
+	close(w.drain)
+	select {
+	case <-w.ended:
+	case <-ctx.Done():
+		w.Abandon()
+	}
+}
+
+// Abandon ends the worker at once: no flush, no commit.
+func (w *Worker) Abandon() {
+	w.start.Do(w.neverStarted)
+	w.cancel()
+	<-w.ended
+}
+
+// Status returns where the worker stands.
+func (w *Worker) Status() Status {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.status
+}
+
+// neverStarted stands in for Start when a worker ends without it: its partition was taken away at once.
+func (w *Worker) neverStarted() {
+	w.cancel = func() {}
+	close(w.ended)
+}
+
+// Start runs the worker in a goroutine of its own until it is drained or abandoned, or ctx ends.
+func (w *Worker) Start(ctx context.Context) { w.start.Do(func() { w.launch(ctx) }) }
+
+func (w *Worker) launch(ctx context.Context) {
+	ctx, w.cancel = context.WithCancel(ctx)
+	go func() {
+		defer close(w.ended)
+		defer w.cancel()
+		err := w.run(ctx)
+		if err == nil || ctx.Err() != nil {
+			return
+		}
+		w.Metrics.Stopped.WithLabelValues(metrics.Partition(w.topic, w.partition)...).Set(1)
+		w.log.Error("the source has stopped and needs a person; the others go on", zap.Error(err))
+		w.mu.Lock()
+		w.status.Stopped, w.status.Folding = err.Error(), false
+		w.mu.Unlock()
+		select { // it stays this instance's, so that no other trips over the same thing
+		case <-ctx.Done():
+		case <-w.drain:
+		}
+	}()
+}
+
+func (w *Worker) run(ctx context.Context) error {
+	began := time.Now()
+	if err := w.recover(ctx); err != nil {
+		return err
+	}
+	w.Metrics.Recovery.Observe(time.Since(began).Seconds())
+	w.publish()
+	w.mu.Lock()
+	w.paused = false
+	w.mu.Unlock()
+	w.Resume(w.topic, w.partition)
+	return w.loop(ctx)
+}
+
+// recover tries until Kafka and ClickHouse answer; only what a person must decide is an error.
+func (w *Worker) recover(ctx context.Context) error {
+	for pause := firstRetry; ; pause = min(2*pause, lastRetry) {
+		core, err := w.recovered(ctx)
+		var stop *StopError
+		if err == nil {
+			w.core = core
+			return nil
+		}
+		if errors.As(err, &stop) || ctx.Err() != nil {
+			return err
+		}
+		w.log.Error("recovery failed; trying again", zap.Error(err))
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-w.drain:
+			return nil
+		case <-time.After(pause):
+		}
+	}
+}
+
+func (w *Worker) loop(ctx context.Context) error {
+	if w.core == nil { // drained before it had recovered
+		return nil
+	}
+	timer := time.NewTicker(w.FlushInterval)
+	defer timer.Stop()
+	drain := w.drain
+	for {
+		var written chan error
+		if w.inFlight != nil {
+			written = w.inFlight.done
+		}
+		arrived := w.arrived
+		if drain == nil || w.core.Pending() > 2*w.FlushRows { // ending, or ClickHouse is behind: fold no more for now
+			arrived = nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-arrived:
+			if err := w.foldQueued(ctx); err != nil {
+				return err
+			}
+		case <-timer.C:
+			w.flush(ctx)
+		case err := <-written:
+			if err != nil {
+				return fmt.Errorf("flush %s: %w", w.id, err)
+			}
+			w.written()
+		case <-drain:
+			drain = nil
+			w.flush(ctx)
+		}
+		if drain == nil && w.inFlight == nil {
+			if w.flush(ctx); w.inFlight == nil {
+				return nil // nothing is left to write
+			}
+		}
+	}
+}
+
+// foldQueued folds one fetched batch and comes back for the next.
+func (w *Worker) foldQueued(ctx context.Context) error {
+	records := w.dequeue()
+	if records == nil {
+		return nil
+	}
+	select {
+	case w.arrived <- struct{}{}: // there may be more
+	default:
+	}
+	if err := w.fold(ctx, records); err != nil {
+		return err
+	}
+	w.samples = append(w.samples, records[0].Timestamp, records[len(records)-1].Timestamp)
+	w.publish()
+	if w.core.Pending() >= w.FlushRows {
+		w.flush(ctx)
+	}
+	return nil
+}
+
+func (w *Worker) fold(ctx context.Context, records []*kgo.Record) error {
+	before := w.core.prefix
+	for i, r := range records {
+		rec := record(r)
+		if rec.Offset < w.core.Position() {
+			continue // fetched from an older commit than the one recovered from
+		}
+		v, rej := w.core.Step(&rec)
+		for tries := 0; v == Blocked; tries++ {
+			if tries > 3 {
+				return fmt.Errorf("offset %d of %s stays blocked after loading", rec.Offset, w.id)
+			}
+			if err := w.load(ctx, records[i:min(i+ahead, len(records))]); err != nil {
+				return err
+			}
+			v, rej = w.core.Step(&rec)
+		}
+		if v == DeadLettered {
+			w.deadLetter(r, rej)
+		}
+	}
+	after := w.core.prefix
+	label := metrics.Partition(w.topic, w.partition)
+	count := func(result string, n uint64) {
+		w.Metrics.Records.WithLabelValues(append(label, result)...).Add(float64(n))
+	}
+	count("applied", after.Applied-before.Applied)
+	count("duplicate", after.Duplicate-before.Duplicate)
+	count("filtered", after.Filtered-before.Filtered)
+	count("dead_lettered", after.DeadLettered-before.DeadLettered)
+	return nil
+}
+
+func (w *Worker) deadLetter(r *kgo.Record, rej *decode.Rejection) {
+	w.dead = append(w.dead, kafka.DeadLetter(w.DeadLetters, w.spec.Source, r, rej.Reason, rej.Detail))
+	w.Metrics.DeadLetters.WithLabelValues(w.topic, string(rej.Reason)).Inc()
+}
+
+// load loads what the records ahead need, trying until ClickHouse answers.
+func (w *Worker) load(ctx context.Context, records []*kgo.Record) error {
+	var needs Needs
+	for _, r := range records {
+		rec := record(r)
+		w.core.Look(&rec, &needs)
+	}
+	w.Metrics.Loads.Add(float64(len(needs.Windows) + len(needs.Users)))
+	for pause := firstRetry; ; pause = min(2*pause, lastRetry) {
+		err := w.loadOnce(ctx, &needs)
+		if err == nil {
+			return nil
+		}
+		w.log.Error("load failed; trying again", zap.Error(err))
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(pause):
+		}
+	}
+}
+
+func (w *Worker) loadOnce(ctx context.Context, needs *Needs) error {
+	ctx, cancel := context.WithTimeout(ctx, loadTimeout)
+	defer cancel()
+	rows, err := w.store.WindowCounters(ctx, w.spec.Source, needs.Windows)
+	if err != nil {
+		return err
+	}
+	accounts, err := w.store.UserAccounts(ctx, w.spec.Source, needs.Users, w.core.Position())
+	if err != nil {
+		return err
+	}
+	w.core.Install(needs, rows, accounts)
+	return nil
+}
+
+// flush sends what has changed on its way, unless a flush is on its way already or nothing has changed.
+func (w *Worker) flush(ctx context.Context) {
+	if w.inFlight != nil || len(w.samples) == 0 {
+		return
+	}
+	w.inFlight = &request{ctx: ctx, id: w.id, flush: w.core.Take(), dead: w.dead, done: make(chan error, 1)}
+	w.dead, w.flying, w.samples = nil, w.samples, nil
+	w.Flusher.in <- w.inFlight
+}
+
+// written takes note that the flush in flight is durable.
+func (w *Worker) written() {
+	now := time.Now()
+	for _, t := range w.flying {
+		w.Metrics.Freshness.Observe(max(now.Sub(t).Seconds(), 0))
+	}
+	w.mu.Lock()
+	w.status.Position = w.inFlight.flush.Checkpoint.Offset
+	w.status.Watermark = w.inFlight.flush.Checkpoint.Watermark
+	w.mu.Unlock()
+	w.inFlight, w.flying = nil, nil
+	w.core.Written()
+	w.publish()
+}
+
+// publish makes the worker's standing visible.
+func (w *Worker) publish() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.status.ID, w.status.Folding = w.id, true
+	if w.status.Position == 0 {
+		w.status.Position, w.status.Watermark = w.core.Position(), w.core.Watermark()
+	}
+	w.status.Oldest = time.Time{}
+	for _, unwritten := range [][]time.Time{w.samples, w.flying} {
+		if len(unwritten) > 0 {
+			w.status.Oldest = unwritten[0]
+		}
+	}
+	label := metrics.Partition(w.topic, w.partition)
+	w.Metrics.Watermark.WithLabelValues(label...).Set(float64(w.core.Watermark()) / 1000)
+	w.Metrics.Windows.WithLabelValues(label...).Set(float64(w.core.Windows()))
+}

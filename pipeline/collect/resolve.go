@@ -24,8 +24,10 @@ func (r *resolver) resolve(messages []*message) {
 	}
 	for _, m := range messages {
 		if m.kind == typeAlias {
-			r.learn(m)
+			r.learn(m) // what it links may have come to be known after it
 		}
+	}
+	for _, m := range messages {
 		if m.account == "" {
 			m.account = r.accountOf(m)
 		}

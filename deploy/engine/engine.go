@@ -1,4 +1,8 @@
 // Package engine pins the library that the embedded ClickHouse runs on: which npm package, version and hash serve each platform.
+//
+// To upgrade, put the new version into manifest.json with what `npm view PACKAGE@VERSION dist.integrity` and `npm pack` say of it,
+// and run the tests of internal/devclickhouse: the way the library is made a server is undocumented, and they are its gates.
+// A platform is added the same way, once a registry serves its package to whoever adds it; so far only linux/amd64 is.
 package engine
 
 import (

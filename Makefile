@@ -12,11 +12,14 @@ VULNDB_VERSION := v0.0.0-20261105234957-e22db6528018
 GOLANGCI_LINT := .cache/bin/golangci-lint-$(GOLANGCI_LINT_VERSION)
 GOVULNCHECK := .cache/bin/govulncheck-$(GOVULNCHECK_VERSION)
 
+# As in production: no C. The race detector, which needs it, gets it from testreport.
+export CGO_ENABLED := 0
+
 VERSION = $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 
-# What `make test` runs: by default everything, and once more under the race detector what it can take.
+# What `make test` runs: by default everything, and under the race detector once more what has goroutines of our own.
 PKGS ?= ./...
-RACE_PKGS ?= ./pipeline/... ./internal/config/...
+RACE_PKGS ?= ./cmd/... ./pipeline/... ./sinks/... ./internal/config/... ./internal/devkafka/...
 TEST_FLAGS ?= -timeout 20m $(if $(filter true,$(CI)),-count=1)
 
 .PHONY: help
@@ -25,7 +28,12 @@ help: ## List the targets.
 
 .PHONY: build
 build: ## Build bin/tidemark.
-	CGO_ENABLED=0 go build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/tidemark ./cmd/tidemark
+	go build -ldflags '-X main.version=$(VERSION)' -o bin/tidemark ./cmd/tidemark
+
+# Ctrl-C reaches the demo as well as make, which waits for it to stop.
+.PHONY: demo
+demo: build ## Run everything on this machine; options: make demo ARGS="--duration 30s --seed 7".
+	@exec bin/tidemark demo $(ARGS)
 
 .PHONY: test
 test: ## Run all tests, and say what was skipped and why (with CI=true nothing may be).

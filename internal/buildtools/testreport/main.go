@@ -50,6 +50,9 @@ func (r *report) goTest(ctx context.Context, args []string, stderr io.Writer) er
 	command := "go test " + strings.Join(args, " ")
 	cmd := exec.CommandContext(ctx, "go", append([]string{"test", "-json"}, args...)...)
 	cmd.Stderr = stderr
+	if slices.Contains(args, "-race") {
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=1") // The race detector is C.
+	}
 	events, err := cmd.StdoutPipe()
 	if err != nil {
 		return fmt.Errorf("%s: %w", command, err)

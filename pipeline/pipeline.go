@@ -92,6 +92,7 @@ func New(cfg Config) (*Pipeline, error) {
 		kgo.DisableAutoCommit(),
 		kgo.BlockRebalanceOnPoll(), // so that no batch reaches a worker made for a later assignment
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.KeepControlRecords(), // so that positions reach the log's end, and lag means lag
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()), // never jump
 		kgo.FetchMaxWait(250*time.Millisecond),
 		kgo.OnPartitionsAssigned(p.assigned),

@@ -18,6 +18,9 @@ import (
 type cli struct {
 	Globals globals `embed:""`
 
+	Run     runCmd     `cmd:"" help:"Run the pipeline: from Kafka to ClickHouse."`
+	Collect collectCmd `cmd:"" help:"Run the collector: from analytics SDKs to Kafka."`
+	Migrate migrateCmd `cmd:"" help:"Create what is missing: topics, tables and views."`
 	Check   checkCmd   `cmd:"" help:"Check the configuration, and say how to fix what is wrong."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }

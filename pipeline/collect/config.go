@@ -23,7 +23,10 @@ type Config struct {
 	// Instance makes the membership in Group static, so that a restart keeps
 	// its partitions. It must differ between running collectors. Optional.
 	Instance string
-	Topics   Topics
+	// SessionTimeout is after how long without a heartbeat the others take over
+	// a collector's parked partitions. Default 10s.
+	SessionTimeout time.Duration
+	Topics         Topics
 
 	// WriteKeys that clients may use; empty accepts any client.
 	WriteKeys []string
@@ -68,6 +71,7 @@ func (c Config) withDefaults() (Config, error) {
 	setDefault(&c.Listen, ":8080")
 	setDefault(&c.ClientID, "tidemark-collector")
 	setDefault(&c.Group, "tidemark-collector")
+	setDefault(&c.SessionTimeout, 10*time.Second)
 	setDefault(&c.Topics.Telemetry, "telemetry")
 	setDefault(&c.Topics.Users, "users")
 	setDefault(&c.Topics.Accounts, "accounts")
@@ -94,7 +98,7 @@ func (c Config) withDefaults() (Config, error) {
 	}{
 		{"max_event_bytes", int64(c.MaxEventBytes)}, {"max_batch_bytes", int64(c.MaxBatchBytes)},
 		{"max_in_flight", int64(c.MaxInFlight)}, {"max_requests", int64(c.MaxRequests)},
-		{"linger", int64(c.Linger)}, {"write_timeout", int64(c.WriteTimeout)}, {"drain_timeout", int64(c.DrainTimeout)},
+		{"session_timeout", int64(c.SessionTimeout)}, {"linger", int64(c.Linger)}, {"write_timeout", int64(c.WriteTimeout)}, {"drain_timeout", int64(c.DrainTimeout)},
 		{"park_for", int64(c.ParkFor)}, {"max_parked", int64(c.MaxParked)},
 	} {
 		if f.value < 0 {

@@ -11,10 +11,6 @@ import (
 	"go.uber.org/zap"
 )
 
-// sessionTimeout is after how long without a heartbeat the others take over a
-// collector's parked partitions.
-const sessionTimeout = 10 * time.Second
-
 // releaser runs the partitions of the parked topic that the consumer group
 // gives to this collector. The group only spreads the work: that two collectors
 // may believe to own a partition for a while does no harm, see partition.
@@ -48,8 +44,8 @@ func (r *releaser) run(ctx context.Context) error {
 		kgo.ConsumerGroup(r.config.Group),
 		kgo.ConsumeTopics(r.config.Topics.Parked),
 		kgo.Balancers(kgo.CooperativeStickyBalancer()),
-		kgo.SessionTimeout(sessionTimeout),
-		kgo.HeartbeatInterval(sessionTimeout/5),
+		kgo.SessionTimeout(r.config.SessionTimeout),
+		kgo.HeartbeatInterval(r.config.SessionTimeout/5),
 		kgo.DisableAutoCommit(), // the log itself says what is outstanding
 		kgo.OnPartitionsAssigned(func(_ context.Context, _ *kgo.Client, assigned map[string][]int32) {
 			r.start(ctx, assigned[r.config.Topics.Parked])

@@ -144,6 +144,9 @@ func (c *Core) Step(r *Record) (Verdict, *decode.Rejection) {
 	return v, rej
 }
 
+// Pass moves the position past an offset that holds no record.
+func (c *Core) Pass(offset uint64) { c.prefix.Offset = offset + 1 }
+
 // duplicate judges a record once, however often it is stepped.
 func (c *Core) duplicate(r *Record, id uint64) bool {
 	if c.checked != r.Offset+1 {

@@ -65,6 +65,7 @@ type Worker struct {
 	core     *Core
 	dead     []*kgo.Record
 	samples  []time.Time // timestamps of records folded since the last Take, for freshness
+	taken    uint64      // position of the last Take
 	inFlight *request
 	flying   []time.Time // the samples of the flush in flight
 	oldest   time.Time   // timestamp of the oldest record that is not written; zero = none
@@ -196,7 +197,7 @@ func (w *Worker) recover(ctx context.Context) error {
 		core, err := w.recovered(ctx)
 		var stop *StopError
 		if err == nil {
-			w.core = core
+			w.core, w.taken = core, core.Position()
 			return nil
 		}
 		if errors.As(err, &stop) || ctx.Err() != nil {
@@ -283,6 +284,10 @@ func (w *Worker) fold(ctx context.Context, records []*kgo.Record) error {
 		if rec.Offset < w.core.Position() {
 			continue // fetched from an older commit than the one recovered from
 		}
+		if r.Attrs.IsControl() { // the end of a transaction: nothing to fold, but the log has moved on
+			w.core.Pass(rec.Offset)
+			continue
+		}
 		v, rej := w.core.Step(&rec)
 		for tries := 0; v == Blocked; tries++ {
 			if tries > 3 {
@@ -353,9 +358,10 @@ func (w *Worker) loadOnce(ctx context.Context, needs *Needs) error {
 
 // flush sends what has changed on its way, unless a flush is on its way already or nothing has changed.
 func (w *Worker) flush(ctx context.Context) {
-	if w.inFlight != nil || len(w.samples) == 0 {
+	if w.inFlight != nil || w.core.Position() == w.taken {
 		return
 	}
+	w.taken = w.core.Position()
 	w.inFlight = &request{ctx: ctx, id: w.id, flush: w.core.Take(), dead: w.dead, done: make(chan error, 1)}
 	w.dead, w.flying, w.samples = nil, w.samples, nil
 	w.Flusher.in <- w.inFlight

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"tidemark/internal/config"
+	"tidemark/sinks/clickhouse/migrate"
+	"tidemark/sinks/kafka/topics"
+)
+
+type migrateCmd struct {
+	SkipTopics bool `help:"Leave Kafka's topics alone."`
+}
+
+// Run creates what is missing: topics in Kafka, tables and views in ClickHouse.
+func (m *migrateCmd) Run(ctx context.Context, g *globals) error {
+	cfg, err := g.load()
+	if err != nil {
+		return err
+	}
+	if !m.SkipTopics {
+		report, err := ensureTopics(ctx, &cfg.Kafka)
+		if err != nil {
+			return err
+		}
+		for _, name := range report.Missing {
+			fmt.Fprintf(g.stdout, "topic %s: created\n", name)
+		}
+		for _, d := range report.Differences {
+			fmt.Fprintf(g.stdout, "topic %s: left as it is, though not as declared\n", d)
+		}
+	}
+	if err := migrateUp(ctx, &cfg); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(g.stdout, "ClickHouse: up to date")
+	return err
+}
+
+func ensureTopics(ctx context.Context, k *config.Kafka) (topics.Report, error) {
+	opts, err := kafkaOptions(k)
+	if err != nil {
+		return topics.Report{}, err
+	}
+	client, err := kgo.NewClient(opts...)
+	if err != nil {
+		return topics.Report{}, fmt.Errorf("connect to Kafka: %w", err)
+	}
+	defer client.Close()
+	return topics.Ensure(ctx, client, declaredTopics(k))
+}
+
+func migrateUp(ctx context.Context, cfg *config.Config) error {
+	db, err := migratorDB(&cfg.ClickHouse)
+	if err != nil {
+		return err
+	}
+	defer db.Close() //nolint:errcheck // nothing is left to lose
+	return migrate.Up(ctx, db, migrateOptions(&cfg.Pipeline))
+}

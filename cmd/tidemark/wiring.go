@@ -1,0 +1,167 @@
+package main
+
+import (
+	"database/sql"
+	"fmt"
+	"os"
+	"time"
+
+	driver "github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/sasl/plain"
+	"github.com/twmb/franz-go/pkg/sasl/scram"
+	"go.uber.org/zap"
+
+	"tidemark/internal/config"
+	"tidemark/pipeline"
+	"tidemark/pipeline/collect"
+	"tidemark/pipeline/decode"
+	"tidemark/pipeline/worker"
+	"tidemark/schemas"
+	"tidemark/sinks/clickhouse"
+	"tidemark/sinks/clickhouse/migrate"
+	"tidemark/sinks/kafka/topics"
+)
+
+// kafkaOptions returns what every franz-go client needs to reach Kafka.
+func kafkaOptions(k *config.Kafka) ([]kgo.Opt, error) {
+	opts := []kgo.Opt{kgo.SeedBrokers(k.Brokers...), kgo.ClientID("tidemark")}
+	tls, err := k.TLS.ClientConfig()
+	if err != nil {
+		return nil, fmt.Errorf("kafka.tls: %w", err)
+	}
+	if tls != nil {
+		opts = append(opts, kgo.DialTLSConfig(tls))
+	}
+	user, password := k.SASL.User, k.SASL.Password.Reveal()
+	switch k.SASL.Mechanism {
+	case "PLAIN":
+		opts = append(opts, kgo.SASL(plain.Auth{User: user, Pass: password}.AsMechanism()))
+	case "SCRAM-SHA-256":
+		opts = append(opts, kgo.SASL(scram.Auth{User: user, Pass: password}.AsSha256Mechanism()))
+	case "SCRAM-SHA-512":
+		opts = append(opts, kgo.SASL(scram.Auth{User: user, Pass: password}.AsSha512Mechanism()))
+	}
+	return opts, nil
+}
+
+// declaredTopics are the topics that Tidemark needs.
+func declaredTopics(k *config.Kafka) []topics.Topic {
+	topic := func(name string, partitions int, configs map[string]string) topics.Topic {
+		return topics.Topic{
+			Name: name, Partitions: int32(partitions), ReplicationFactor: int16(k.ReplicationFactor), Configs: configs, //nolint:gosec // validated
+		}
+	}
+	// The log is what rollups can be rebuilt from: keep it for a month at least.
+	log := map[string]string{"retention.ms": fmt.Sprint((31 * 24 * time.Hour).Milliseconds())}
+	compacted := map[string]string{"cleanup.policy": "compact"}
+	return []topics.Topic{
+		topic(k.Topics.Telemetry, k.Partitions, log),
+		topic(k.Topics.Tickets, k.Partitions, log),
+		topic(k.Topics.Accounts, 1, compacted),
+		topic(k.Topics.Users, 1, compacted),
+		topic(k.Topics.Parked, k.Partitions, compacted),
+		topic(k.Topics.DeadLetters, 1, log),
+	}
+}
+
+func clickhouseConfig(c *config.ClickHouse, as config.Login) (clickhouse.Config, error) {
+	tls, err := c.TLS.ClientConfig()
+	if err != nil {
+		return clickhouse.Config{}, fmt.Errorf("clickhouse.tls: %w", err)
+	}
+	return clickhouse.Config{
+		Addr: c.Addr, HTTP: c.Protocol == "http", Database: c.Database, User: as.User, Password: as.Password.Reveal(), TLS: tls,
+		DialTimeout: c.DialTimeout, ReadTimeout: c.ReadTimeout, Quorum: c.InsertQuorum,
+	}, nil
+}
+
+func clickhouseClient(c *config.ClickHouse, as config.Login) (*clickhouse.Client, error) {
+	cfg, err := clickhouseConfig(c, as)
+	if err != nil {
+		return nil, err
+	}
+	return clickhouse.Open(cfg)
+}
+
+// migratorDB returns a database/sql handle with the migrator's rights.
+func migratorDB(c *config.ClickHouse) (*sql.DB, error) {
+	cfg, err := clickhouseConfig(c, c.Migrator)
+	if err != nil {
+		return nil, err
+	}
+	protocol := driver.Native
+	if cfg.HTTP {
+		protocol = driver.HTTP
+	}
+	return driver.OpenDB(&driver.Options{
+		Addr: cfg.Addr, Protocol: protocol, TLS: cfg.TLS, DialTimeout: cfg.DialTimeout, ReadTimeout: 5 * time.Minute, // views of a big database take a while
+		Auth: driver.Auth{Database: cfg.Database, Username: cfg.User, Password: cfg.Password},
+	}), nil
+}
+
+func migrateOptions(p *config.Pipeline) migrate.Options {
+	return migrate.Options{Retention: migrate.Retention{Minute: p.Retention.Minute, Hour: p.Retention.Hour, Day: p.Retention.Day}}
+}
+
+// pipelineConfig maps the configuration onto the pipeline's, but for its store, log and metrics.
+func pipelineConfig(cfg *config.Config, log *zap.Logger) (pipeline.Config, error) {
+	kafka, err := kafkaOptions(&cfg.Kafka)
+	if err != nil {
+		return pipeline.Config{}, err
+	}
+	catalogue, err := schemas.Load(cfg.Pipeline.Catalogue)
+	if err != nil {
+		return pipeline.Config{}, err
+	}
+	program, err := schemas.Compile(catalogue)
+	if err != nil {
+		return pipeline.Config{}, err
+	}
+	t, p := cfg.Kafka.Topics, cfg.Pipeline
+	return pipeline.Config{
+		Kafka: kafka, Group: cfg.Kafka.Group, InstanceID: instanceID(cfg), SessionTimeout: cfg.Kafka.SessionTimeout,
+		Topics: []pipeline.Topic{
+			{Name: t.Telemetry, Content: worker.Telemetry, Disorder: p.Disorder.Telemetry},
+			{Name: t.Tickets, Content: worker.Tickets, Disorder: p.Disorder.Tickets},
+			{Name: t.Accounts, Content: worker.Accounts, Disorder: p.Disorder.Accounts},
+		},
+		DeadLetters: t.DeadLetters, Program: program,
+		Limits:       decode.Limits{MaxFuture: p.MaxFuture, MaxAge: p.Retention.Day},
+		Retention:    [3]time.Duration{p.Retention.Minute, p.Retention.Hour, p.Retention.Day},
+		DedupRecords: int64(p.DedupRecords), FlushInterval: p.FlushInterval, FlushRows: p.FlushRows,
+		Log: log,
+	}, nil
+}
+
+// instanceID names this process in the group. The admin port tells two processes of one host apart.
+func instanceID(cfg *config.Config) string {
+	if cfg.Kafka.InstanceID != "" {
+		return cfg.Kafka.InstanceID
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		return "" // dynamic membership then
+	}
+	return host + "/" + cfg.Admin.Listen
+}
+
+func collectConfig(cfg *config.Config) (collect.Config, error) {
+	tls, err := cfg.Kafka.TLS.ClientConfig()
+	if err != nil {
+		return collect.Config{}, fmt.Errorf("kafka.tls: %w", err)
+	}
+	c, t := cfg.Collector, cfg.Kafka.Topics
+	out := collect.Config{
+		Listen: c.Listen, Brokers: cfg.Kafka.Brokers, TLS: tls,
+		Topics:        collect.Topics{Telemetry: t.Telemetry, Users: t.Users, Accounts: t.Accounts, Parked: t.Parked},
+		MaxEventBytes: int(c.MaxEvent), MaxBatchBytes: int(c.MaxBatch), MaxInFlight: c.MaxInFlight,
+	}
+	if s := cfg.Kafka.SASL; s.Mechanism != "" {
+		out.SASL = &collect.SASL{Mechanism: s.Mechanism, User: s.User, Password: s.Password.Reveal()}
+	}
+	for _, k := range c.WriteKeys {
+		out.WriteKeys = append(out.WriteKeys, k.Reveal())
+	}
+	return out, nil
+}

@@ -14,7 +14,7 @@ type accountFold struct {
 
 func (f *accountFold) fold(r record) verdict {
 	key := AccountChangeKey{Account: string(r.key), ValidFrom: r.time, Source: f.source, Offset: r.offset}
-	if r.value == nil {
+	if len(r.value) == 0 {
 		if key.Account == "" {
 			return refuse("missing_field")
 		}
@@ -28,22 +28,18 @@ func (f *accountFold) fold(r record) verdict {
 	if err := json.Unmarshal(r.value, &o); err != nil || o == nil {
 		return refuse("malformed")
 	}
-	id, err := o.text("account_id")
-	if err != nil {
-		return refuse("malformed")
-	}
-	if id != "" {
+	if id, err := o.text("account_id"); err == nil && id != "" {
 		key.Account = id
 	}
 	if key.Account == "" {
 		return refuse("missing_field")
 	}
-	at, err := o.text("at")
-	if err != nil {
-		return refuse("malformed")
-	}
-	if at != "" {
-		if key.ValidFrom, err = millis(at); err != nil {
+	if at := o["at"]; at != nil && string(at) != "null" {
+		text, err := o.text("at")
+		if err == nil {
+			key.ValidFrom, err = millis(text)
+		}
+		if err != nil {
 			return refuse("bad_time")
 		}
 	}
@@ -55,13 +51,15 @@ func (f *accountFold) fold(r record) verdict {
 	return verdict{kind: applied}
 }
 
-// flatten writes the object's values as strings, nested ones by dotted name.
+// flatten writes the object's values as strings, nested ones by dotted name. A
+// null empties an attribute.
 func flatten(to map[string]string, prefix string, o object) {
 	for name, raw := range o {
 		var inner object
 		var text string
 		switch {
 		case string(raw) == "null":
+			to[prefix+name] = ""
 		case json.Unmarshal(raw, &inner) == nil:
 			flatten(to, prefix+name+".", inner)
 		case json.Unmarshal(raw, &text) == nil:
@@ -104,6 +102,9 @@ func (r *Result) AccountAsOf(account string, at int64) map[string]string {
 		}
 		for name, value := range change.Attributes {
 			known[name] = value
+			if value == "" {
+				delete(known, name)
+			}
 		}
 	}
 	return known

@@ -27,6 +27,7 @@ func compareCheckpoints(ctx context.Context, conn driver.Conn, result *Result) (
 		if err := rows.Scan(&source, &offset, &v.Received, &v.Applied, &v.Duplicate, &v.Filtered, &v.DeadLettered); err != nil {
 			return nil, err
 		}
+		source = canonicalSource(source)
 		if sum := v.Applied + v.Duplicate + v.Filtered + v.DeadLettered; sum != v.Received {
 			differences = append(differences, Difference{
 				Cell: Cell{Table: "checkpoints", Metric: fmt.Sprintf("sum of verdicts at offset %d", offset), Source: source},

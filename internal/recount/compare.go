@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -97,9 +98,20 @@ func readCells(ctx context.Context, conn driver.Conn, t table) (map[Cell]string,
 		if err != nil {
 			return nil, err
 		}
+		cell.Source = canonicalSource(cell.Source)
 		cells[cell] = value
 	}
 	return cells, rows.Err()
+}
+
+// canonicalSource writes the topic id of a source as Kafka's tools print it;
+// some clients use the other alphabet of base64, and pad it.
+func canonicalSource(source string) string {
+	name, id, found := strings.Cut(source, "@")
+	if !found {
+		return source
+	}
+	return name + "@" + strings.NewReplacer("+", "-", "/", "_", "=", "").Replace(id)
 }
 
 func counterRow(rows driver.Rows) (Cell, string, error) {

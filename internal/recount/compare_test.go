@@ -157,3 +157,7 @@ func TestDifferencesReadAsSentences(t *testing.T) {
 	d := Difference{Cell: Cell{Table: "counters", Account: "acme", Tier: Hour, Window: ms(t, "10:00:00"), Metric: "events"}, Want: "3"}
 	require.Equal(t, "counters: events want 3, got nothing account=acme tier=hour at=2026-03-02T10:00:00.000Z", d.String())
 }
+
+func TestSourcesAreTheSameInBothAlphabets(t *testing.T) {
+	require.Equal(t, "telemetry/3@Zk-_", canonicalSource("telemetry/3@Zk+/=="))
+}

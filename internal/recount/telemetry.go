@@ -258,18 +258,12 @@ func (f *telemetryFold) fold(r record) verdict {
 		return verdict{kind: duplicate}
 	}
 	account := f.account(e)
-	if account == "" {
+	switch {
+	case e.kind == "alias", e.kind == "identify" && account == "":
+		return verdict{kind: filtered} // nothing to count, whoever's it is
+	case account == "":
 		return refuse("no_account")
-	}
-	switch e.kind {
-	case "alias":
-		return verdict{kind: filtered}
-	case "identify":
-		if e.company == "" {
-			return verdict{kind: filtered}
-		}
-		f.setAccount(e.user, e.company, r.offset)
-	case "group":
+	case e.kind == "identify", e.kind == "group":
 		f.setAccount(e.user, account, r.offset)
 	default:
 		f.add(e, account, r.offset)
@@ -277,20 +271,24 @@ func (f *telemetryFold) fold(r record) verdict {
 	return verdict{kind: applied}
 }
 
+// account is the one to count the event for, or to map its user to.
 func (f *telemetryFold) account(e event) string {
-	if e.kind == "group" && e.groupID != "" {
-		return e.groupID
-	}
-	if e.contextGroup != "" {
-		return e.contextGroup
-	}
-	if e.kind == "identify" && e.company != "" {
+	switch {
+	case e.kind == "identify":
 		return e.company
+	case e.kind == "group" && e.groupID != "":
+		return e.groupID
+	case e.contextGroup != "" || e.kind == "group":
+		return e.contextGroup
 	}
 	return f.users[e.user]
 }
 
+// setAccount maps a user; only what changes something is a row.
 func (f *telemetryFold) setAccount(user, account string, offset int64) {
+	if f.users[user] == account {
+		return
+	}
 	f.users[user] = account
 	f.result.UserAccounts[UserAccountKey{f.source, xxhash.Sum64String(user), offset}] = account
 }
@@ -306,14 +304,16 @@ func (f *telemetryFold) add(e event, account string, offset int64) {
 		return
 	}
 	user := xxhash.Sum64String(e.user)
-	f.addVisit(AccountUser{account, user}, e.at)
+	if e.received-e.at <= Minute.Retention().Milliseconds() {
+		f.addVisit(AccountUser{account, user}, e.at)
+	}
 	if e.kind != "track" {
 		return
 	}
 	for workflow, steps := range workflowSteps {
 		if slices.Contains(steps, e.name) {
 			key := FactKey{Kind: "workflow", Account: account, Entity: workflow, At: e.at, Name: e.name,
-				User: user, ID: xxhash.Sum64String(e.messageID), Source: f.source}
+				User: user, ID: factID(e.messageID, offset), Source: f.source}
 			f.result.Facts[key] = Fact{Offset: offset}
 		}
 	}
@@ -369,4 +369,12 @@ func (f *telemetryFold) addVisit(u AccountUser, at int64) {
 		span = Span{at, at}
 	}
 	f.result.UserMinutes[key] = Span{min(span.First, at), max(span.Last, at)}
+}
+
+// factID tells apart facts of the same time: by message id, else by offset.
+func factID(id string, offset int64) uint64 {
+	if id == "" {
+		return uint64(offset) + 1
+	}
+	return xxhash.Sum64String(id)
 }

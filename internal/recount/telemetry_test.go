@@ -49,8 +49,9 @@ var telemetryLog = []written{
 	{value: `{"type":"page","messageId":"m25","userId":"u1","timestamp":"2026-02-15T11:00:00Z","receivedAt":"2026-03-02T12:00:00Z"}`},
 	// 26: no times at all: the record's.
 	{value: `{"type":"page","messageId":"m26","userId":"u3"}`, time: "2026-03-02T10:00:00.456Z"},
-	// 27: an alias is not counted.
-	{value: `{"type":"alias","messageId":"m27","userId":"u1","previousId":"a"}`},
+	// 27: an alias is not counted, even of nobody we know; 28: u1's account again.
+	{value: `{"type":"alias","messageId":"m27","userId":"u8","previousId":"a"}`},
+	{value: `{"type":"group","messageId":"m28","userId":"u1","groupId":"acme"}`},
 	// Another partition knows neither the users nor the message ids of the first.
 	{partition: 1, value: `{"type":"page","messageId":"m4","userId":"u1","context":{"groupId":"acme"},"timestamp":"2026-03-02T10:59:59.999Z"}`},
 	{partition: 1, value: `{"type":"page","messageId":"m28","userId":"u1"}`},
@@ -68,7 +69,7 @@ func recountTelemetry(t *testing.T) *Result {
 
 func TestEveryRecordHasAVerdict(t *testing.T) {
 	r := recountTelemetry(t)
-	require.Equal(t, Verdicts{Received: 28, Applied: 14, Duplicate: 2, Filtered: 2, DeadLettered: 10, Next: 28, End: 28},
+	require.Equal(t, Verdicts{Received: 29, Applied: 15, Duplicate: 2, Filtered: 2, DeadLettered: 10, Next: 29, End: 29},
 		r.Sources["telemetry/0"])
 	require.Equal(t, Verdicts{Received: 2, Applied: 1, DeadLettered: 1, Next: 2, End: 2}, r.Sources["telemetry/1"])
 	require.Equal(t, map[DeadLetterKey]string{

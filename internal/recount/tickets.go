@@ -4,8 +4,6 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
-
-	"github.com/cespare/xxhash/v2"
 )
 
 var (
@@ -126,7 +124,7 @@ func (f *ticketFold) fold(r record) verdict {
 		return verdict{kind: duplicate}
 	}
 	key := FactKey{Kind: "ticket", Account: t.accountID, Entity: t.source + ":" + t.ticketID, At: t.at,
-		Name: t.kind, ID: xxhash.Sum64String(id), Source: f.source}
+		Name: t.kind, ID: factID(id, r.offset), Source: f.source}
 	f.result.Facts[key] = Fact{Offset: r.offset, Attributes: t.attributes()}
 	return verdict{kind: applied}
 }

@@ -17,6 +17,9 @@ import (
 
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/database"
+
+	"tidemark/schemas"
+	"tidemark/sinks/clickhouse/views"
 )
 
 //go:embed sql/*.sql
@@ -27,7 +30,14 @@ const versionTable = "migrations"
 
 // Options says what a database must look like.
 type Options struct {
+	Catalogue *schemas.Catalogue // what the views show; nil: the built-in one
 	Retention Retention
+	Topics    views.Topics // where the rows of the tables come from
+}
+
+// DefaultOptions are those of the default configuration.
+func DefaultOptions() Options {
+	return Options{Retention: DefaultRetention(), Topics: views.DefaultTopics()}
 }
 
 // State is one migration and whether the database has it.
@@ -38,8 +48,8 @@ type State struct {
 	AppliedAt time.Time // zero unless Applied
 }
 
-// Up applies the migrations that the database of db lacks and then the retention. It may be run again, and by several
-// processes at once. The account of db needs the rights of the role migrator.
+// Up applies the migrations that the database of db lacks, then the retention, then the views. It may be run again, and by
+// several processes at once. The account of db needs the rights of the role migrator.
 func Up(ctx context.Context, db *sql.DB, o Options) error {
 	if err := o.Retention.validate(); err != nil {
 		return err
@@ -55,7 +65,27 @@ func Up(ctx context.Context, db *sql.DB, o Options) error {
 	if _, err := db.ExecContext(ctx, comment); err != nil {
 		return fmt.Errorf("comment on %s: %w", versionTable, err)
 	}
-	return o.Retention.apply(ctx, db)
+	if err := o.Retention.apply(ctx, db); err != nil {
+		return err
+	}
+	return o.makeViews(ctx, db)
+}
+
+func (o Options) makeViews(ctx context.Context, db *sql.DB) error {
+	cat := o.Catalogue
+	if cat == nil {
+		var err error
+		if cat, err = schemas.Builtin(); err != nil {
+			return err
+		}
+	}
+	var name string
+	if err := db.QueryRowContext(ctx, "SELECT currentDatabase()").Scan(&name); err != nil {
+		return fmt.Errorf("ask for the database: %w", err)
+	}
+	return views.Apply(ctx, db, cat, views.Options{
+		Database: name, Topics: o.Topics, HourRetention: o.Retention.Hour, DayRetention: o.Retention.Day,
+	})
 }
 
 // Status lists the migrations in order.

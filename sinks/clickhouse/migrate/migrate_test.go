@@ -34,7 +34,7 @@ func migrated(t *testing.T) (*chtest.Database, *sql.DB) {
 	return d, db
 }
 
-func options() migrate.Options { return migrate.Options{Retention: migrate.DefaultRetention()} }
+func options() migrate.Options { return migrate.DefaultOptions() }
 
 func query[T any](t *testing.T, db *sql.DB, text string, args ...any) []T {
 	t.Helper()

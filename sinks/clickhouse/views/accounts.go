@@ -1,0 +1,81 @@
+package views
+
+import "strings"
+
+// attribute is an attribute of accounts with a column of its own.
+type attribute struct {
+	Name    string // in account records
+	Column  string // in the usage views
+	Type    string
+	Parse   string // SQL from the text, with %s for it
+	Unit    string
+	Meaning string
+}
+
+var attributes = []attribute{
+	{"name", "account_name", "Nullable(String)", "nullIf(%s, '')", "", "Name of the account."},
+	{"plan", "plan", "LowCardinality(Nullable(String))", "nullIf(%s, '')", "", "Plan that the account pays for."},
+	{"segment", "segment", "LowCardinality(Nullable(String))", "nullIf(%s, '')", "", "Segment that the account belongs to."},
+	{"stage", "stage", "LowCardinality(Nullable(String))", "nullIf(%s, '')", "", "Stage of the customer's life, such as onboarding."},
+	{"owner", "owner", "LowCardinality(Nullable(String))", "nullIf(%s, '')", "", "Who looks after the account."},
+	{"seats", "seats", "Nullable(UInt64)", "toUInt64OrNull(%s)", "seats", "Licensed seats."},
+	{"mrr", "mrr", "Nullable(Float64)", "toFloat64OrNull(%s)", "currency", "Monthly recurring revenue."},
+}
+
+// dated are the attributes that are times; only the views of accounts show them.
+var dated = []attribute{
+	{"created_at", "created_at", "Nullable(DateTime64(3, 'UTC'))", "parseDateTime64BestEffortOrNull(%s, 3, 'UTC')", "", "When the account was created."},
+	{"renewal_at", "renewal_at", "Nullable(DateTime64(3, 'UTC'))", "parseDateTime64BestEffortOrNull(%s, 3, 'UTC')", "", "When its contract is renewed."},
+}
+
+// From is the SQL that reads the attribute from a map.
+func (a attribute) From(state string) string {
+	return strings.ReplaceAll(a.Parse, "%s", state+"["+quoteString(a.Name)+"]")
+}
+
+// Attributes is for the templates.
+func (b *builder) Attributes() []attribute { return attributes }
+
+// AllAttributes is for the templates.
+func (b *builder) AllAttributes() []attribute {
+	return append(attributes[:len(attributes):len(attributes)], dated...)
+}
+
+// dimension are the columns of an account as of a window's end.
+func dimension() []column {
+	var out []column
+	for _, a := range attributes {
+		out = append(out, column{a.Column, a.Type, a.Unit, a.Meaning + " As of the window's end; NULL if unknown."})
+	}
+	return out
+}
+
+func stateColumns() []column {
+	var out []column
+	for _, a := range append(attributes[:len(attributes):len(attributes)], dated...) {
+		out = append(out, column{a.Name, a.Type, a.Unit, a.Meaning + " NULL if unknown."})
+	}
+	return append(out,
+		column{"external_ids", "Map(String, String)", "", "Ids of the account in other systems, by system."},
+		column{"targets", "Map(String, Float64)", "", "Targets agreed with the account, by name."},
+		column{"attributes", "Map(String, String)", "", "All attributes as text, with those that have no column of their own."},
+	)
+}
+
+func (b *builder) accountHistory() ([]view, error) {
+	query, err := b.render("account_history", b)
+	if err != nil {
+		return nil, err
+	}
+	return []view{{
+		Name:    "account_history",
+		Comment: "What was known of each account, and from when to when: one row a change, with the full state after it.",
+		Columns: append([]column{
+			{"account_id", "String", "", "Account."},
+			{"valid_from", "DateTime64(3, 'UTC')", "", "From when the state holds."},
+			{"valid_to", "Nullable(DateTime64(3, 'UTC'))", "", "Until when, exclusive; NULL for the latest state."},
+			{"is_removed", "Bool", "", "Whether the account was removed."},
+		}, stateColumns()...),
+		Query: query,
+	}}, nil
+}

@@ -1,0 +1,123 @@
+package views
+
+import (
+	"embed"
+	"errors"
+	"fmt"
+	"strings"
+	"text/template"
+	"time"
+
+	"tidemark/schemas"
+)
+
+//go:embed sql/*.sql
+var files embed.FS
+
+// idleAfter is how long a source that is read to its end may have brought nothing before it counts as idle.
+const idleAfter = 5 * time.Minute
+
+// builder makes the queries of the views; the templates in sql/ read its fields and methods.
+type builder struct {
+	Options
+	cat       *schemas.Catalogue
+	templates *template.Template
+}
+
+// tier is a length of tumbling windows.
+type tier struct {
+	Name    string // as in the column tier
+	Start   string // the function that rounds down to a window's start
+	Seconds int64
+	Horizon int64 // seconds back from now for which silent accounts have rows
+	Slices  []slice
+}
+
+// slice is a range of ages of windows, in windows before the current one: From <= age < To.
+type slice struct{ From, To int64 }
+
+const (
+	minute = 60
+	hour   = 60 * minute
+	day    = 24 * hour
+)
+
+// tiers lists the window lengths. Their slices are explained in sql/user_events.sql.
+func (b *builder) tiers() []tier {
+	minutes := int64(b.HourRetention / time.Second) // how long user minutes are kept
+	return []tier{
+		{"minute", "toStartOfMinute", minute, 1 * day, slices(minute, minutes, 2*hour, 1*day, 16*day)},
+		{"hour", "toStartOfHour", hour, 62 * day, slices(hour, minutes, 2*day, 16*day, 128*day)},
+		{"day", "toStartOfDay", day, 400 * day, slices(day, minutes, 8*day, 64*day)},
+	}
+}
+
+// slices cuts the ages up to retention at the given ones, all in seconds, into slices of windows of the given size. The
+// first one begins a day ahead of now, as clocks differ.
+func slices(size, retention int64, ages ...int64) []slice {
+	var out []slice
+	from := -day / size
+	for _, age := range append(ages, retention+31*day) { // parts are dropped whole, so rows may stay a month longer
+		if to := age / size; to > from {
+			out = append(out, slice{from, to})
+			from = to
+		}
+	}
+	return out
+}
+
+func build(cat *schemas.Catalogue, o Options) ([]view, error) {
+	if o.Database == "" {
+		return nil, errors.New("views: no database given")
+	}
+	if cat.SessionGap < schemas.Duration(time.Minute) || cat.IdleCap < schemas.Duration(time.Minute) {
+		return nil, errors.New("views: session_gap and idle_cap of the catalogue must be a minute at least: of a user's minute only the first and the last event are kept")
+	}
+	if o.Now == "" {
+		o.Now = "now('UTC')"
+	}
+	b := &builder{Options: o, cat: cat}
+	var err error
+	b.templates, err = template.New("").Funcs(template.FuncMap{
+		"str": quoteString, "name": quoteName, "join": strings.Join,
+	}).ParseFS(files, "sql/*.sql")
+	if err != nil {
+		return nil, fmt.Errorf("views: %w", err)
+	}
+	var all []view
+	for _, part := range []func() ([]view, error){
+		b.accountHistory, b.completeness, b.usage,
+	} {
+		made, err := part()
+		if err != nil {
+			return nil, fmt.Errorf("views: %w", err)
+		}
+		all = append(all, made...)
+	}
+	return all, nil
+}
+
+// DB is the quoted database, for the templates.
+func (b *builder) DB() string { return quoteName(b.Database) }
+
+// Visible is the condition that hides the accounts made up for self-tests.
+func (b *builder) Visible() string { return "NOT startsWith(account_id, '_')" }
+
+// SessionGap is the catalogue's, in milliseconds.
+func (b *builder) SessionGap() int64 { return time.Duration(b.cat.SessionGap).Milliseconds() }
+
+// IdleCap is the catalogue's, in milliseconds.
+func (b *builder) IdleCap() int64 { return time.Duration(b.cat.IdleCap).Milliseconds() }
+
+// render fills in a template of sql/, named without its ending.
+func (b *builder) render(name string, data any) (string, error) {
+	var out strings.Builder
+	if err := b.templates.ExecuteTemplate(&out, name+".sql", data); err != nil {
+		return "", err
+	}
+	return strings.TrimSpace(out.String()), nil
+}
+
+// Include renders another template inside one. Its lines are indented no further: nobody reads them but by SHOW CREATE,
+// which formats them anew.
+func (b *builder) Include(name string, data any) (string, error) { return b.render(name, data) }

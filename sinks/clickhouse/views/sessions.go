@@ -1,0 +1,28 @@
+package views
+
+import (
+	"fmt"
+	"time"
+)
+
+// Count is the number of windows in the slice.
+func (s slice) Count() int64 { return s.To - s.From }
+
+// minutesSlice is the data of the template minutes_slice.sql.
+type minutesSlice struct {
+	windows
+	Ages slice
+}
+
+// Slice is for the templates.
+func (w windows) Slice(s slice) minutesSlice { return minutesSlice{w, s} }
+
+// MinutesFrom is the SQL of the first minute that the slice needs: that of its oldest window, and before it as much as
+// tells whether its first events start a session.
+func (m minutesSlice) MinutesFrom() string {
+	before := m.Tier.Seconds*(m.Ages.To-1) + int64(time.Duration(m.cat.SessionGap)/time.Second) + minute
+	return fmt.Sprintf("%s(%s) - %d", m.Tier.Start, m.Now, before)
+}
+
+// MinutesKept is how long user minutes are kept, in seconds.
+func (b *builder) MinutesKept() int64 { return int64(b.HourRetention / time.Second) }

@@ -3,27 +3,40 @@ package collect
 import (
 	"bytes"
 	"compress/gzip"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"strings"
 )
 
-// readBody returns the request's body, unzipped, and never holds more than one
-// byte over max of it: a small body that unzips to gigabytes costs no more.
-func readBody(w http.ResponseWriter, r *http.Request, max int) ([]byte, *refusal) {
-	tooMuch := tooLarge("", fmt.Sprintf("the body has more than %d bytes: send fewer messages at once", max))
-	if r.ContentLength > int64(max) {
-		return nil, tooMuch
+// drainBytes is how much of a body that is refused is still read: a client that
+// is cut off while it sends sees a broken connection instead of the answer.
+const drainBytes = 8 << 20
+
+// readBody returns the request's body, unzipped, and never holds more than a
+// little over max of it: a small body that unzips to gigabytes costs no more.
+func readBody(r *http.Request, max int) ([]byte, *refusal) {
+	body, refused := unzipBody(r, max)
+	if refused != nil {
+		_, _ = io.CopyN(io.Discard, r.Body, drainBytes)
 	}
-	var from io.Reader = http.MaxBytesReader(w, r.Body, int64(max))
+	return body, refused
+}
+
+func unzipBody(r *http.Request, max int) ([]byte, *refusal) {
+	tooMuch := tooLarge("", fmt.Sprintf("the body has more than %d bytes: send fewer messages at once", max))
+	var from io.Reader
 	switch encoding := strings.ToLower(strings.TrimSpace(r.Header.Get("Content-Encoding"))); encoding {
 	case "", "identity":
+		if r.ContentLength > int64(max) {
+			return nil, tooMuch
+		}
+		from = r.Body
 	case "gzip":
-		zipped, err := gzip.NewReader(from)
+		// Gzip adds little even to what it cannot compress.
+		zipped, err := gzip.NewReader(io.LimitReader(r.Body, 2*int64(max)))
 		if err != nil {
-			return nil, badBody(err, tooMuch)
+			return nil, unreadable(err)
 		}
 		from = zipped
 	default:
@@ -32,10 +45,10 @@ func readBody(w http.ResponseWriter, r *http.Request, max int) ([]byte, *refusal
 	}
 	var body bytes.Buffer
 	if r.ContentLength > 0 {
-		body.Grow(int(r.ContentLength) + bytes.MinRead)
+		body.Grow(int(min(r.ContentLength, int64(max))) + bytes.MinRead)
 	}
 	if _, err := body.ReadFrom(io.LimitReader(from, int64(max)+1)); err != nil {
-		return nil, badBody(err, tooMuch)
+		return nil, unreadable(err)
 	}
 	if body.Len() > max {
 		return nil, tooMuch
@@ -43,10 +56,6 @@ func readBody(w http.ResponseWriter, r *http.Request, max int) ([]byte, *refusal
 	return body.Bytes(), nil
 }
 
-func badBody(err error, tooMuch *refusal) *refusal {
-	var limit *http.MaxBytesError
-	if errors.As(err, &limit) {
-		return tooMuch
-	}
+func unreadable(err error) *refusal {
 	return invalid("", fmt.Sprintf("the body cannot be read: %s", err))
 }

@@ -41,7 +41,7 @@ func newFollower(c Config, tables map[string]followed, m *metrics, log *zap.Logg
 		kgo.KeepControlRecords(), // the last offset may be a transaction's marker
 		kgo.FetchMaxWait(500*time.Millisecond),
 		kgo.ProducerLinger(0),
-		kgo.RecordDeliveryTimeout(c.WriteTimeout),
+		kgo.RecordDeliveryTimeout(max(c.WriteTimeout, time.Second)), // the client's least
 	)...)
 	if err != nil {
 		return nil, fmt.Errorf("kafka client: %w", err)

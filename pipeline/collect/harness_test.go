@@ -63,7 +63,7 @@ func testConfig(cluster *kfake.Cluster, change ...func(*Config)) Config {
 // start runs a collector and waits until it accepts events.
 func start(t testing.TB, c Config) *running {
 	t.Helper()
-	registry := prometheus.NewRegistry()
+	registry := newRegistry()
 	col, err := New(c, zaptest.NewLogger(t, zaptest.Level(zap.ErrorLevel)), registry)
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -90,6 +90,8 @@ func start(t testing.TB, c Config) *running {
 	}, patience, 10*time.Millisecond)
 	return r
 }
+
+func newRegistry() *prometheus.Registry { return prometheus.NewRegistry() }
 
 // response is an HTTP answer, read to its end.
 type response struct {

@@ -38,7 +38,7 @@ func (c *Collector) routes() http.Handler {
 func (c *Collector) serveCall(w http.ResponseWriter, r *http.Request, path, call string) {
 	started := time.Now()
 	code := http.StatusOK
-	if refused := c.accept(w, r, call); refused != nil {
+	if refused := c.accept(r, call); refused != nil {
 		code = refused.status
 		refused.write(w)
 	} else {
@@ -49,7 +49,7 @@ func (c *Collector) serveCall(w http.ResponseWriter, r *http.Request, path, call
 }
 
 // accept returns nil once Kafka has every event of the request.
-func (c *Collector) accept(w http.ResponseWriter, r *http.Request, call string) *refusal {
+func (c *Collector) accept(r *http.Request, call string) *refusal {
 	if !c.requests.TryAcquire(1) {
 		return overloaded("too many requests at once")
 	}
@@ -57,20 +57,18 @@ func (c *Collector) accept(w http.ResponseWriter, r *http.Request, call string) 
 	if !c.ready.Load() {
 		return unavailable("the collector is starting or stopping")
 	}
-	body, refused := readBody(w, r, c.config.MaxBatchBytes)
+	body, refused := readBody(r, c.config.MaxBatchBytes)
 	if refused != nil {
 		return refused
 	}
-	q, refused := parseRequest(body, call, limits{event: c.config.MaxEventBytes, batch: c.config.MaxBatchBytes})
-	if _, _, basic := r.BasicAuth(); refused != nil && !basic && q.writeKey == "" {
-		return refused // a body that cannot be read may hold a good key
-	}
-	if !c.authorized(r, q) {
-		return unauthorized()
-	}
 	received := c.config.Now().UTC().Truncate(time.Millisecond)
+	q, refused := parseRequest(body, call, limits{event: c.config.MaxEventBytes, batch: c.config.MaxBatchBytes})
 	if refused == nil {
 		refused = stamp(q.messages, received)
+	}
+	// A body that cannot be read may hold a good key: then say what is wrong with it.
+	if (refused == nil || q.key(r) != "") && !c.authorized(q.key(r)) {
+		return unauthorized()
 	}
 	if refused != nil {
 		c.metrics.events.WithLabelValues(resultRejected).Add(float64(q.sent))
@@ -168,15 +166,19 @@ func (c *Collector) countWritten(records []kafka.Message) {
 	c.metrics.events.WithLabelValues(resultAccepted).Add(float64(len(records) - parked))
 }
 
-// authorized reports whether the request has one of the configured write keys,
-// by basic auth or else in its body. It compares digests, in constant time.
-func (c *Collector) authorized(r *http.Request, q *request) bool {
+// key returns the write key of the request: by basic auth, or else in its body.
+func (q *request) key(r *http.Request) string {
+	if key, _, _ := r.BasicAuth(); key != "" {
+		return key
+	}
+	return q.writeKey
+}
+
+// authorized reports whether key is one of the configured write keys. It
+// compares digests, in constant time.
+func (c *Collector) authorized(key string) bool {
 	if len(c.keys) == 0 {
 		return true
-	}
-	key, _, _ := r.BasicAuth()
-	if key == "" {
-		key = q.writeKey
 	}
 	sum := sha256.Sum256([]byte(key))
 	found := 0
@@ -188,7 +190,7 @@ func (c *Collector) authorized(r *http.Request, q *request) bool {
 
 func (c *Collector) serveParked(w http.ResponseWriter, r *http.Request) {
 	const sample = 100
-	if !c.authorized(r, &request{}) {
+	if !c.authorized((&request{}).key(r)) {
 		unauthorized().write(w)
 		return
 	}

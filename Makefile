@@ -39,6 +39,11 @@ demo: build ## Run everything on this machine; options: make demo ARGS="--durati
 test: ## Run all tests, and say what was skipped and why (with CI=true nothing may be).
 	@go run ./internal/buildtools/testreport $(TEST_FLAGS) $(PKGS) -- -race $(TEST_FLAGS) $(RACE_PKGS)
 
+.PHONY: bench
+bench: ## Measure the pipeline beside a bare consume; options: make bench ARGS="--events 500000 --runs 5 --profile".
+	@go build -o bin/bench ./bench
+	@exec bin/bench $(ARGS)
+
 .PHONY: check
 check: check-modules check-generated lint vuln ## Check formatting, lint, modules, generated files and known vulnerabilities.
 

@@ -115,6 +115,7 @@ func (g *Generator) tellAccount(a *account) {
 	}, map[string]string{
 		"name": a.name, "plan": a.plan, "segment": a.segment, "stage": a.stage, "owner": a.owner,
 		"seats": strconv.Itoa(a.seats), "mrr": strconv.Itoa(a.mrr),
+		"created_at": a.created.Format(time.RFC3339), "renewal_at": a.renewal.Format(time.RFC3339),
 		"external_ids.zendesk": "org-" + a.id, "targets.active_days": "12",
 	})
 	// The account's traits come right after its record, long before anything in

@@ -111,13 +111,17 @@ func (g *Generator) progress(at time.Time) float64 {
 // whether its user is known by now, and whether it is sent again.
 func (g *Generator) send(q queued) Message {
 	m := q.Message
-	if u := q.user; u != nil {
-		u.known = u.known || m.intent.knows
-		m.intent.waits = !u.known && u.intro != byEachCall && !m.intent.knows
-	}
 	m.Seq = g.seq
 	g.seq++
-	if m.intent.verdict == applied && !m.intent.waits && m.Via != Accounts && chance(g.r, 0.01) {
+	sure := true // that the message will not be parked, where two of the same are one
+	if u := q.user; u != nil && u.intro != byEachCall {
+		if m.intent.knows && !u.known {
+			u.known, u.knownAt = true, m.Seq
+		}
+		m.intent.waits = !u.known
+		sure = u.known && m.Seq > u.knownAt+maxSpan
+	}
+	if m.intent.verdict == applied && sure && m.Via != Accounts && chance(g.r, 0.01) {
 		g.repeat(m)
 	}
 	return m

@@ -16,15 +16,17 @@ const (
 	// batchSize is how many messages are sent as one unit: few enough for the
 	// collector's body limit, many enough for thousands a second.
 	batchSize = 250
-	// inFlight bounds the units under way: one is being written to Kafka while
-	// the next is on its way to the collector.
+	// inFlight bounds the units under way at once: one is being written to Kafka
+	// while the next is on its way to the collector.
 	inFlight = 4
+	// maxSpan bounds how many messages may be sent past one that has not arrived.
+	maxSpan = 2 * inFlight * batchSize
 	// tick is how often live traffic is sent; its lateness is of that order.
 	tick = 20 * time.Millisecond
 	// housekeeping is how often the state is saved and progress told.
 	housekeeping = time.Second
 	// ahead is how many messages are reserved at a time; see state.Reserved.
-	ahead = 4 * batchSize * inFlight
+	ahead = 2 * maxSpan
 	// grace is how long messages under way may take once the context has ended.
 	grace = 15 * time.Second
 )
@@ -61,7 +63,8 @@ type runner struct {
 	// what the run before may have sent is sent again as it was.
 	resumeAt uint64
 	resumes  bool
-	until    time.Time // end of live traffic, zero for none
+	until    time.Time     // end of live traffic, zero for none
+	span     chan struct{} // holds one for every unit that waits or that a later one waits for
 
 	mu    sync.Mutex // guards the rest
 	state *state
@@ -95,7 +98,7 @@ func newRunner(ctx context.Context, opts Options, s *state) (*runner, error) {
 		truth.Add(m)
 	}
 	truth.Repeated = s.Repeated
-	r := &runner{opts: opts, gen: gen, state: s, truth: truth, sent: s.Acked,
+	r := &runner{opts: opts, gen: gen, state: s, truth: truth, sent: s.Acked, span: make(chan struct{}, maxSpan/batchSize),
 		resumes: len(s.Live) > 0, resumeAt: max(s.Acked, s.Reserved)}
 	r.sender = newSender(opts, r.mayRepeat)
 	return r, nil
@@ -196,6 +199,11 @@ func (r *runner) dispatch(ctx context.Context, units *errgroup.Group, messages [
 	if len(messages) == 0 {
 		return nil
 	}
+	select {
+	case r.span <- struct{}{}:
+	case <-ctx.Done():
+		return nil // a unit has failed, and says why
+	}
 	u := &unit{messages: messages}
 	if err := r.reserve(u); err != nil {
 		return fmt.Errorf("save the simulator's state: %w", err)
@@ -265,6 +273,7 @@ func (r *runner) arrive(u *unit) {
 		}
 		r.state.Acked += uint64(len(r.units[0].messages))
 		r.units = r.units[1:]
+		<-r.span
 	}
 }
 

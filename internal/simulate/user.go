@@ -17,10 +17,11 @@ type user struct {
 	skew      time.Duration // of the device's clock; 0 for most
 	intro     intro
 
-	seen   bool           // the introduction is in the stream
-	known  bool           // the introduction has been sent
-	script []action       // what the rest of this visit holds
-	steps  map[int64]bool // times taken by workflow steps, to keep them apart
+	seen    bool           // the introduction is in the stream
+	known   bool           // the introduction has been sent,
+	knownAt uint64         // as this message
+	script  []action       // what the rest of this visit holds
+	steps   map[int64]bool // times taken by workflow steps, to keep them apart
 }
 
 // intro is how the pipeline gets to know a user's account.

@@ -54,6 +54,8 @@ const (
 	drainTimeout = 20 * time.Second
 	// rebalanceTimeout is how long a member may take to give partitions away.
 	rebalanceTimeout = 60 * time.Second
+	// metadataAge is how long an added partition may go unnoticed; the client's default is five minutes.
+	metadataAge = 10 * time.Second
 	// pollRecords bounds one poll, so that rebalances are never held up for long.
 	pollRecords = 50_000
 )
@@ -92,9 +94,10 @@ func New(cfg Config) (*Pipeline, error) {
 		kgo.DisableAutoCommit(),
 		kgo.BlockRebalanceOnPoll(), // so that no batch reaches a worker made for a later assignment
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
-		kgo.KeepControlRecords(), // so that positions reach the log's end, and lag means lag
+		kgo.KeepControlRecords(),                    // so that positions reach the log's end, and lag means lag
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()), // never jump
 		kgo.FetchMaxWait(250*time.Millisecond),
+		kgo.MetadataMaxAge(metadataAge),
 		kgo.OnPartitionsAssigned(p.assigned),
 		kgo.AdjustFetchOffsetsFn(p.adjust),
 		kgo.OnPartitionsRevoked(p.revoked),

@@ -18,15 +18,16 @@ import (
 type cli struct {
 	Globals globals `embed:""`
 
-	Run     runCmd     `cmd:"" help:"Run the pipeline: from Kafka to ClickHouse."`
-	Collect collectCmd `cmd:"" help:"Run the collector: from analytics SDKs to Kafka."`
-	Migrate migrateCmd `cmd:"" help:"Create what is missing: topics, tables and views."`
-	Check   checkCmd   `cmd:"" help:"Check the configuration, and say how to fix what is wrong."`
-	Version versionCmd `cmd:"" help:"Print the version."`
+	Run      runCmd      `cmd:"" help:"Run the pipeline: from Kafka to ClickHouse."`
+	Collect  collectCmd  `cmd:"" help:"Run the collector: from analytics SDKs to Kafka."`
+	Migrate  migrateCmd  `cmd:"" help:"Create what is missing: topics, tables and views."`
+	Simulate simulateCmd `cmd:"" help:"Play a simulated customer base against a running collector and Kafka."`
+	Check    checkCmd    `cmd:"" help:"Check the configuration, and say how to fix what is wrong."`
+	Dev      devCmd      `cmd:"" help:"Run the embedded Kafka or ClickHouse, for development."`
+	Version  versionCmd  `cmd:"" help:"Print the version."`
 }
 
-// Exit codes, beside those that a subcommand gives by an error with an ExitCode method, and 128 plus the signal's
-// number when a second signal ends the process.
+// Exit codes, beside those that an error gives by an ExitCode method.
 const (
 	exitOK      = 0
 	exitFailure = 1
@@ -67,9 +68,17 @@ func run(ctx context.Context, args, env []string, stdout, stderr io.Writer) int 
 	c.Globals.stdout, c.Globals.stderr = stdout, stderr
 	c.Globals.env = withoutFlags(parser.Model.Node, env)
 	if err := kctx.Run(); err != nil {
-		return fail(stderr, err)
+		return fail(stderr, cutShort(ctx, err))
 	}
 	return exitOK
+}
+
+// cutShort returns why ctx ended if that is all that err says, and err otherwise.
+func cutShort(ctx context.Context, err error) error {
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return context.Cause(ctx)
+	}
+	return err
 }
 
 // fail prints err, a line for each problem joined in it, and returns the exit code that stands for it.

@@ -3,12 +3,12 @@
 package e2e
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"sync"
 	"syscall"
 	"testing"
@@ -57,7 +57,7 @@ func start(t *testing.T, name string, env []string, args ...string) *process {
 	p := &process{name: name, log: filepath.Join(t.TempDir(), name+".log"), done: make(chan struct{})}
 	log, err := os.Create(p.log)
 	require.NoError(t, err)
-	defer log.Close() //nolint:errcheck // the child has its own descriptor
+	defer log.Close()                   //nolint:errcheck // the child has its own descriptor
 	p.cmd = exec.Command(path, args...) //nolint:noctx // ended by signals, which is what is tested
 	p.cmd.Env = append(os.Environ(), env...)
 	p.cmd.Stderr, p.cmd.Stdout = log, log
@@ -104,8 +104,17 @@ func (p *process) running(t *testing.T) {
 	}
 }
 
-// saw reports whether the process has logged text.
-func (p *process) saw(text string) bool {
-	log, err := os.ReadFile(p.log)
-	return err == nil && bytes.Contains(log, []byte(text))
+// says waits until the process has logged something that matches, and returns the match's first group.
+func (p *process) says(t *testing.T, pattern string) string {
+	t.Helper()
+	expression := regexp.MustCompile(pattern)
+	var found [][]byte
+	require.Eventually(t, func() bool {
+		p.running(t)
+		log, err := os.ReadFile(p.log)
+		require.NoError(t, err)
+		found = expression.FindSubmatch(log)
+		return found != nil
+	}, time.Minute, 20*time.Millisecond, "%s never says %s", p.name, pattern)
+	return string(found[len(found)-1])
 }

@@ -21,7 +21,7 @@ type traffic struct {
 }
 
 func newTraffic(brokers []string, seed uint64) *traffic {
-	wire := &kafka.Transport{}
+	wire := &kafka.Transport{MetadataTTL: time.Second} // soon sees a partition that is added
 	return &traffic{
 		rand: rand.New(rand.NewPCG(seed, seed)), //nolint:gosec // reproducible by seed
 		wire: wire,

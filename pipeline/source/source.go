@@ -5,6 +5,7 @@
 package source
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 
@@ -19,7 +20,10 @@ type ID struct {
 }
 
 // String returns the source's name in ClickHouse: topic/partition@topic id.
-func (s ID) String() string { return fmt.Sprintf("%s/%d@%s", s.Topic, s.Partition, s.TopicID) }
+func (s ID) String() string { return fmt.Sprintf("%s/%d@%s", s.Topic, s.Partition, s.Log()) }
+
+// Log returns the topic's id as Kafka's own tools print it.
+func (s ID) Log() string { return base64.RawURLEncoding.EncodeToString(s.TopicID[:]) }
 
 // Metadata is what a commit carries beside its offset, so that recovery can tell whether it sees everything it should.
 type Metadata struct {

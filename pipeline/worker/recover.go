@@ -92,7 +92,7 @@ func (b *Broker) StartAt(ctx context.Context, topic string, partition int32, at 
 		return at, err
 	}
 	meta, err := source.ParseMetadata(s.metadata)
-	if !s.hasCommitted || err == nil && meta.TopicID != s.id.TopicID.String() {
+	if !s.hasCommitted || err == nil && meta.TopicID != s.id.Log() {
 		return kgo.NoResetOffset().At(int64(s.first)), nil //nolint:gosec // an offset
 	}
 	return at, nil
@@ -113,7 +113,7 @@ func (w *Worker) recovered(ctx context.Context) (*Core, error) {
 	if err != nil {
 		return nil, stop("%s: %v", s.id, err)
 	}
-	if meta.TopicID != s.id.TopicID.String() {
+	if meta.TopicID != s.id.Log() {
 		w.log.Warn("the topic was created anew: reading the new log from its start", zap.String("was", meta.TopicID))
 		return w.begin(ctx, s)
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -119,6 +120,19 @@ func TestLoggerWritesToStandardError(t *testing.T) {
 	require.NoError(t, err)
 	log.Info("started", zap.Int("partitions", 8))
 	require.Regexp(t, `^\S+\tINFO\tstarted\t\{"partitions": 8\}\n$`, stderr.String())
+}
+
+func TestCutShort(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancelCause(t.Context())
+	failure := fmt.Errorf("dial: %w", context.Canceled)
+	require.Equal(t, failure, cutShort(ctx, failure), "nobody asked for a stop")
+	cancel(stoppedBy{syscall.SIGTERM})
+	require.EqualError(t, cutShort(ctx, errors.New("disk full")), "disk full")
+
+	var stderr bytes.Buffer
+	require.Equal(t, 143, fail(&stderr, cutShort(ctx, failure)))
+	require.Equal(t, "tidemark: stopped by terminated\n", stderr.String())
 }
 
 // codedError is a failure with an exit code of its own.

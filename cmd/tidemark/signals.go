@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"os/signal"
 	"syscall"
@@ -16,15 +15,15 @@ func signalContext(parent context.Context) (context.Context, context.CancelFunc)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
 	done := make(chan struct{})
 	go func() {
-		for range 2 {
+		for {
 			select {
 			case <-done:
 				return
 			case s := <-signals:
 				if ctx.Err() != nil {
-					os.Exit(signalExit(s))
+					os.Exit(stoppedBy{s}.ExitCode())
 				}
-				cancel(fmt.Errorf("stopped by %s", s))
+				cancel(stoppedBy{s})
 			}
 		}
 	}()
@@ -35,9 +34,14 @@ func signalContext(parent context.Context) (context.Context, context.CancelFunc)
 	}
 }
 
-// signalExit is the exit code that shells give a process that s ended.
-func signalExit(s os.Signal) int {
-	if number, ok := s.(syscall.Signal); ok {
+// stoppedBy is the cause of the end of signalContext's context, and the error of a command that a signal cut short.
+type stoppedBy struct{ signal os.Signal }
+
+func (s stoppedBy) Error() string { return "stopped by " + s.signal.String() }
+
+// ExitCode is what shells give a process that the signal ended.
+func (s stoppedBy) ExitCode() int {
+	if number, ok := s.signal.(syscall.Signal); ok {
 		return 128 + int(number)
 	}
 	return exitFailure

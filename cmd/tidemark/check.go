@@ -3,12 +3,20 @@ package main
 import (
 	"context"
 	"fmt"
+
+	"tidemark/internal/config"
 )
 
-type checkCmd struct{}
+type checkCmd struct {
+	Example bool `help:"Only print a configuration file that has every key with its default, to start from."`
+}
 
 // Run loads the configuration; its error has a line for each thing that is wrong.
-func (*checkCmd) Run(_ context.Context, g *globals) error {
+func (c *checkCmd) Run(_ context.Context, g *globals) error {
+	if c.Example {
+		_, err := g.stdout.Write(config.Example())
+		return err
+	}
 	if _, err := g.load(); err != nil {
 		return err
 	}

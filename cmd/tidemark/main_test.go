@@ -73,6 +73,13 @@ func TestCheck(t *testing.T) {
 	require.Equal(t, outcome{exitOK, "configuration: ok (" + path + ")\n", ""}, tidemark(t, nil, "check", "-c", path))
 }
 
+func TestCheckExampleIsAConfiguration(t *testing.T) {
+	t.Parallel()
+	example := tidemark(t, nil, "check", "--example")
+	require.Equal(t, outcome{exitOK, string(config.Example()), ""}, example)
+	require.Equal(t, exitOK, tidemark(t, nil, "check", "-c", configFile(t, example.stdout)).code)
+}
+
 func TestCheckPrintsALinePerProblem(t *testing.T) {
 	t.Parallel()
 	path := configFile(t, "kafka:\n  broker: a:1\n  group: ''\n")

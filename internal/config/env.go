@@ -37,14 +37,23 @@ func (l *loader) readEnv(env []string) {
 		case known:
 			l.set(s, split(s, text), name)
 		case !serviceLink.MatchString(name):
-			near := nearest(strings.TrimPrefix(name, envPrefix), names)
-			if near != "" {
-				near = envPrefix + near
-			}
-			l.problemf("environment", "unknown variable %s%s", name, didYouMean(near))
+			l.problemf("environment", "unknown variable %s%s", name, suggestVariable(name, names))
 		}
 	}
 	l.endLayer()
+}
+
+// suggestVariable ends the error about an unknown variable; names are the known ones without TIDEMARK_.
+func suggestVariable(name string, names []string) string {
+	short := strings.TrimPrefix(name, envPrefix)
+	near := nearest(short, names)
+	if near == "" {
+		near = withEnd(names, "_"+short)
+	}
+	if near == "" {
+		return "; no key is like it: unset it"
+	}
+	return didYouMean(envPrefix + near)
 }
 
 // split gives the values of a setting in one variable: lists are separated by commas.

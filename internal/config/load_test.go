@@ -148,7 +148,7 @@ func TestLoadMissingFile(t *testing.T) {
 	require.ErrorContains(t, err, "read the configuration: open ")
 }
 
-func TestEnvironmentIgnoresKubernetesServiceLinks(t *testing.T) {
+func TestUnknownVariables(t *testing.T) {
 	t.Parallel()
 	_, err := Load("", []string{
 		"TIDEMARK_SERVICE_HOST=10.0.0.1",
@@ -160,5 +160,7 @@ func TestEnvironmentIgnoresKubernetesServiceLinks(t *testing.T) {
 	})
 	require.NoError(t, err)
 	_, err = Load("", []string{"TIDEMARK_SERVICE=1"})
-	require.EqualError(t, err, "environment: unknown variable TIDEMARK_SERVICE")
+	require.EqualError(t, err, "environment: unknown variable TIDEMARK_SERVICE; no key is like it: unset it")
+	_, err = Load("", []string{"TIDEMARK_BROKERS=a:1"})
+	require.EqualError(t, err, "environment: unknown variable TIDEMARK_BROKERS; did you mean TIDEMARK_KAFKA_BROKERS?")
 }

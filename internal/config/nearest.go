@@ -1,6 +1,9 @@
 package config
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // suggestKey ends the error about an unknown name in a section: with the key that was probably meant, be it in that
 // section or another, or else with the keys that the section has.
@@ -8,10 +11,8 @@ func (l *loader) suggestKey(section, name string) string {
 	if near := nearest(name, l.sections[section]); near != "" {
 		return didYouMean(join(section, near))
 	}
-	for _, path := range l.paths {
-		if path == name || strings.HasSuffix(path, "."+name) {
-			return didYouMean(path)
-		}
+	if path := withEnd(l.paths, "."+name); path != "" {
+		return didYouMean(path)
 	}
 	if near := nearest(join(section, name), l.paths); near != "" {
 		return didYouMean(near)
@@ -19,12 +20,7 @@ func (l *loader) suggestKey(section, name string) string {
 	return "; the keys here are " + strings.Join(l.sections[section], ", ")
 }
 
-func didYouMean(name string) string {
-	if name == "" {
-		return ""
-	}
-	return "; did you mean " + name + "?"
-}
+func didYouMean(name string) string { return "; did you mean " + name + "?" }
 
 // nearest returns the candidate with the fewest edits to name, or "" if more than a third of name would change.
 func nearest(name string, candidates []string) string {
@@ -35,6 +31,15 @@ func nearest(name string, candidates []string) string {
 		}
 	}
 	return best
+}
+
+// withEnd returns the first candidate that ends with end, or "".
+func withEnd(candidates []string, end string) string {
+	i := slices.IndexFunc(candidates, func(candidate string) bool { return strings.HasSuffix(candidate, end) })
+	if i < 0 {
+		return ""
+	}
+	return candidates[i]
 }
 
 // edits counts the bytes to insert, delete or replace to turn a into b (Levenshtein's distance).

@@ -17,6 +17,7 @@ import (
 
 // writeWithKafkaGo produces one message a key, each acknowledged by all replicas.
 func writeWithKafkaGo(t *testing.T, addrs []string, topic string, keys []string) {
+	t.Helper()
 	transport := &kafka.Transport{}
 	defer transport.CloseIdleConnections()
 	w := &kafka.Writer{Addr: kafka.TCP(addrs...), Topic: topic, Balancer: kafka.Murmur2Balancer{}, Transport: transport,
@@ -39,6 +40,7 @@ func accountKeys(n int) []string {
 
 // partitionsOf reads want records and returns every key's partition.
 func partitionsOf(t *testing.T, addrs []string, topic string, want int) map[string]int32 {
+	t.Helper()
 	cl := client(t, addrs, kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
 	defer cl.Close()
 	out := make(map[string]int32)
@@ -100,6 +102,7 @@ func TestKafkaGoGroupReadsAndCommits(t *testing.T) {
 
 // member joins the group as a static member and returns once it owns the number of partitions wanted.
 func member(t *testing.T, addrs []string, instance string, owned chan<- map[string][]int32) *kgo.Client {
+	t.Helper()
 	return client(t, addrs, kgo.ConsumerGroup("workers"), kgo.ConsumeTopics("events"), kgo.InstanceID(instance),
 		kgo.Balancers(kgo.CooperativeStickyBalancer()), kgo.DisableAutoCommit(),
 		kgo.OnPartitionsAssigned(func(_ context.Context, _ *kgo.Client, assigned map[string][]int32) {

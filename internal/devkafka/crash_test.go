@@ -127,6 +127,7 @@ func TestProducerGoesOnAcrossRestartsAndCrashes(t *testing.T) {
 }
 
 func endOffset(t *testing.T, addr, topic string) int64 {
+	t.Helper()
 	cl := client(t, []string{addr})
 	defer cl.Close()
 	ends, err := kadm.NewClient(cl).ListEndOffsets(testContext(t), topic)

@@ -75,7 +75,7 @@ func Start(ctx context.Context, opts Options) (*Broker, error) {
 	b.cluster = cluster
 	b.addrs = cluster.ListenAddrs()
 	if opts.DataDir != "" {
-		if b.retention, err = startRetention(opts.DataDir, b.addrs, retentionEvery, opts.Logger); err != nil {
+		if b.retention, err = startRetention(ctx, opts.DataDir, b.addrs, retentionEvery, opts.Logger); err != nil {
 			return nil, errors.Join(err, b.Close())
 		}
 	}

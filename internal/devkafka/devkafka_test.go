@@ -20,12 +20,14 @@ import (
 )
 
 func testContext(t *testing.T) context.Context {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 	t.Cleanup(cancel)
 	return ctx
 }
 
 func start(t *testing.T, opts devkafka.Options) *devkafka.Broker {
+	t.Helper()
 	b, err := devkafka.Start(testContext(t), opts)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, b.Close()) })
@@ -33,6 +35,7 @@ func start(t *testing.T, opts devkafka.Options) *devkafka.Broker {
 }
 
 func client(t *testing.T, addrs []string, opts ...kgo.Opt) *kgo.Client {
+	t.Helper()
 	cl, err := kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(addrs...)}, opts...)...)
 	require.NoError(t, err)
 	t.Cleanup(cl.Close)
@@ -40,12 +43,14 @@ func client(t *testing.T, addrs []string, opts ...kgo.Opt) *kgo.Client {
 }
 
 func declare(t *testing.T, cl *kgo.Client, topic topics.Topic) {
+	t.Helper()
 	_, err := topics.Ensure(testContext(t), cl, []topics.Topic{topic})
 	require.NoError(t, err)
 }
 
 // produce writes the values from..to-1 to one partition, each acknowledged before it returns.
 func produce(t *testing.T, cl *kgo.Client, topic string, partition int32, from, to int) {
+	t.Helper()
 	var batch []*kgo.Record
 	for i := from; i < to; i++ {
 		batch = append(batch, &kgo.Record{Topic: topic, Partition: partition, Value: []byte(strconv.Itoa(i))})
@@ -55,6 +60,7 @@ func produce(t *testing.T, cl *kgo.Client, topic string, partition int32, from, 
 
 // values reads a partition from its start until want values have arrived.
 func values(t *testing.T, addrs []string, topic string, partition int32, want int, opts ...kgo.Opt) []string {
+	t.Helper()
 	cl := client(t, addrs, append(opts, kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{
 		topic: {partition: kgo.NewOffset().AtStart()},
 	}))...)
@@ -78,6 +84,7 @@ func numbers(from, to int) []string {
 
 // topicID asks the broker itself: kadm's answers may come from the client's cache.
 func topicID(t *testing.T, cl *kgo.Client, topic string) [16]byte {
+	t.Helper()
 	req := kmsg.NewPtrMetadataRequest()
 	rt := kmsg.NewMetadataRequestTopic()
 	rt.Topic = kmsg.StringPtr(topic)
@@ -90,12 +97,14 @@ func topicID(t *testing.T, cl *kgo.Client, topic string) [16]byte {
 }
 
 func commit(t *testing.T, cl *kgo.Client, group, topic string, partition int32, offset int64, metadata string) {
+	t.Helper()
 	offsets := make(kadm.Offsets)
 	offsets.Add(kadm.Offset{Topic: topic, Partition: partition, At: offset, LeaderEpoch: 0, Metadata: metadata})
 	require.NoError(t, kadm.NewClient(cl).CommitAllOffsets(testContext(t), group, offsets))
 }
 
 func committed(t *testing.T, cl *kgo.Client, group, topic string, partition int32) (int64, string) {
+	t.Helper()
 	offsets, err := kadm.NewClient(cl).FetchOffsets(testContext(t), group)
 	require.NoError(t, err)
 	o, ok := offsets.Lookup(topic, partition)
@@ -106,7 +115,7 @@ func committed(t *testing.T, cl *kgo.Client, group, topic string, partition int3
 
 func TestTakenPortSaysWhatToDo(t *testing.T) {
 	t.Parallel()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	ln, err := new(net.ListenConfig).Listen(testContext(t), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer func() { _ = ln.Close() }()
 	port := ln.Addr().(*net.TCPAddr).Port

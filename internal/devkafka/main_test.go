@@ -53,13 +53,17 @@ type child struct {
 	addr string
 }
 
-func startChild(t *testing.T, dir string) *child { return startChildOn(t, dir, "127.0.0.1:0") }
+func startChild(t *testing.T, dir string) *child {
+	t.Helper()
+	return startChildOn(t, dir, "127.0.0.1:0")
+}
 
 // startChildOn listens where an earlier broker did, so that its clients find it.
 func startChildOn(t *testing.T, dir, addr string) *child {
+	t.Helper()
 	_, port, err := net.SplitHostPort(addr)
 	require.NoError(t, err)
-	c := &child{cmd: exec.Command(os.Args[0])}
+	c := &child{cmd: exec.CommandContext(t.Context(), os.Args[0])}
 	c.cmd.Env = append(os.Environ(), childDir+"="+dir, childPort+"="+port)
 	c.cmd.Stderr = os.Stderr
 	out, err := c.cmd.StdoutPipe()

@@ -32,12 +32,15 @@ type retention struct {
 	done    chan struct{}
 }
 
-func startRetention(dataDir string, addrs []string, every time.Duration, log *zap.Logger) (*retention, error) {
+// startRetention works on its own until stop; ctx lends it no more than values.
+func startRetention(
+	ctx context.Context, dataDir string, addrs []string, every time.Duration, log *zap.Logger,
+) (*retention, error) {
 	cl, err := kgo.NewClient(kgo.SeedBrokers(addrs...))
 	if err != nil {
 		return nil, fmt.Errorf("client for embedded kafka's retention: %w", err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	r := &retention{dataDir: dataDir, adm: kadm.NewClient(cl), log: log, cancel: cancel, done: make(chan struct{})}
 	go r.run(ctx, every)
 	return r, nil
@@ -176,7 +179,7 @@ func (l limits) newStart(segments []segment, now time.Time) (start int64, ok boo
 func readSegments(dataDir, topic string, partition int32) ([]segment, error) {
 	dir := partitionDir(dataDir, topic, partition)
 	entries, err := os.ReadDir(dir)
-	if os.IsNotExist(err) {
+	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
@@ -190,7 +193,7 @@ func readSegments(dataDir, topic string, partition int32) ([]segment, error) {
 			continue
 		}
 		info, err := e.Info()
-		if os.IsNotExist(err) {
+		if errors.Is(err, os.ErrNotExist) {
 			continue // deleted since the directory was read
 		}
 		if err != nil {

@@ -125,7 +125,7 @@ func TestRetentionBoundsADirectory(t *testing.T) {
 
 	write()
 	require.Greater(t, bytesOf(t, dir, "events"), int64(bound))
-	running, err := startRetention(dir, broker.Addrs(), 10*time.Millisecond, zap.NewNop())
+	running, err := startRetention(ctx, dir, broker.Addrs(), 10*time.Millisecond, zap.NewNop())
 	require.NoError(t, err)
 	defer running.stop()
 	require.Eventually(t, func() bool { return bytesOf(t, dir, "events") < bound }, 30*time.Second, 10*time.Millisecond)
@@ -166,6 +166,7 @@ func TestOffsetsGoOnAfterEverythingExpired(t *testing.T) {
 }
 
 func bytesOf(t *testing.T, dir, topic string) (total int64) {
+	t.Helper()
 	segments, err := readSegments(dir, topic, 0)
 	require.NoError(t, err)
 	for _, s := range segments {

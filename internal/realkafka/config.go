@@ -1,6 +1,10 @@
 package realkafka
 
 import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
 	"fmt"
 	"maps"
 	"net"
@@ -11,8 +15,26 @@ import (
 	"strings"
 )
 
-// clusterID is fixed, so that a cluster started again on the same directory is the same cluster.
-const clusterID = "dGlkZW1hcmstdGVzdC1rYQ"
+// clusterIDOf returns the id of the cluster whose first node has that data directory, or a new one. It tells one test's brokers
+// from another's, should both have chosen the same port.
+func clusterIDOf(dataDir string) (string, error) {
+	meta, err := os.ReadFile(filepath.Join(dataDir, "meta.properties"))
+	if errors.Is(err, os.ErrNotExist) {
+		id := make([]byte, 16)
+		_, _ = rand.Read(id)
+		id[0] = 't' // Kafka keeps ids that begin with "-" out, and a few reserved ones
+		return base64.RawURLEncoding.EncodeToString(id), nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("read the id of an earlier kafka cluster: %w", err)
+	}
+	for line := range strings.Lines(string(meta)) {
+		if id, ok := strings.CutPrefix(strings.TrimSpace(line), "cluster.id="); ok {
+			return id, nil
+		}
+	}
+	return "", fmt.Errorf("%s/meta.properties has no cluster.id", dataDir)
+}
 
 // endpoints are one node's ports on 127.0.0.1.
 type endpoints struct{ broker, controller int }
@@ -21,14 +43,20 @@ func (e endpoints) brokerAddr() string { return "127.0.0.1:" + strconv.Itoa(e.br
 
 // choosePorts asks the kernel for free ports. They are released before the brokers bind them, so a start can still find one
 // taken; Start then chooses again.
-func choosePorts(nodes int) ([]endpoints, error) {
+func choosePorts(ctx context.Context, nodes int) ([]endpoints, error) {
 	ports := make([]int, 2*nodes)
+	var held []net.Listener // until the last port is chosen, so that they differ
+	defer func() {
+		for _, ln := range held {
+			_ = ln.Close()
+		}
+	}()
 	for i := range ports {
-		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		ln, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 		if err != nil {
 			return nil, fmt.Errorf("choose a port: %w", err)
 		}
-		defer func() { _ = ln.Close() }() // all stay open until the last is chosen, so that they differ
+		held = append(held, ln)
 		ports[i] = ln.Addr().(*net.TCPAddr).Port
 	}
 	out := make([]endpoints, nodes)

@@ -50,7 +50,7 @@ func kafkaVersion() (string, error) {
 			return d.Version, nil
 		}
 	}
-	return "", errors.New("pom.xml pins no kafka_ artifact")
+	return "", errors.New("pom.xml pins no kafka_ jar")
 }
 
 var javaVersion = regexp.MustCompile(`version "(?:1\.)?(\d+)`)

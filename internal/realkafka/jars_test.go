@@ -12,6 +12,7 @@ import (
 
 // bareMachine gives this test a PATH with only the named programs (name to shell script) and an empty cache.
 func bareMachine(t *testing.T, scripts map[string]string) (cache string) {
+	t.Helper()
 	bin, home := t.TempDir(), t.TempDir()
 	for name, script := range scripts {
 		require.NoError(t, os.WriteFile(filepath.Join(bin, name), []byte("#!/bin/sh\n"+script), 0o755))

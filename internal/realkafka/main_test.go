@@ -2,6 +2,7 @@ package realkafka_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"syscall"
@@ -19,25 +20,29 @@ const parentDir = "TIDEMARK_TEST_KAFKA_PARENT_DIR"
 
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(parentDir); dir != "" {
-		runParent(dir)
+		if err := runParent(dir); err != nil {
+			fmt.Println(err)
+		}
+		os.Exit(1) // nobody killed it in time
 	}
 	goleak.VerifyTestMain(m)
 }
 
-func runParent(dir string) {
+func runParent(dir string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	cluster, err := realkafka.Start(ctx, realkafka.Options{Dir: dir})
 	if err != nil {
-		fmt.Println(err)
-		os.Exit(1)
+		return err
 	}
 	fmt.Println(cluster.PIDs()[0])
 	<-ctx.Done()
-	os.Exit(1)
+	cluster.Stop()
+	return nil
 }
 
 func testContext(t *testing.T) context.Context {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	t.Cleanup(cancel)
 	return ctx
@@ -45,6 +50,7 @@ func testContext(t *testing.T) context.Context {
 
 // requireGone waits until no process has the id: the kernel signals and reaps orphans asynchronously.
 func requireGone(t *testing.T, pid int) {
-	require.Eventually(t, func() bool { return syscall.Kill(pid, 0) == syscall.ESRCH }, 20*time.Second, 20*time.Millisecond,
+	t.Helper()
+	require.Eventually(t, func() bool { return errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) }, 20*time.Second, 20*time.Millisecond,
 		"process %d is still there", pid)
 }

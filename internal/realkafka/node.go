@@ -35,11 +35,14 @@ func (l launch) args(dir string, main ...string) []string {
 
 // node is one broker-and-controller process and its directory.
 type node struct {
-	id     int
-	dir    string
-	launch launch
-	addr   string
-	proc   *process
+	id        int
+	clusterID string
+	dir       string
+	launch    launch
+	addr      string
+	proc      *process
+	// logFrom is where the running process's part of server.log begins.
+	logFrom int
 }
 
 func (n *node) file(name string) string { return filepath.Join(n.dir, name) }
@@ -59,7 +62,7 @@ func (n *node) prepare(ctx context.Context, props map[string]string) error {
 	if _, err := os.Stat(n.file("data/meta.properties")); err == nil {
 		return nil
 	}
-	args := n.launch.args(n.dir, "kafka.tools.StorageTool", "format", "-t", clusterID, "-c", n.file("server.properties"))
+	args := n.launch.args(n.dir, "kafka.tools.StorageTool", "format", "-t", n.clusterID, "-c", n.file("server.properties"))
 	out, err := exec.CommandContext(ctx, n.launch.java, args...).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("format the storage of kafka node %d: %w\n%s", n.id, errors.Join(err, ctx.Err()), out)
@@ -67,14 +70,19 @@ func (n *node) prepare(ctx context.Context, props map[string]string) error {
 	return nil
 }
 
-func (n *node) start() error {
+// start runs the broker until it is signalled, also when ctx has ended.
+func (n *node) start(ctx context.Context) error {
 	out, err := os.Create(n.file("stdout.log"))
 	if err != nil {
 		return fmt.Errorf("start kafka node %d: %w", n.id, err)
 	}
 	defer func() { _ = out.Close() }()
-	cmd := exec.Command(n.launch.java, n.launch.args(n.dir, "kafka.Kafka", n.file("server.properties"))...)
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), n.launch.java,
+		n.launch.args(n.dir, "kafka.Kafka", n.file("server.properties"))...)
 	cmd.Dir = n.dir
+	if log, err := os.Stat(n.file("server.log")); err == nil {
+		n.logFrom = int(log.Size())
+	}
 	cmd.Stdout, cmd.Stderr = out, out
 	n.proc, err = startProcess(cmd)
 	if err != nil {
@@ -83,27 +91,30 @@ func (n *node) start() error {
 	return nil
 }
 
-// failure explains a process that ended by itself, with the end of what it logged.
-func (n *node) failure() error {
-	stdout, _ := os.ReadFile(n.file("stdout.log"))
-	log, _ := os.ReadFile(n.file("server.log"))
-	all := string(log) + string(stdout)
-	if strings.Contains(string(stdout)+lastRun(string(log)), "Address already in use") {
-		return fmt.Errorf("kafka node %d: %w", n.id, errPortTaken)
+// kill ends the process, if it runs, and waits for its end.
+func (n *node) kill() {
+	if n.proc == nil {
+		return
 	}
-	const tail = 4000
-	if len(all) > tail {
-		all = all[len(all)-tail:]
-	}
-	return fmt.Errorf("kafka node %d ended: %w\n%s", n.id, n.proc.err, all)
+	n.proc.signal(syscall.SIGKILL)
+	<-n.proc.exited
 }
 
-// lastRun is the part of a node's log that its latest start wrote.
-func lastRun(log string) string {
-	if i := strings.LastIndex(log, "Starting controller"); i >= 0 {
-		return log[i:]
-	}
-	return log
+// output is what the latest process logged and printed.
+func (n *node) output() string {
+	stdout, _ := os.ReadFile(n.file("stdout.log"))
+	log, _ := os.ReadFile(n.file("server.log"))
+	return string(log[min(n.logFrom, len(log)):]) + string(stdout)
+}
+
+// portTaken looks into the log because a broker that cannot bind may take more than a minute to end.
+func (n *node) portTaken() bool { return strings.Contains(n.output(), "Address already in use") }
+
+// failure explains a process that ended by itself, with the end of what it logged.
+func (n *node) failure() error {
+	const tail = 4000
+	out := n.output()
+	return fmt.Errorf("kafka node %d ended: %w\n%s", n.id, n.proc.err, out[max(0, len(out)-tail):])
 }
 
 // process is a child that ends with its parent.

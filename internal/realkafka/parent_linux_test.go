@@ -2,7 +2,6 @@ package realkafka_test
 
 import (
 	"bufio"
-	"errors"
 	"os"
 	"os/exec"
 	"strconv"
@@ -27,6 +26,6 @@ func TestBrokerEndsWithAKilledParent(t *testing.T) {
 	require.NoError(t, err, "the parent said %q", line)
 	require.NoError(t, cmd.Process.Kill())
 	var exit *exec.ExitError
-	require.True(t, errors.As(cmd.Wait(), &exit))
+	require.ErrorAs(t, cmd.Wait(), &exit)
 	requireGone(t, pid)
 }

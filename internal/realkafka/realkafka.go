@@ -73,14 +73,20 @@ func tools(ctx context.Context) (java, jars string, err error) {
 }
 
 func startOnce(ctx context.Context, opts Options, launch launch) (*Cluster, error) {
-	ports, err := choosePorts(opts.Nodes)
+	ports, err := choosePorts(ctx, opts.Nodes)
+	if err != nil {
+		return nil, err
+	}
+	clusterID, err := clusterIDOf(filepath.Join(opts.Dir, nodeDir(1), "data"))
 	if err != nil {
 		return nil, err
 	}
 	c := &Cluster{}
 	preparing, pctx := errgroup.WithContext(ctx)
 	for i, e := range ports {
-		n := &node{id: i + 1, dir: filepath.Join(opts.Dir, "node-"+strconv.Itoa(i+1)), launch: launch, addr: e.brokerAddr()}
+		n := &node{
+			id: i + 1, clusterID: clusterID, dir: filepath.Join(opts.Dir, nodeDir(i+1)), launch: launch, addr: e.brokerAddr(),
+		}
 		c.nodes = append(c.nodes, n)
 		preparing.Go(func() error {
 			return n.prepare(pctx, serverProperties(n.id, ports, n.dir, opts.Properties))
@@ -90,7 +96,7 @@ func startOnce(ctx context.Context, opts Options, launch launch) (*Cluster, erro
 		return nil, err
 	}
 	for _, n := range c.nodes {
-		if err := n.start(); err != nil {
+		if err := n.start(ctx); err != nil {
 			c.killAll()
 			return nil, err
 		}
@@ -104,11 +110,22 @@ func startOnce(ctx context.Context, opts Options, launch launch) (*Cluster, erro
 	return c, nil
 }
 
+func nodeDir(id int) string { return "node-" + strconv.Itoa(id) }
+
 // Brokers returns every node's host:port, for use as bootstrap addresses. They stay the same across Kill and Restart.
 func (c *Cluster) Brokers() []string {
 	out := make([]string, len(c.nodes))
 	for i, n := range c.nodes {
 		out[i] = n.addr
+	}
+	return out
+}
+
+// PIDs returns every node's process id, for measuring or pausing it; that of a node that has ended is its last.
+func (c *Cluster) PIDs() []int {
+	out := make([]int, len(c.nodes))
+	for i, n := range c.nodes {
+		out[i] = n.proc.pid
 	}
 	return out
 }
@@ -122,8 +139,7 @@ func (c *Cluster) Kill(id int) error {
 	if !n.proc.running() {
 		return fmt.Errorf("kill kafka node %d: it is not running", id)
 	}
-	n.proc.signal(syscall.SIGKILL)
-	<-n.proc.exited
+	n.kill()
 	return nil
 }
 
@@ -136,14 +152,18 @@ func (c *Cluster) Restart(ctx context.Context, id int) error {
 	if n.proc.running() {
 		return fmt.Errorf("restart kafka node %d: it is running", id)
 	}
-	if err := n.start(); err != nil {
+	if err := n.start(ctx); err != nil {
 		return err
 	}
-	return c.waitReady(ctx, n, 1)
+	if err := c.waitReady(ctx, n, 1); err != nil {
+		n.kill()
+		return err
+	}
+	return nil
 }
 
 // Stop ends every node: orderly, or with SIGKILL once stopGrace has passed. No process is left when it returns.
-func (c *Cluster) Stop() error {
+func (c *Cluster) Stop() {
 	// A quorum that loses its majority cannot shut its last nodes down in order, so a bounded wait is the rule, not the exception.
 	const stopGrace = 10 * time.Second
 	for _, n := range c.nodes {
@@ -159,20 +179,14 @@ func (c *Cluster) Stop() error {
 		case <-n.proc.exited:
 		case <-grace.C:
 			c.killAll()
-			return nil
+			return
 		}
 	}
-	return nil
 }
 
 func (c *Cluster) killAll() {
 	for _, n := range c.nodes {
-		n.proc.signal(syscall.SIGKILL)
-	}
-	for _, n := range c.nodes {
-		if n.proc != nil {
-			<-n.proc.exited
-		}
+		n.kill()
 	}
 }
 
@@ -192,6 +206,9 @@ func (c *Cluster) waitReady(ctx context.Context, n *node, brokers int) error {
 		err := n.serves(ctx, brokers)
 		if err == nil {
 			return nil
+		}
+		if n.portTaken() {
+			return fmt.Errorf("kafka node %d: %w", n.id, errPortTaken)
 		}
 		select {
 		case <-n.proc.exited:
@@ -215,6 +232,9 @@ func (n *node) serves(ctx context.Context, brokers int) error {
 	meta, err := kadm.NewClient(cl).BrokerMetadata(ctx)
 	if err != nil {
 		return fmt.Errorf("metadata from kafka node %d: %w", n.id, err)
+	}
+	if meta.Cluster != n.clusterID {
+		return fmt.Errorf("%s is served by another cluster, %s", n.addr, meta.Cluster)
 	}
 	for _, b := range meta.Brokers {
 		if int(b.NodeID) == n.id && len(meta.Brokers) >= brokers {

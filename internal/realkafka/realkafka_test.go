@@ -17,6 +17,7 @@ import (
 )
 
 func declare(ctx context.Context, t *testing.T, cluster *realkafka.Cluster, topic topics.Topic) {
+	t.Helper()
 	cl, err := kgo.NewClient(kgo.SeedBrokers(cluster.Brokers()...))
 	require.NoError(t, err)
 	defer cl.Close()
@@ -27,6 +28,7 @@ func declare(ctx context.Context, t *testing.T, cluster *realkafka.Cluster, topi
 
 // produce writes the values from..to-1 with kafka-go, every one acknowledged by all replicas.
 func produce(ctx context.Context, t *testing.T, cluster *realkafka.Cluster, topic string, from, to int) {
+	t.Helper()
 	transport := &kafka.Transport{MetadataTTL: time.Second} // so that a writer soon learns of a new leader
 	defer transport.CloseIdleConnections()
 	w := &kafka.Writer{
@@ -43,6 +45,7 @@ func produce(ctx context.Context, t *testing.T, cluster *realkafka.Cluster, topi
 
 // consume reads want values as a member of the group, commits, and leaves.
 func consume(ctx context.Context, t *testing.T, cluster *realkafka.Cluster, topic, group string, want int) []string {
+	t.Helper()
 	cl, err := kgo.NewClient(kgo.SeedBrokers(cluster.Brokers()...), kgo.ConsumeTopics(topic), kgo.ConsumerGroup(group),
 		kgo.Balancers(kgo.CooperativeStickyBalancer()), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.DisableAutoCommit())
 	require.NoError(t, err)
@@ -67,7 +70,8 @@ func numbers(from, to int) []string {
 
 func TestAcknowledgedRecordsAndCommitsSurviveSIGKILL(t *testing.T) {
 	ctx := testContext(t)
-	cluster := kafkatest.Start(t)
+	dir := t.TempDir()
+	cluster := kafkatest.StartWith(t, realkafka.Options{Dir: dir})
 	declare(ctx, t, cluster, topics.Topic{Name: "events", Partitions: 3, ReplicationFactor: 1})
 	produce(ctx, t, cluster, "events", 0, 500)
 	require.ElementsMatch(t, numbers(0, 500), consume(ctx, t, cluster, "events", "readers", 500))
@@ -84,10 +88,12 @@ func TestAcknowledgedRecordsAndCommitsSurviveSIGKILL(t *testing.T) {
 	require.ElementsMatch(t, numbers(500, 900), consume(ctx, t, cluster, "events", "readers", 400))
 	require.ElementsMatch(t, numbers(0, 900), consume(ctx, t, cluster, "events", "others", 900))
 
-	require.NoError(t, cluster.Stop())
+	cluster.Stop()
 	for _, pid := range cluster.PIDs() {
 		requireGone(t, pid)
 	}
+	again := kafkatest.StartWith(t, realkafka.Options{Dir: dir})
+	require.ElementsMatch(t, numbers(0, 900), consume(ctx, t, again, "events", "third", 900))
 }
 
 func TestThreeNodesServeWithOneKilled(t *testing.T) {

@@ -17,36 +17,36 @@ import (
 const startWithin = 5 * time.Minute
 
 // Start runs a single Kafka node until the test ends.
-func Start(t testing.TB) *realkafka.Cluster {
-	t.Helper()
-	return StartWith(t, realkafka.Options{})
+func Start(tb testing.TB) *realkafka.Cluster {
+	tb.Helper()
+	return StartWith(tb, realkafka.Options{})
 }
 
 // StartWith runs a cluster until the test ends; an empty Options.Dir means the test's own temporary directory.
-func StartWith(t testing.TB, opts realkafka.Options) *realkafka.Cluster {
-	t.Helper()
-	RequireTools(t)
+func StartWith(tb testing.TB, opts realkafka.Options) *realkafka.Cluster {
+	tb.Helper()
+	RequireTools(tb)
 	if opts.Dir == "" {
-		opts.Dir = t.TempDir()
+		opts.Dir = tb.TempDir()
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), startWithin)
+	ctx, cancel := context.WithTimeout(tb.Context(), startWithin)
 	defer cancel()
 	cluster, err := realkafka.Start(ctx, opts)
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, cluster.Stop()) })
+	require.NoError(tb, err)
+	tb.Cleanup(cluster.Stop)
 	return cluster
 }
 
 // RequireTools makes sure that java and Kafka's jars are there. Only a missing java or mvn skips the test, and with CI=true
 // nothing does.
-func RequireTools(t testing.TB) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), startWithin)
+func RequireTools(tb testing.TB) {
+	tb.Helper()
+	ctx, cancel := context.WithTimeout(tb.Context(), startWithin)
 	defer cancel()
 	err := realkafka.Fetch(ctx)
 	var missing *realkafka.MissingToolError
 	if errors.As(err, &missing) && os.Getenv("CI") != "true" {
-		t.Skip(err)
+		tb.Skip(err)
 	}
-	require.NoError(t, err)
+	require.NoError(tb, err)
 }

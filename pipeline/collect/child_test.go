@@ -7,19 +7,29 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 )
 
 // childBrokers makes the test binary run a collector, to be killed by a test.
-const childBrokers = "TIDEMARK_COLLECT_TEST_BROKERS"
+const (
+	childBrokers = "TIDEMARK_COLLECT_TEST_BROKERS"
+	childSession = "TIDEMARK_COLLECT_TEST_SESSION_TIMEOUT"
+)
 
 // runChild prints the collector's address and serves until SIGTERM.
 func runChild(brokers string) int {
 	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer cancel()
-	col, err := New(Config{Listen: "127.0.0.1:0", Brokers: strings.Split(brokers, ",")}, zap.NewNop(), prometheus.NewRegistry())
+	session, err := time.ParseDuration(os.Getenv(childSession))
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	config := Config{Listen: "127.0.0.1:0", Brokers: strings.Split(brokers, ","), SessionTimeout: session, WriteTimeout: patience}
+	col, err := New(config, zap.NewNop(), prometheus.NewRegistry())
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1

@@ -146,23 +146,38 @@ func (c *Collector) start(ctx context.Context) error {
 	return nil
 }
 
+// topicsWithin is how long a topic may be missing: brokers learn of a new topic
+// one after another.
+const topicsWithin = 10 * time.Second
+
+// checkTopics returns nil once Kafka has all topics, and an error that names
+// those it does not have.
 func (c *Collector) checkTopics(ctx context.Context) error {
 	t := c.config.Topics
 	names := []string{t.Telemetry, t.Users, t.Accounts, t.Parked}
 	admin := kadm.NewClient(c.directory.client)
-	found, err := retry(ctx, c.log, "ask kafka for the topics", func() (kadm.TopicDetails, error) {
-		return admin.ListTopics(ctx, names...)
-	})
-	if err != nil {
-		return err
-	}
-	var missing []error
-	for _, name := range names {
-		if !found.Has(name) {
-			missing = append(missing, fmt.Errorf("topic %q does not exist: create it, or let `tidemark check --create-topics` do so", name))
+	for deadline := time.Now().Add(topicsWithin); ; {
+		found, err := retry(ctx, c.log, "ask kafka for the topics", func() (kadm.TopicDetails, error) {
+			return admin.ListTopics(ctx, names...)
+		})
+		if err != nil {
+			return err
+		}
+		var missing []error
+		for _, name := range names {
+			if !found.Has(name) {
+				missing = append(missing, fmt.Errorf("topic %q does not exist: create it, or let `tidemark check --create-topics` do so", name))
+			}
+		}
+		if len(missing) == 0 || time.Now().After(deadline) {
+			return errors.Join(missing...)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(200 * time.Millisecond):
 		}
 	}
-	return errors.Join(missing...)
 }
 
 // drain ends the server and flushes the writer within the drain timeout.

@@ -50,10 +50,19 @@ type running struct {
 	registry *prometheus.Registry
 	stop     func() // ends Run and waits for it
 	err      chan error
+	addr     string // of a collector in another process
+	kill     func() // ends that process
+}
+
+func (r *running) host() string {
+	if r.addr != "" {
+		return r.addr
+	}
+	return r.Addr()
 }
 
 func testConfig(cluster *kfake.Cluster, change ...func(*Config)) Config {
-	c := Config{Listen: "127.0.0.1:0", Brokers: cluster.ListenAddrs(), DrainTimeout: 5 * time.Second}
+	c := Config{Listen: "127.0.0.1:0", Brokers: cluster.ListenAddrs(), DrainTimeout: 5 * time.Second, WriteTimeout: patience}
 	for _, f := range change {
 		f(&c)
 	}
@@ -129,7 +138,7 @@ func (r *running) accept(path, body string) {
 
 func (r *running) do(method, path string, body []byte, change func(*http.Request)) response {
 	r.t.Helper()
-	request, err := http.NewRequest(method, "http://"+r.Addr()+path, bytes.NewReader(body))
+	request, err := http.NewRequest(method, "http://"+r.host()+path, bytes.NewReader(body))
 	require.NoError(r.t, err)
 	if change != nil {
 		change(request)

@@ -52,14 +52,14 @@ func TestParseObjectRefuses(t *testing.T) {
 func TestParseObjectIsLinear(t *testing.T) {
 	var b strings.Builder
 	b.WriteString(`{"x":0`)
-	for i := range 60_000 {
+	for i := range 150_000 {
 		fmt.Fprintf(&b, `,"%x":0`, i)
 	}
 	b.WriteString("}")
 	started := time.Now()
 	_, err := parseObject([]byte(b.String()))
 	require.NoError(t, err)
-	require.Less(t, time.Since(started), 2*time.Second) // the square takes far longer
+	require.Less(t, time.Since(started), 10*time.Second) // the square takes far longer
 }
 
 // TestObjectRoundTrip: whatever the object, an edit changes only what it names.

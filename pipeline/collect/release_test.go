@@ -1,0 +1,286 @@
+package collect
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"go.uber.org/zap"
+
+	"tidemark/internal/realkafka/kafkatest"
+)
+
+// park sends n events of each user, none of which has an account.
+func park(c *running, users []string, n int) (ids []string) {
+	for _, user := range users {
+		var batch []string
+		for i := range n {
+			id := fmt.Sprintf("%s-%d", user, i)
+			ids = append(ids, id)
+			batch = append(batch, track(id, user))
+		}
+		c.accept("/v1/batch", `{"batch":[`+strings.Join(batch, ",")+`]}`)
+	}
+	return ids
+}
+
+func userNames(prefix string, n int) []string {
+	var names []string
+	for i := range n {
+		names = append(names, fmt.Sprintf("%s%d", prefix, i))
+	}
+	return names
+}
+
+func group(user, account string) string {
+	return fmt.Sprintf(`{"userId":%q,"groupId":%q,"messageId":"group-%s"}`, user, account, user)
+}
+
+// requireReleased waits until every id is in telemetry, once, with the account
+// of its user, and none waits any longer.
+func requireReleased(t testing.TB, brokers, ids []string, account func(user string) string) {
+	t.Helper()
+	var got map[string]map[string]any
+	require.Eventually(t, func() bool {
+		got = events(t, brokers)
+		for _, id := range ids {
+			if got[id] == nil {
+				return false
+			}
+		}
+		return true
+	}, 2*patience, 100*time.Millisecond)
+	for _, id := range ids {
+		user, _ := got[id]["userId"].(string)
+		require.Equal(t, account(user), got[id]["context"].(map[string]any)["groupId"], id)
+	}
+	require.Empty(t, outstanding(t, brokers))
+}
+
+// outstanding returns the keys that the parked topic has no tombstone for.
+func outstanding(t testing.TB, brokers []string) map[string]string {
+	t.Helper()
+	waiting := map[string]string{}
+	for _, r := range readTopic(t, brokers, "parked") {
+		waiting[string(r.Key)] = string(r.Value)
+		if r.Value == nil {
+			delete(waiting, string(r.Key))
+		}
+	}
+	return waiting
+}
+
+func TestParkedAreVisible(t *testing.T) {
+	t.Parallel()
+	cluster := startKafka(t)
+	c := start(t, testConfig(cluster, func(c *Config) { c.Now = func() time.Time { return noon } }))
+	ids := park(c, []string{"ada", "bob"}, 3)
+	c.accept("/v1/page", `{"anonymousId":"x","userId":"ada","messageId":"page"}`)
+	require.EqualValues(t, 7, c.metric("events_total", "result", resultParked))
+	require.Eventually(t, func() bool { return c.metric("parked") == 7 }, patience, 5*time.Millisecond)
+	require.EqualValues(t, partitions, c.metric("parked_partitions"))
+	require.JSONEq(t, `{"partitions":[0,1,2,3],"count":7,"oldest":"2026-03-01T12:00:00Z","user_count":2,"users":[
+		{"user":"u:ada","events":4,"types":{"track":3,"page":1},"oldest":"2026-03-01T12:00:00Z"},
+		{"user":"u:bob","events":3,"types":{"track":3},"oldest":"2026-03-01T12:00:00Z"}]}`, string(c.get("/v1/parked").body))
+	require.Len(t, outstanding(t, cluster.ListenAddrs()), 7)
+
+	c.accept("/v1/group", `{"anonymousId":"x","groupId":"acme","messageId":"g"}`)
+	require.Eventually(t, func() bool { return c.metric("parked") == 6 }, patience, 5*time.Millisecond, "the anonymous id of the page is known")
+	c.accept("/v1/identify", `{"userId":"ada","traits":{"company":{"id":"acme"}},"messageId":"i"}`)
+	c.accept("/v1/alias", `{"userId":"bob","previousId":"ada","messageId":"al"}`)
+	requireReleased(t, cluster.ListenAddrs(), append(ids, "page", "g", "i", "al"), func(string) string { return "acme" })
+	require.Eventually(t, func() bool { return c.metric("events_total", "result", resultReleased) == 7 }, patience, 5*time.Millisecond)
+	require.JSONEq(t, `{"partitions":[0,1,2,3],"count":0,"user_count":0,"users":[]}`, string(c.get("/v1/parked").body))
+}
+
+// TestReleaseAfterRestart: an event waits in Kafka, not in the process.
+func TestReleaseAfterRestart(t *testing.T) {
+	t.Parallel()
+	cluster := startKafka(t)
+	c := start(t, testConfig(cluster))
+	ids := park(c, userNames("user", 5), 10)
+	c.stop()
+	c = start(t, testConfig(cluster))
+	for _, user := range userNames("user", 4) {
+		c.accept("/v1/group", group(user, "acme"))
+	}
+	requireReleasedOf(t, cluster.ListenAddrs(), ids, 40)
+	c.stop()
+	c = start(t, testConfig(cluster))
+	c.accept("/v1/group", group("user4", "acme"))
+	requireReleased(t, cluster.ListenAddrs(), ids, func(string) string { return "acme" })
+}
+
+func requireReleasedOf(t testing.TB, brokers, ids []string, n int) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		got, released := events(t, brokers), 0
+		for _, id := range ids {
+			if got[id] != nil {
+				released++
+			}
+		}
+		return released == n
+	}, patience, 50*time.Millisecond)
+}
+
+// TestReleaseAmongCollectors: the account may become known at any collector,
+// and collectors may come and go.
+func TestReleaseAmongCollectors(t *testing.T) {
+	t.Parallel()
+	cluster := startKafka(t)
+	a, b := start(t, testConfig(cluster)), start(t, testConfig(cluster))
+	require.Eventually(t, func() bool { // both have partitions
+		return a.metric("parked_partitions") == partitions/2 && b.metric("parked_partitions") == partitions/2
+	}, patience, 20*time.Millisecond)
+	ids := park(a, userNames("user", 20), 20)
+	for i, user := range userNames("user", 20) {
+		if i == 10 {
+			a.stop()
+		}
+		b.accept("/v1/group", group(user, "acme-"+user))
+	}
+	requireReleased(t, cluster.ListenAddrs(), ids, func(user string) string { return "acme-" + user })
+}
+
+// TestGiveUp: an event does not wait forever, and goes on for the pipeline to
+// report.
+func TestGiveUp(t *testing.T) {
+	t.Parallel()
+	cluster := startKafka(t)
+	c := start(t, testConfig(cluster, func(c *Config) { c.ParkFor = time.Millisecond }))
+	park(c, []string{"ada"}, 3)
+	require.Eventually(t, func() bool { return c.metric("events_total", "result", resultExpired) == 3 }, patience, 50*time.Millisecond)
+	records := readTopic(t, cluster.ListenAddrs(), "telemetry")
+	require.Len(t, records, 3)
+	for _, r := range records {
+		require.Equal(t, "u:ada", string(r.Key))
+		require.NotContains(t, decode(t, r.Value), "context")
+	}
+	require.Empty(t, outstanding(t, cluster.ListenAddrs()))
+}
+
+// TestReleaseByRivals runs two owners of every partition, as when one has lost
+// it without knowing: they fence each other off, and every event still comes
+// out once.
+func TestReleaseByRivals(t *testing.T) {
+	t.Parallel()
+	testRivals(t, startKafka(t).ListenAddrs())
+}
+
+// TestReleaseOnRealKafka is the two hardest tests on the real thing, whose
+// transactions differ from the embedded broker's.
+func TestReleaseOnRealKafka(t *testing.T) {
+	t.Parallel()
+	brokers := startRealKafka(t)
+	t.Run("rivals", func(t *testing.T) { testRivals(t, brokers) })
+	t.Run("kills", func(t *testing.T) { testKills(t, brokers, "6s") })
+}
+
+func testRivals(t *testing.T, brokers []string) {
+	c := start(t, Config{Listen: "127.0.0.1:0", Brokers: brokers, DrainTimeout: 5 * time.Second, WriteTimeout: patience})
+	names := userNames("rival", 40)
+	var rivals sync.WaitGroup
+	ctx, cancel := context.WithCancel(context.Background())
+	defer rivals.Wait()
+	defer cancel()
+	r := newReleaser(c.config, c.accountOf, c.metrics, zap.NewNop())
+	r.start(ctx, []int32{0, 1, 2, 3})
+	defer func() { r.stop(r.partitions()) }()
+	rivals.Go(func() {
+		for ctx.Err() == nil { // what the follower does for the collector's own
+			for _, user := range names {
+				if _, ok := c.accountOf(userKey(user)); ok {
+					r.learned(userKey(user))
+				}
+			}
+			select {
+			case <-ctx.Done():
+			case <-time.After(20 * time.Millisecond):
+			}
+		}
+	})
+	ids := park(c, names, 10)
+	for _, user := range names {
+		c.accept("/v1/group", group(user, "acme"))
+	}
+	requireReleased(t, brokers, ids, func(string) string { return "acme" })
+}
+
+// TestReleaseSurvivesKills kills collectors with SIGKILL while they release.
+func TestReleaseSurvivesKills(t *testing.T) {
+	t.Parallel()
+	cluster := startKafka(t, kfake.GroupMinSessionTimeout(time.Second))
+	testKills(t, cluster.ListenAddrs(), "1s")
+}
+
+func testKills(t *testing.T, brokers []string, sessionTimeout string) {
+	first := startChild(t, brokers, sessionTimeout)
+	names := userNames("killed", 60)
+	ids := park(first, names, 50)
+	require.Len(t, outstanding(t, brokers), len(ids))
+	for i, user := range names {
+		if i%20 == 10 {
+			first.kill()
+			first = startChild(t, brokers, sessionTimeout)
+		}
+		first.accept("/v1/group", group(user, "acme-"+user))
+	}
+	requireReleased(t, brokers, ids, func(user string) string { return "acme-" + user })
+}
+
+// startChild runs a collector in a process of its own.
+func startChild(t *testing.T, brokers []string, sessionTimeout string) *running {
+	t.Helper()
+	command := exec.Command(os.Args[0])
+	command.Env = append(os.Environ(), childBrokers+"="+strings.Join(brokers, ","), childSession+"="+sessionTimeout)
+	command.Stderr = os.Stderr
+	out, err := command.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, command.Start())
+	kill := sync.OnceFunc(func() {
+		require.NoError(t, command.Process.Kill())
+		_ = command.Wait() // says that it was killed
+	})
+	t.Cleanup(kill)
+	addr, err := bufio.NewReader(out).ReadString('\n')
+	require.NoError(t, err)
+	r := &running{t: t, addr: strings.TrimSpace(addr), kill: kill}
+	require.Eventually(t, func() bool { return r.get("/readyz").code == http.StatusOK }, patience, 10*time.Millisecond)
+	return r
+}
+
+// startRealKafka runs Apache Kafka with the topics of the collector.
+func startRealKafka(t *testing.T) []string {
+	t.Helper()
+	brokers := kafkatest.Start(t).Brokers()
+	client, err := kgo.NewClient(kgo.SeedBrokers(brokers...))
+	require.NoError(t, err)
+	defer client.Close()
+	compact := "compact"
+	admin := kadm.NewClient(client)
+	for topic, config := range map[string]map[string]*string{
+		"telemetry": nil, "users": {"cleanup.policy": &compact}, "accounts": {"cleanup.policy": &compact}, "parked": {"cleanup.policy": &compact},
+	} {
+		created, err := admin.CreateTopics(t.Context(), partitions, 1, config, topic)
+		require.NoError(t, err)
+		require.NoError(t, created.Error())
+	}
+	// A read just after the creation may still miss a topic.
+	require.Eventually(t, func() bool {
+		listed, err := admin.ListEndOffsets(t.Context(), "telemetry", "users", "accounts", "parked")
+		return err == nil && listed.Error() == nil
+	}, patience, 50*time.Millisecond)
+	return brokers
+}

@@ -107,6 +107,10 @@ func TestTheTruthReachesClickHouse(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, differences)
 
+	differences, err = recount.CompareViews(ctx, reader, result)
+	require.NoError(t, err)
+	require.Empty(t, firstOf(differences))
+
 	// What is wrong is found.
 	writer := d.Open(t, devclickhouse.Writer)
 	require.NoError(t, writer.Exec(ctx, "INSERT INTO counters SELECT * REPLACE (value + 1 AS value) FROM counters WHERE tier = 'day' AND metric = 'events' LIMIT 1"))
@@ -122,7 +126,7 @@ func migrateUp(t *testing.T, d *chtest.Database) {
 	require.NoError(t, err)
 	db := clickhouse.OpenDB(options)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
-	require.NoError(t, migrate.Up(t.Context(), db, migrate.Options{Retention: migrate.DefaultRetention()}))
+	require.NoError(t, migrate.Up(t.Context(), db, migrate.DefaultOptions()))
 }
 
 func firstOf(differences []Difference) string {

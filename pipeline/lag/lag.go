@@ -157,7 +157,7 @@ func (m *Meter) group(ctx context.Context, admin *kadm.Client, into *Group) (map
 func (m *Meter) sources(ctx context.Context, admin *kadm.Client, report *Report, details kadm.TopicDetails, topics []string, owners map[partition]string) error {
 	// Commits before ends, so that no lag is negative.
 	commits, err := admin.FetchOffsetsForTopics(ctx, m.Group, topics...)
-	if err != nil {
+	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) { // then nothing is committed yet
 		return fmt.Errorf("fetch the commits of group %s: %w", m.Group, err)
 	}
 	starts, err := admin.ListStartOffsets(ctx, topics...)
@@ -180,8 +180,9 @@ func (m *Meter) sources(ctx context.Context, admin *kadm.Client, report *Report,
 			if err := errors.Join(start.Err, end.Err, high.Err); err != nil || !ok {
 				return fmt.Errorf("list the log of %s/%d: %w", topic, p, err)
 			}
+			id := source.ID{Topic: topic, Partition: p, TopicID: details[topic].ID}
 			s := Source{
-				Topic: topic, Partition: p, TopicID: details[topic].ID.String(), Start: start.Offset, End: end.Offset,
+				Topic: topic, Partition: p, TopicID: id.Log(), Start: start.Offset, End: end.Offset,
 				HeldBack: max(high.Offset-end.Offset, 0), Owner: owners[partition{topic, p}], State: OK,
 			}
 			if c, ok := commits.Lookup(topic, p); ok && c.At >= 0 {

@@ -1,8 +1,10 @@
 package lag
 
 import (
+	"bytes"
 	"fmt"
 	"io"
+	"regexp"
 	"strconv"
 	"text/tabwriter"
 	"time"
@@ -10,7 +12,8 @@ import (
 
 // WriteTable writes the report for people.
 func (r *Report) WriteTable(out io.Writer) error {
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	var text bytes.Buffer
+	w := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "group %s: %s, members: %d\n\n", r.Group.Name, r.Group.State, r.Group.Members)
 	r.writeSources(w)
 	for _, topic := range r.MissingTopics {
@@ -27,8 +30,15 @@ func (r *Report) WriteTable(out io.Writer) error {
 	}
 	fmt.Fprintln(w)
 	r.writeRecords(w)
-	return w.Flush()
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	_, err := out.Write(padding.ReplaceAll(text.Bytes(), nil))
+	return err
 }
+
+// padding is what tabwriter puts after the last of the cells that are not empty.
+var padding = regexp.MustCompile(`(?m) +$`)
 
 func (r *Report) writeSources(w io.Writer) {
 	fmt.Fprintln(w, "TOPIC\tPARTITION\tCOMMITTED\tEND\tLAG\tWAITING\tWATERMARK\tAGE\tOWNER\tSTATE")

@@ -41,6 +41,7 @@ type Config struct {
 	Limits        decode.Limits
 	Retention     [3]time.Duration
 	DedupRecords  int64
+	MaxWindows    int // in memory, a source
 	FlushInterval time.Duration
 	FlushRows     int
 
@@ -200,6 +201,7 @@ func (p *Pipeline) assigned(_ context.Context, client *kgo.Client, added map[str
 func (p *Pipeline) spec(topic string) worker.Spec {
 	spec := worker.Spec{
 		Program: p.cfg.Program, Limits: p.cfg.Limits, Retention: p.cfg.Retention, DedupRecords: p.cfg.DedupRecords,
+		MaxWindows: p.cfg.MaxWindows,
 	}
 	for _, t := range p.cfg.Topics {
 		if t.Name == topic {

@@ -129,7 +129,7 @@ func pipelineConfig(cfg *config.Config, log *zap.Logger) (pipeline.Config, error
 		DeadLetters: t.DeadLetters, Program: program,
 		Limits:       decode.Limits{MaxFuture: p.MaxFuture, MaxAge: p.Retention.Day},
 		Retention:    [3]time.Duration{p.Retention.Minute, p.Retention.Hour, p.Retention.Day},
-		DedupRecords: int64(p.DedupRecords), FlushInterval: p.FlushInterval, FlushRows: p.FlushRows,
+		DedupRecords: int64(p.DedupRecords), MaxWindows: p.MaxCells, FlushInterval: p.FlushInterval, FlushRows: p.FlushRows,
 		Log: log,
 	}, nil
 }

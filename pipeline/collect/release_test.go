@@ -216,6 +216,7 @@ func testRivals(t *testing.T, brokers []string) {
 		c.accept("/v1/group", group(user, "acme"))
 	}
 	requireReleased(t, brokers, ids, func(string) string { return "acme" })
+	require.Positive(t, c.metric("release_transactions_total", "result", "failed"), "the rivals did not meet")
 }
 
 // TestReleaseSurvivesKills kills collectors with SIGKILL while they release.

@@ -32,7 +32,7 @@ type State struct {
 	// floor is the start of the oldest window of a tier that can be made without loading: no row of it, or of a later
 	// one, exists that is not in memory.
 	floor [tiers]int64
-	// counters holds how many counter rows there are by window start, at and above floor.
+	// counters holds how many counter rows there are by window start, in windows at and above the watermark's.
 	counters [tiers]map[int64]int
 
 	hits hits // scratch
@@ -101,7 +101,7 @@ func (s *State) Resume(position uint64, watermark int64, rows *clickhouse.Counte
 	for i, tier := range clickhouse.Tiers {
 		s.floor[i] = tier.Start(max(watermark, 0))
 	}
-	s.install(rows)
+	s.install(rows, true)
 }
 
 // Install adds windows that were asked for: rows holds their counters, and a key without rows has none.
@@ -112,10 +112,10 @@ func (s *State) Install(keys []clickhouse.WindowKey, rows *clickhouse.Counters) 
 			a.open(i, k.Start, s)
 		}
 	}
-	s.install(rows)
+	s.install(rows, false) // an open window among them was counted before it was evicted
 }
 
-func (s *State) install(rows *clickhouse.Counters) {
+func (s *State) install(rows *clickhouse.Counters, counted bool) {
 	for n := range rows.Value {
 		a, i, start := s.account(rows.AccountID[n]), int(rows.Tier[n])-1, rows.WindowStart[n]
 		w := a.windows[i][start]
@@ -128,7 +128,9 @@ func (s *State) install(rows *clickhouse.Counters) {
 		}
 		for slot, name := range names {
 			if name == rows.Metric[n] { // a metric that the catalogue no longer has stays as it is
-				s.count(i, start, &r.slots[slot])
+				if counted {
+					s.count(i, start, &r.slots[slot])
+				}
 				r.slots[slot].value, r.slots[slot].applied = rows.Value[n], rows.AppliedOffset[n]
 			}
 		}
@@ -137,7 +139,7 @@ func (s *State) install(rows *clickhouse.Counters) {
 
 // count counts a counter row that comes to be, before its slot is set.
 func (s *State) count(tier int, start int64, sl *slot) {
-	if sl.value == 0 && start >= s.floor[tier] {
+	if sl.value == 0 {
 		s.counters[tier][start]++
 	}
 }

@@ -89,13 +89,15 @@ func (s *State) OpenRows(watermark int64) int {
 	return n
 }
 
-// Evict drops from memory the windows that the watermark, in Unix ms, has passed and that nothing has used for a while;
-// they are loaded again when an event needs them. Call it after Take; evicting changes no row.
-func (s *State) Evict(watermark int64) {
+// Evict drops windows from memory; an event that needs one again has it loaded. Dropped are those that the watermark, in
+// Unix ms, has passed and that nothing has used for a while, and, when more than most are left, all that nothing has used
+// since the last flushes. Call it after Take; evicting changes no row.
+func (s *State) Evict(watermark int64, most int) {
 	for i, tier := range clickhouse.Tiers {
-		s.floor[i] = max(s.floor[i], tier.Start(max(watermark, 0)))
+		open := tier.Start(max(watermark, 0))
+		s.floor[i] = max(s.floor[i], open)
 		for start := range s.counters[i] {
-			if start < s.floor[i] {
+			if start < open {
 				delete(s.counters[i], start)
 			}
 		}
@@ -103,11 +105,24 @@ func (s *State) Evict(watermark int64) {
 	if s.takes%evictEvery != 0 {
 		return
 	}
+	s.evict(idleTakes)
+	if s.windows > most {
+		for i := range s.floor { // what is not in memory may exist from now on, whenever it starts
+			for start := range s.counters[i] {
+				s.floor[i] = max(s.floor[i], start+clickhouse.Tiers[i].Seconds())
+			}
+		}
+		s.evict(1)
+	}
+}
+
+// evict drops the windows below the floor that have not been used in the last takes.
+func (s *State) evict(idle uint32) {
 	for id, a := range s.accounts {
 		left := 0
 		for i := range a.windows {
 			for start, w := range a.windows[i] {
-				if start < s.floor[i] && !w.dirty && s.takes-w.used > idleTakes {
+				if start < s.floor[i] && !w.dirty && s.takes-w.used > idle {
 					delete(a.windows[i], start)
 					s.windows--
 					if a.recent[i] == w {

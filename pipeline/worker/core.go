@@ -55,6 +55,7 @@ type Spec struct {
 	Retention    [3]time.Duration // of the minute, hour and day tiers
 	Disorder     time.Duration    // how far events may be out of order before a window counts as complete
 	DedupRecords int64            // how many offsets back a duplicate is looked for
+	MaxWindows   int              // windows kept in memory, about; more are evicted when idle. No row depends on it
 }
 
 // Core is the pure state of one source. It is not safe for concurrent use.
@@ -230,5 +231,5 @@ func (c *Core) Take() Flush {
 // Written says that every flush taken so far is in ClickHouse, and lets go of what memory need not hold.
 func (c *Core) Written() {
 	c.users.Written()
-	c.state.Evict(c.prefix.Watermark)
+	c.state.Evict(c.prefix.Watermark, c.spec.MaxWindows)
 }

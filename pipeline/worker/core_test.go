@@ -27,6 +27,7 @@ func spec(t require.TestingT, content Content) Spec {
 		Retention:    [3]time.Duration{336 * time.Hour, 9600 * time.Hour, 43800 * time.Hour},
 		Disorder:     time.Minute,
 		DedupRecords: 12,
+		MaxWindows:   8,
 	}
 }
 

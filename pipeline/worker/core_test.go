@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"tidemark/internal/chmodel"
 	"tidemark/pipeline/decode"
 	"tidemark/schemas"
 	"tidemark/sinks/clickhouse"
@@ -76,7 +78,7 @@ func drawLog(t *rapid.T) []Record {
 }
 
 // step steps a record, loading what it needs from the model.
-func step(t require.TestingT, c *Core, m *model, rest []Record) {
+func step(t require.TestingT, c *Core, m *chmodel.Model, rest []Record) {
 	for tries := 0; ; tries++ {
 		v, _ := c.Step(&rest[0])
 		if v != Blocked {
@@ -88,22 +90,35 @@ func step(t require.TestingT, c *Core, m *model, rest []Record) {
 			c.Look(&rest[i], &needs)
 		}
 		require.False(t, needs.Empty(), "blocked, but nothing is needed")
-		m.satisfy(c, &needs)
+		satisfy(t, c, m, &needs)
 	}
 }
 
-func always() bool { return true }
+// satisfy loads what the core needs.
+func satisfy(t require.TestingT, c *Core, m *chmodel.Model, needs *Needs) {
+	rows, err := m.WindowCounters(context.Background(), c.spec.Source, needs.Windows)
+	require.NoError(t, err)
+	accounts, err := m.UserAccounts(context.Background(), c.spec.Source, needs.Users, c.Position())
+	require.NoError(t, err)
+	c.Install(needs, rows, accounts)
+}
+
+func open(t require.TestingT, m *chmodel.Model, s Spec, watermark int64) *clickhouse.Counters {
+	rows, err := m.OpenCounters(context.Background(), s.Source, watermark)
+	require.NoError(t, err)
+	return rows
+}
 
 // straight folds the log in one go and returns what a reader sees and the final account.
-func straight(t require.TestingT, s Spec, log []Record) (*model, clickhouse.Checkpoint) {
-	m := newModel()
+func straight(t require.TestingT, s Spec, log []Record) (*chmodel.Model, clickhouse.Checkpoint) {
+	m := chmodel.New()
 	c, err := NewCore(s, 0)
 	require.NoError(t, err)
 	for i := range log {
 		step(t, c, m, log[i:])
 	}
 	f := c.Take()
-	m.write(f.Rows, always)
+	m.Apply(f.Rows, nil)
 	return m, f.Checkpoint
 }
 
@@ -115,7 +130,7 @@ func TestAnyRunGivesTheSameRows(t *testing.T) {
 		log := drawLog(t)
 		want, account := straight(t, s, log)
 
-		m := newModel()
+		m := chmodel.New()
 		c, err := NewCore(s, 0)
 		require.NoError(t, err)
 		var committed *Flush
@@ -127,8 +142,7 @@ func TestAnyRunGivesTheSameRows(t *testing.T) {
 			switch rapid.IntRange(0, 9).Draw(t, "then") {
 			case 0, 1, 2: // flush, commit, let go of memory
 				f := c.Take()
-				m.write(f.Rows, always)
-				m.points[f.Checkpoint.Offset] = f.Checkpoint
+				m.Apply(f.Rows, nil)
 				committed = &f
 				c.Written()
 			case 3: // die in mid-insert: some rows got through, the others never do, or come from the grave later
@@ -136,32 +150,32 @@ func TestAnyRunGivesTheSameRows(t *testing.T) {
 					continue
 				}
 				f := c.Take()
-				m.write(f.Rows, func() bool { return rapid.IntRange(0, 1).Draw(t, "through") == 1 })
+				m.Apply(f.Rows, func() bool { return rapid.IntRange(0, 1).Draw(t, "through") == 1 })
 				zombies = append(zombies, f.Rows)
 				c, i = restart(t, s, m, committed, log)
 			case 4: // a zombie wakes up and writes what it had, some of it again
 				if len(zombies) > 0 {
-					m.write(zombies[rapid.IntRange(0, len(zombies)-1).Draw(t, "zombie")], always)
+					m.Apply(zombies[rapid.IntRange(0, len(zombies)-1).Draw(t, "zombie")], nil)
 				}
 			}
 		}
 		f := c.Take()
-		m.write(f.Rows, always)
+		m.Apply(f.Rows, nil)
 		require.Equal(t, account, f.Checkpoint)
 		require.Equal(t, f.Checkpoint.Received, f.Checkpoint.Applied+f.Checkpoint.Duplicate+f.Checkpoint.Filtered+f.Checkpoint.DeadLettered)
-		require.Empty(t, cmp.Diff(want.final(), m.final()))
+		require.Empty(t, cmp.Diff(want.Final(), m.Final()))
 	})
 }
 
 // restart recovers from the last commit, as the shell does.
-func restart(t require.TestingT, s Spec, m *model, last *Flush, log []Record) (c *Core, next int) {
+func restart(t require.TestingT, s Spec, m *chmodel.Model, last *Flush, log []Record) (c *Core, next int) {
 	c, err := NewCore(s, 0)
 	require.NoError(t, err)
 	if last == nil { // nothing was ever committed: rows may be there all the same, and none may be trusted not to be
-		c.Resume(clickhouse.Checkpoint{Source: s.Source}, m.open(0))
+		c.Resume(clickhouse.Checkpoint{Source: s.Source}, open(t, m, s, 0))
 		return c, 0
 	}
-	open := m.open(last.Checkpoint.Watermark)
+	open := open(t, m, s, last.Checkpoint.Watermark)
 	require.GreaterOrEqual(t, len(open.Value), last.OpenRows, "recovery must find the rows that the commit promises")
 	c.Resume(last.Checkpoint, open)
 	require.Equal(t, last.WarmFrom, c.WarmFrom())

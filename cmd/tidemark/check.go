@@ -3,27 +3,150 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"tidemark/internal/config"
+	"tidemark/internal/preflight"
+	"tidemark/pipeline/lag"
+	"tidemark/schemas"
 )
 
 type checkCmd struct {
 	Example bool `help:"Only print a configuration file that has every key with its default, to start from."`
+	Offline bool `help:"Check the configuration and the catalogue only, and ask neither Kafka nor ClickHouse."`
 }
 
-// Run loads the configuration; its error has a line for each thing that is wrong.
-func (c *checkCmd) Run(_ context.Context, g *globals) error {
+// Run loads the configuration; its error has a line for each thing that is wrong. Then it looks at what is really there.
+func (c *checkCmd) Run(ctx context.Context, g *globals) error {
 	if c.Example {
 		_, err := g.stdout.Write(config.Example())
 		return err
 	}
-	if _, err := g.load(); err != nil {
+	cfg, err := g.load()
+	if err != nil {
 		return err
 	}
 	source := g.Config
 	if source == "" {
 		source = "the defaults and the environment"
 	}
-	_, err := fmt.Fprintf(g.stdout, "configuration: ok (%s)\n", source)
-	return err
+	counts := map[preflight.Level]int{}
+	show := func(found ...preflight.Finding) {
+		for _, f := range found {
+			counts[f.Level]++
+			fmt.Fprintf(g.stdout, "%-8s %s: %s\n", f.Level, f.Subject, f.Text)
+			if f.Fix != "" {
+				fmt.Fprintf(g.stdout, "%-8s to mend it: %s\n", "", f.Fix)
+			}
+		}
+	}
+	show(preflight.Finding{Level: preflight.OK, Subject: "configuration", Text: source}, checkCatalogue(&cfg), checkCanary(&cfg.Canary))
+	if !c.Offline {
+		if err := checkLive(ctx, &cfg, show); err != nil {
+			return err
+		}
+	}
+	if n := counts[preflight.Error]; n > 0 {
+		return fmt.Errorf("check: %d errors and %d warnings; each is printed with what to do about it", n, counts[preflight.Warning])
+	}
+	return ctx.Err()
+}
+
+func checkCatalogue(cfg *config.Config) preflight.Finding {
+	name := cfg.Pipeline.Catalogue
+	if name == "" {
+		name = "the built-in one"
+	}
+	f := preflight.Finding{Level: preflight.OK, Subject: "catalogue"}
+	catalogue, err := schemas.Load(cfg.Pipeline.Catalogue)
+	if err == nil {
+		_, err = schemas.Compile(catalogue)
+	}
+	if err != nil {
+		f.Level, f.Text, f.Fix = preflight.Error, err.Error(), "correct the file that pipeline.catalogue names"
+		return f
+	}
+	f.Text = fmt.Sprintf("%s, %d metrics", name, len(catalogue.Metrics))
+	return f
+}
+
+func checkCanary(c *config.Canary) preflight.Finding {
+	f := preflight.Finding{Level: preflight.OK, Subject: "canary", Text: "off"}
+	switch {
+	case c.Enabled && !strings.HasPrefix(c.Account, "_"):
+		f.Level, f.Text = preflight.Warning, fmt.Sprintf("the made-up account %s shows up in the views", c.Account)
+		f.Fix = "begin canary.account with _, which hides it"
+	case c.Enabled:
+		f.Text = fmt.Sprintf("the account %s every %s", c.Account, c.Interval)
+	}
+	return f
+}
+
+// longestWindow is that of the day tier: longer ones are merged from it when they are read.
+const longestWindow = 24 * time.Hour
+
+// checkLive asks Kafka, ClickHouse and this machine.
+func checkLive(ctx context.Context, cfg *config.Config, show func(...preflight.Finding)) error {
+	opts, err := kafkaOptions(&cfg.Kafka)
+	if err != nil {
+		return err
+	}
+	client, err := kgo.NewClient(opts...)
+	if err != nil {
+		return fmt.Errorf("connect to Kafka: %w", err)
+	}
+	defer client.Close()
+	t, d := cfg.Kafka.Topics, cfg.Pipeline.Disorder
+	kafka := preflight.Kafka{
+		Brokers: cfg.Kafka.Brokers,
+		Meter:   &lag.Meter{Client: client, Kafka: opts, Group: cfg.Kafka.Group, Topics: []string{t.Telemetry, t.Tickets, t.Accounts}},
+		Topics:  declaredTopics(&cfg.Kafka), LongestWindow: longestWindow, LongestWait: max(d.Telemetry, d.Tickets, d.Accounts),
+		MaxRecordBytes: int(cfg.Collector.MaxEvent),
+	}
+	show(kafka.Check(ctx)...)
+	for _, addr := range cfg.ClickHouse.Addr {
+		if err := checkClickHouse(ctx, cfg, addr, show); err != nil {
+			return err
+		}
+	}
+	show(preflight.Ports(ctx, preflight.Port{Key: "collector.listen", Address: cfg.Collector.Listen},
+		preflight.Port{Key: "admin.listen", Address: cfg.Admin.Listen})...)
+	return nil
+}
+
+// checkClickHouse asks one of ClickHouse's servers, as each role.
+func checkClickHouse(ctx context.Context, cfg *config.Config, addr string, show func(...preflight.Finding)) error {
+	one := cfg.ClickHouse
+	one.Addr = []string{addr}
+	db, err := migratorDB(&one)
+	if err != nil {
+		return err
+	}
+	defer db.Close() //nolint:errcheck // it only asked
+	check := preflight.ClickHouse{Addr: addr, Database: one.Database, Durability: durability(&cfg.ClickHouse), DB: db}
+	for _, r := range []struct {
+		key   string
+		login config.Login
+		role  *preflight.Role
+	}{
+		{"clickhouse.migrator", one.Migrator, &check.Migrator},
+		{"clickhouse.writer", one.Writer, &check.Writer},
+		{"clickhouse.reader", one.Reader, &check.Reader},
+	} {
+		client, err := clickhouseClient(&one, r.login)
+		if err != nil {
+			return err
+		}
+		defer client.Close() //nolint:errcheck,gocritic // three at most, and they only asked
+		*r.role = preflight.Role{Key: r.key, User: r.login.User, Client: client}
+	}
+	show(check.Check(ctx)...)
+	return nil
+}
+
+func durability(c *config.ClickHouse) preflight.Durability {
+	return preflight.Durability{Addresses: len(c.Addr), Quorum: c.InsertQuorum}
 }

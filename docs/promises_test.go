@@ -1,0 +1,119 @@
+package docs
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tidemark/internal/config"
+	"tidemark/schemas"
+	"tidemark/sinks/clickhouse/views"
+)
+
+// all returns every first group that a pattern finds.
+func all(text, pattern string) []string {
+	var found []string
+	for _, m := range regexp.MustCompile(pattern).FindAllStringSubmatch(text, -1) {
+		found = append(found, m[1])
+	}
+	return found
+}
+
+func TestEveryMetricIsExplained(t *testing.T) {
+	code := source(t, "pipeline/metrics", "metrics.go")
+	var names []string
+	for _, name := range append(all(code, `(?:counter|gauge|histogram)\("(\w+)"`), all(code, `Name: "(\w+)"`)...) {
+		names = append(names, "tidemark_"+name)
+	}
+	code = source(t, "pipeline/collect", "metrics.go")
+	names = append(names, all(code, `Name: "(tidemark_collector_\w*\w)"`)...)
+	for _, name := range append(all(code, `counter\("(\w+)"`), all(code, `\{"(\w+)", "`)...) {
+		names = append(names, "tidemark_collector_"+name)
+	}
+	names = slices.DeleteFunc(names, func(name string) bool { return strings.HasSuffix(name, "_") }) // a prefix
+	require.Greater(t, len(names), 25)
+	operations := readPage(t, "operations.md")
+	for _, name := range names {
+		assertion(t, slices.Contains(operations.code, name), "operations.md does not explain the metric %s", name)
+	}
+	for name, path := range mentions(t, `\b(tidemark_[a-z_]+[a-z])\b`) {
+		base := strings.TrimSuffix(strings.TrimSuffix(strings.TrimSuffix(name, "_bucket"), "_count"), "_sum")
+		assertion(t, slices.Contains(names, base), "%s names the metric %s, which does not exist", path, name)
+	}
+}
+
+func TestEveryReasonIsExplained(t *testing.T) {
+	formats := readPage(t, "formats.md")
+	reasons := all(source(t, "schemas", "reason.go"), `Reason = "(\w+)"`)
+	require.NotEmpty(t, reasons)
+	for _, reason := range reasons {
+		assertion(t, slices.Contains(formats.code, reason), "formats.md does not explain the reason %s", reason)
+	}
+}
+
+func TestEveryViewIsListed(t *testing.T) {
+	catalogue, err := schemas.Builtin()
+	require.NoError(t, err)
+	statements, err := views.Statements(catalogue, views.Options{
+		Database: "tidemark", Topics: views.DefaultTopics(), HourRetention: 9600 * time.Hour, DayRetention: 43800 * time.Hour,
+	})
+	require.NoError(t, err)
+	names := all(strings.Join(statements, "\n"), `(?m)^CREATE OR REPLACE VIEW tidemark\.(\w+)`)
+	require.Len(t, names, len(statements))
+	readme := readPage(t, filepath.Join(root, "README.md"))
+	for _, name := range names {
+		assertion(t, slices.Contains(readme.code, name), "README.md does not list the view %s", name)
+	}
+	_, table, found := strings.Cut(readme.text, "\n## The views\n")
+	require.True(t, found)
+	table, _, _ = strings.Cut(table, "\n## ")
+	for _, row := range all(table, `(?m)^\| ([^|]+) \|`) {
+		for _, name := range all(row, "`([^`]+)`") {
+			assertion(t, slices.Contains(names, name), "README.md lists %s, which is no view", name)
+		}
+	}
+}
+
+// TestExamplesWork loads every YAML example as what it is: a catalogue, or a configuration.
+func TestExamplesWork(t *testing.T) {
+	catalogues, configurations := 0, 0
+	for _, p := range pages(t) {
+		for _, m := range fence.FindAllStringSubmatch(p.text, -1) {
+			if m[1] != "yaml" {
+				continue
+			}
+			path := filepath.Join(t.TempDir(), "example.yaml")
+			require.NoError(t, os.WriteFile(path, []byte(m[2]), 0o600))
+			if regexp.MustCompile(`(?m)^(metrics|workflows|events|active_when|tickets):`).MatchString(m[2]) {
+				catalogues++
+				c, err := schemas.Load(path)
+				require.NoError(t, err, "%s:\n%s", p.path, m[2])
+				_, err = schemas.Compile(c)
+				require.NoError(t, err, "%s:\n%s", p.path, m[2])
+				continue
+			}
+			configurations++
+			// Secrets stand in files that readers have and this test has not.
+			text := regexp.MustCompile(`_file: /\S+`).ReplaceAllString(m[2], "_file: "+secret(t))
+			require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+			_, err := config.Load(path, nil)
+			require.NoError(t, err, "%s:\n%s", p.path, m[2])
+		}
+	}
+	require.NotZero(t, catalogues)
+	require.NotZero(t, configurations)
+}
+
+// secret returns a file with a secret in it.
+func secret(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "secret")
+	require.NoError(t, os.WriteFile(path, []byte("secret\n"), 0o600))
+	return path
+}

@@ -37,10 +37,11 @@ func (c *checkCmd) Run(ctx context.Context, g *globals) error {
 	show := func(found ...preflight.Finding) {
 		for _, f := range found {
 			counts[f.Level]++
-			fmt.Fprintf(g.stdout, "%-8s %s: %s\n", f.Level, f.Subject, f.Text)
+			text := f.Subject + ": " + f.Text
 			if f.Fix != "" {
-				fmt.Fprintf(g.stdout, "%-8s to mend it: %s\n", "", f.Fix)
+				text += "\nto mend it: " + f.Fix
 			}
+			fmt.Fprintf(g.stdout, "%-8s %s\n", f.Level, strings.ReplaceAll(text, "\n", "\n         "))
 		}
 	}
 	show(preflight.Finding{Level: preflight.OK, Subject: "configuration", Text: source}, checkCatalogue(&cfg), checkCanary(&cfg.Canary))
@@ -50,7 +51,8 @@ func (c *checkCmd) Run(ctx context.Context, g *globals) error {
 		}
 	}
 	if n := counts[preflight.Error]; n > 0 {
-		return fmt.Errorf("check: %d errors and %d warnings; each is printed with what to do about it", n, counts[preflight.Warning])
+		return fmt.Errorf("check: %s and %s; each is printed with what to do about it",
+			preflight.Count(n, "error"), preflight.Count(counts[preflight.Warning], "warning"))
 	}
 	return ctx.Err()
 }

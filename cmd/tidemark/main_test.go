@@ -64,20 +64,33 @@ func TestUsageErrors(t *testing.T) {
 		tidemark(t, nil, "check", "--confg=x"))
 }
 
-func TestCheck(t *testing.T) {
+func TestCheckOffline(t *testing.T) {
 	t.Parallel()
+	const rest = "ok       catalogue: the built-in one, 32 metrics\nok       canary: the account _canary every 1s\n"
 	require.Equal(t,
-		outcome{exitOK, "configuration: ok (the defaults and the environment)\n", ""},
-		tidemark(t, []string{"TIDEMARK_KAFKA_GROUP=g"}, "check"))
+		outcome{exitOK, "ok       configuration: the defaults and the environment\n" + rest, ""},
+		tidemark(t, []string{"TIDEMARK_KAFKA_GROUP=g"}, "check", "--offline"))
 	path := configFile(t, "log: {level: debug}")
-	require.Equal(t, outcome{exitOK, "configuration: ok (" + path + ")\n", ""}, tidemark(t, nil, "check", "-c", path))
+	require.Equal(t,
+		outcome{exitOK, "ok       configuration: " + path + "\n" + rest, ""},
+		tidemark(t, nil, "check", "--offline", "-c", path))
+}
+
+func TestCheckFindsABrokenCatalogueAndAVisibleCanary(t *testing.T) {
+	t.Parallel()
+	catalogue := configFile(t, "version: 1\nmetrics: [{name: events, agregate: count}]\n")
+	got := tidemark(t, []string{"TIDEMARK_PIPELINE_CATALOGUE=" + catalogue, "TIDEMARK_CANARY_ACCOUNT=bird"}, "check", "--offline")
+	require.Equal(t, exitFailure, got.code)
+	require.Equal(t, "tidemark: check: 1 error and 1 warning; each is printed with what to do about it\n", got.stderr)
+	require.Regexp(t, `\nerror    catalogue: .*\n         .* agregate .*\n         to mend it: correct the file that pipeline.catalogue names\n`, got.stdout)
+	require.Contains(t, got.stdout, "warning  canary: the made-up account bird shows up in the views\n         to mend it: begin canary.account with _, which hides it\n")
 }
 
 func TestCheckExampleIsAConfiguration(t *testing.T) {
 	t.Parallel()
 	example := tidemark(t, nil, "check", "--example")
 	require.Equal(t, outcome{exitOK, string(config.Example()), ""}, example)
-	require.Equal(t, exitOK, tidemark(t, nil, "check", "-c", configFile(t, example.stdout)).code)
+	require.Equal(t, exitOK, tidemark(t, nil, "check", "--offline", "-c", configFile(t, example.stdout)).code)
 }
 
 func TestCheckPrintsALinePerProblem(t *testing.T) {

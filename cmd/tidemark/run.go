@@ -2,14 +2,22 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/sethvargo/go-retry"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
 
 	"tidemark/internal/admin"
 	"tidemark/internal/config"
+	"tidemark/internal/preflight"
 	"tidemark/pipeline"
+	"tidemark/pipeline/canary"
 	"tidemark/pipeline/metrics"
 	"tidemark/sinks/clickhouse"
 )
@@ -26,24 +34,99 @@ func (*runCmd) Run(ctx context.Context, g *globals) error {
 	if err != nil {
 		return err
 	}
-	registry := admin.NewRegistry()
-	p, store, err := newPipeline(&cfg, log, registry)
+	pc, err := pipelineConfig(&cfg, log)
+	if err != nil {
+		return err
+	}
+	store, err := clickhouseClient(&cfg.ClickHouse, cfg.ClickHouse.Writer)
 	if err != nil {
 		return err
 	}
 	defer store.Close() //nolint:errcheck // the process ends
-	ops, err := admin.Listen(ctx, cfg.Admin.Listen, registry, p.Ready)
+	registry := admin.NewRegistry()
+	pc.Store, pc.Metrics = store, metrics.New(registry)
+	var started atomic.Pointer[pipeline.Pipeline]
+	ops, err := admin.Listen(ctx, cfg.Admin.Listen, registry, func() error {
+		if p := started.Load(); p != nil {
+			return p.Ready()
+		}
+		return errors.New("waiting for ClickHouse")
+	})
 	if err != nil {
 		return err
 	}
 	log.Info("pipeline started", zap.String("admin", ops.Addr()), zap.String("group", cfg.Kafka.Group))
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return ops.Run(ctx) })
-	group.Go(func() error { return p.Run(ctx) })
-	group.Go(func() error { p.Observe(ctx, store); return nil })
+	group.Go(func() error {
+		if err := awaitStore(ctx, &cfg.ClickHouse, log); err != nil {
+			return err
+		}
+		p, err := pipeline.New(pc) // which joins the group
+		if err != nil {
+			return err
+		}
+		started.Store(p)
+		group.Go(func() error { p.Observe(ctx, store); return nil })
+		group.Go(func() error { return runCanary(ctx, &cfg, store, pc.Metrics, registry, log) })
+		return p.Run(ctx)
+	})
 	err = group.Wait()
 	log.Info("pipeline ended")
 	return err
+}
+
+const (
+	// firstLook and lastLook bound the pause between two looks at a ClickHouse that does not answer yet.
+	firstLook = 100 * time.Millisecond
+	lastLook  = 5 * time.Second
+)
+
+// awaitStore waits until every server of ClickHouse answers, and refuses one on which an invariant would not hold.
+func awaitStore(ctx context.Context, c *config.ClickHouse, log *zap.Logger) error {
+	for _, addr := range c.Addr {
+		one := *c
+		one.Addr = []string{addr}
+		client, err := clickhouseClient(&one, c.Writer)
+		if err != nil {
+			return err
+		}
+		backoff := retry.WithCappedDuration(lastLook, retry.NewExponential(firstLook))
+		err = retry.Do(ctx, backoff, func(ctx context.Context) error {
+			err := preflight.Invariants(ctx, client.Conn(), durability(c))
+			var violation *preflight.Violation
+			if err == nil || errors.As(err, &violation) {
+				return err
+			}
+			log.Warn("ClickHouse does not answer yet; trying again until it does", zap.String("addr", addr), zap.Error(err))
+			return retry.RetryableError(err)
+		})
+		if err = errors.Join(err, client.Close()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// runCanary measures freshness from outside until ctx ends.
+func runCanary(ctx context.Context, cfg *config.Config, store *clickhouse.Client, m *metrics.Pipeline, registry prometheus.Registerer, log *zap.Logger) error {
+	if !cfg.Canary.Enabled {
+		return nil
+	}
+	opts, err := kafkaOptions(&cfg.Kafka)
+	if err != nil {
+		return err
+	}
+	client, err := kgo.NewClient(append(opts, kgo.RequiredAcks(kgo.AllISRAcks()))...)
+	if err != nil {
+		return fmt.Errorf("connect to Kafka: %w", err)
+	}
+	defer client.Close()
+	canary.New(canary.Config{
+		Topic: cfg.Kafka.Topics.Telemetry, Account: cfg.Canary.Account, Instance: instanceID(cfg), Interval: cfg.Canary.Interval,
+		Client: client, Store: store.Conn(), Freshness: m.Canary, Log: log.Named("canary"),
+	}, registry).Run(ctx)
+	return nil
 }
 
 func newPipeline(cfg *config.Config, log *zap.Logger, registry prometheus.Registerer) (*pipeline.Pipeline, *clickhouse.Client, error) {

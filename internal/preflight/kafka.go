@@ -45,7 +45,7 @@ func (k *Kafka) Check(ctx context.Context) []Finding {
 			"%s does not answer: %v", strings.Join(k.Brokers, ", "), err)
 		return f
 	}
-	f.ok(subject, "reached %s through %s", count(len(meta.Brokers), "broker"), strings.Join(k.Brokers, ", "))
+	f.ok(subject, "reached %s through %s", Count(len(meta.Brokers), "broker"), strings.Join(k.Brokers, ", "))
 	k.offsetsRetention(ctx, &f, admin, meta)
 	if err := k.topics(ctx, &f, admin, len(meta.Brokers)); err != nil {
 		f.error("topics", "", "%v", err)
@@ -118,7 +118,7 @@ func (k *Kafka) group(ctx context.Context, f *findings) {
 		}
 	}
 	if len(*f) == before {
-		f.ok(subject, "%s, %s, %d of %d sources have a commit", report.Group.State, count(report.Group.Members, "member"), commits, len(report.Sources))
+		f.ok(subject, "%s, %s, %d of %d sources have a commit", report.Group.State, Count(report.Group.Members, "member"), commits, len(report.Sources))
 	}
 }
 

@@ -47,8 +47,8 @@ func (f *findings) error(subject, fix, format string, args ...any) {
 	*f = append(*f, Finding{Error, subject, fmt.Sprintf(format, args...), fix})
 }
 
-// count is a number of things in words, such as 1 broker or 3 brokers.
-func count(n int, thing string) string {
+// Count is a number of things in words, such as 1 broker or 3 brokers.
+func Count(n int, thing string) string {
 	if n == 1 {
 		return "1 " + thing
 	}

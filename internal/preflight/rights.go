@@ -125,6 +125,6 @@ func (c *ClickHouse) readViews(ctx context.Context, f *findings) {
 	case views == 0:
 		f.error(c.Reader.Key, "run tidemark migrate, and GRANT SELECT ON "+c.Database+".* TO "+c.Reader.User, "%s sees no views", c.Reader.User)
 	default:
-		c.must(ctx, f, c.Reader, "read "+count(views, "view"), grants)
+		c.must(ctx, f, c.Reader, "read "+Count(views, "view"), grants)
 	}
 }

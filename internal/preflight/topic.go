@@ -43,14 +43,14 @@ func (t topicCheck) run() {
 			"unclean.leader.election.enable is true: after a crash its log may lose records that were counted and reuse their offsets")
 	}
 	if len(*t.f) == before {
-		t.f.ok(t.subject, "%s, %s", count(len(t.is.Partitions), "partition"), t.keeps())
+		t.f.ok(t.subject, "%s, %s", Count(len(t.is.Partitions), "partition"), t.keeps())
 	}
 }
 
 func (t topicCheck) partitions() {
 	if n := len(t.is.Partitions); n != int(t.want.Partitions) {
 		t.f.warning(t.subject, "set kafka.partitions to "+strconv.Itoa(n)+", or add partitions at a quiet time: accounts then move to other partitions",
-			"it has %s, declared are %d", count(n, "partition"), t.want.Partitions)
+			"it has %s, declared are %d", Count(n, "partition"), t.want.Partitions)
 	}
 }
 

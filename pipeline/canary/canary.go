@@ -4,6 +4,7 @@ package canary
 
 import (
 	"context"
+	crand "crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,7 +23,7 @@ import (
 type Config struct {
 	Topic    string // of telemetry
 	Account  string
-	Instance string        // tells the canaries of two processes apart
+	Instance string        // tells the canaries of two processes apart; empty: chosen at random
 	Interval time.Duration // between two canaries, on average; one that takes longer holds up the next
 	Patience time.Duration // after which a canary is lost; 0: a minute
 
@@ -61,6 +62,9 @@ type Canary struct {
 func New(cfg Config, registry prometheus.Registerer) *Canary {
 	if cfg.Patience == 0 {
 		cfg.Patience = patience
+	}
+	if cfg.Instance == "" {
+		cfg.Instance = crand.Text()
 	}
 	c := &Canary{
 		cfg: cfg,

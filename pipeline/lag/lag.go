@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
+	"github.com/sethvargo/go-retry"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -122,13 +124,18 @@ type partition struct {
 
 // group describes the group, and says who owns what.
 func (m *Meter) group(ctx context.Context, admin *kadm.Client, into *Group) (map[partition]string, error) {
-	groups, err := admin.DescribeGroups(ctx, m.Group)
-	if err != nil {
+	var g kadm.DescribedGroup
+	backoff := retry.WithCappedDuration(time.Second, retry.NewExponential(100*time.Millisecond))
+	err := retry.Do(ctx, backoff, func(ctx context.Context) error {
+		groups, err := admin.DescribeGroups(ctx, m.Group)
+		g = groups[m.Group]
+		if err = errors.Join(err, g.Err); notYet(err) {
+			return retry.RetryableError(err)
+		}
+		return err
+	})
+	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
 		return nil, fmt.Errorf("describe group %s: %w", m.Group, err)
-	}
-	g := groups[m.Group]
-	if g.Err != nil && !errors.Is(g.Err, kerr.GroupIDNotFound) {
-		return nil, fmt.Errorf("describe group %s: %w", m.Group, g.Err)
 	}
 	into.State, into.Members = g.State, len(g.Members)
 	if into.State == "" {
@@ -136,7 +143,7 @@ func (m *Meter) group(ctx context.Context, admin *kadm.Client, into *Group) (map
 	}
 	owners := map[partition]string{}
 	for _, member := range g.Members {
-		name := member.ClientID + member.ClientHost // the host begins with a slash
+		name := member.ClientID + "@" + strings.TrimPrefix(member.ClientHost, "/")
 		if member.InstanceID != nil {
 			name = *member.InstanceID
 		}
@@ -151,6 +158,11 @@ func (m *Meter) group(ctx context.Context, admin *kadm.Client, into *Group) (map
 		}
 	}
 	return owners, nil
+}
+
+// notYet says whether the group's coordinator is about to be found: a new cluster makes the place for it when first asked.
+func notYet(err error) bool {
+	return errors.Is(err, kerr.CoordinatorNotAvailable) || errors.Is(err, kerr.CoordinatorLoadInProgress) || errors.Is(err, kerr.NotCoordinator)
 }
 
 // sources fills in the sources of the topics.

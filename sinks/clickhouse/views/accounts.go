@@ -79,3 +79,20 @@ func (b *builder) accountHistory() ([]view, error) {
 		Query: query,
 	}}, nil
 }
+
+func (b *builder) accounts() ([]view, error) {
+	query, err := b.render("accounts", b)
+	if err != nil {
+		return nil, err
+	}
+	columns := append([]column{{"account_id", "String", "", "Account."}}, stateColumns()...)
+	return []view{{
+		Name:    "accounts",
+		Comment: "What is known of each account now. Accounts that were removed are left out; those heard of only by events or tickets are there.",
+		Columns: append(columns,
+			column{"known_since", "DateTime64(3, 'UTC')", "", "The earliest of its creation, its first record, its first day with events and its first ticket event."},
+			column{"updated_at", "Nullable(DateTime64(3, 'UTC'))", "", "From when its latest record holds; NULL without a record."},
+		),
+		Query: query,
+	}}, nil
+}

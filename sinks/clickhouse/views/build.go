@@ -46,18 +46,18 @@ const (
 func (b *builder) tiers() []tier {
 	minutes := int64(b.HourRetention / time.Second) // how long user minutes are kept
 	return []tier{
-		{"minute", "toStartOfMinute", minute, 1 * day, slices(minute, minutes, 2*hour, 1*day, 16*day)},
-		{"hour", "toStartOfHour", hour, 62 * day, slices(hour, minutes, 2*day, 16*day, 128*day)},
-		{"day", "toStartOfDay", day, 400 * day, slices(day, minutes, 8*day, 64*day)},
+		{"minute", "toStartOfMinute", minute, 1 * day, ages(minute, minutes, 2*hour, 1*day, 16*day)},
+		{"hour", "toStartOfHour", hour, 62 * day, ages(hour, minutes, 2*day, 16*day, 128*day)},
+		{"day", "toStartOfDay", day, 400 * day, ages(day, minutes, 8*day, 64*day)},
 	}
 }
 
-// slices cuts the ages up to retention at the given ones, all in seconds, into slices of windows of the given size. The
+// ages cuts the ages up to retention at the given ones, all in seconds, into slices of windows of the given size. The
 // first one begins a day ahead of now, as clocks differ.
-func slices(size, retention int64, ages ...int64) []slice {
+func ages(size, retention int64, cuts ...int64) []slice {
 	var out []slice
 	from := -day / size
-	for _, age := range append(ages, retention+31*day) { // parts are dropped whole, so rows may stay a month longer
+	for _, age := range append(cuts, retention+31*day) { // parts are dropped whole, so rows may stay a month longer
 		if to := age / size; to > from {
 			out = append(out, slice{from, to})
 			from = to
@@ -86,7 +86,8 @@ func build(cat *schemas.Catalogue, o Options) ([]view, error) {
 	}
 	var all []view
 	for _, part := range []func() ([]view, error){
-		b.accountHistory, b.completeness, b.usage,
+		b.accountHistory, b.accounts, b.completeness, b.usage, b.rollingUsage, b.segments, b.sessions,
+		b.features, b.popularity, b.workflows, b.tickets, b.operations,
 	} {
 		made, err := part()
 		if err != nil {

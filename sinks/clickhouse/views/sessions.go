@@ -26,3 +26,28 @@ func (m minutesSlice) MinutesFrom() string {
 
 // MinutesKept is how long user minutes are kept, in seconds.
 func (b *builder) MinutesKept() int64 { return int64(b.HourRetention / time.Second) }
+
+// allMinutes is the data of the template sessions.sql: user minutes of all times.
+type allMinutes struct{ *builder }
+
+// MinutesFrom is empty: no bound.
+func (allMinutes) MinutesFrom() string { return "" }
+
+func (b *builder) sessions() ([]view, error) {
+	query, err := b.render("sessions", allMinutes{b})
+	if err != nil {
+		return nil, err
+	}
+	return []view{{
+		Name:    "sessions",
+		Comment: "Each session of each user: events with pauses shorter than the catalogue's session_gap. A condition on account_id makes reading it fast, one on time does not.",
+		Columns: []column{
+			{"account_id", "String", "", "Account."},
+			{"user", "UInt64", "", "Hash of the user."},
+			{"started_at", "DateTime64(3, 'UTC')", "", "Time of the first event."},
+			{"ended_at", "DateTime64(3, 'UTC')", "", "Time of the last event."},
+			{"duration_seconds", "Float64", "s", "Time between the two."},
+		},
+		Query: query,
+	}}, nil
+}

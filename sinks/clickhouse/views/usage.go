@@ -2,6 +2,7 @@ package views
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -18,6 +19,7 @@ const (
 	fromFeatures branch = "features" // counters of features
 	fromMembers  branch = "members"
 	fromMinutes  branch = "minutes"
+	fromActive   branch = "active" // active users of days
 )
 
 // measure is a column of a view that is read from the tables, as against one that is derived from others.
@@ -32,11 +34,11 @@ type measure struct {
 // Sum is the SQL of the column, over the union of the branches.
 func (m measure) Sum() string { return strings.ReplaceAll(m.Merge, "%s", "sum("+m.Column+"_part)") }
 
-// measures are the columns of a view that are read from the tables.
-func (b *builder) measures(view string) ([]measure, error) {
+// measures are the columns of the catalogue's views that are read from the tables.
+func (b *builder) measures(of ...string) ([]measure, error) {
 	var out []measure
 	for _, m := range b.cat.Metrics {
-		if m.View != view || m.Aggregate == schemas.Derived {
+		if !slices.Contains(of, m.View) || m.Aggregate == schemas.Derived {
 			continue
 		}
 		v := measure{Metric: m, Merge: "%s", Type: "UInt64"}
@@ -55,8 +57,10 @@ func (b *builder) measures(view string) ([]measure, error) {
 		case schemas.ActiveSeconds:
 			v.From, v.Part = fromMinutes, "toUInt64(sum(active))"
 			v.Merge, v.Type = "%s / 1000", "Float64"
+		case schemas.ActiveDays:
+			v.From, v.Part = fromActive, "1"
 		default:
-			return nil, fmt.Errorf("metric %s: the view %s can't show the aggregate %s", m.Name, view, m.Aggregate)
+			return nil, fmt.Errorf("metric %s: the view %s can't show the aggregate %s", m.Name, m.View, m.Aggregate)
 		}
 		out = append(out, v)
 	}
@@ -76,28 +80,39 @@ func (b *builder) derived(view string) []schemas.Metric {
 
 // metricColumns describes the columns of a view in the catalogue's order.
 func (b *builder) metricColumns(view string, types map[string]string) []column {
-	var out []column
+	var of []schemas.Metric
 	for _, m := range b.cat.Metrics {
-		if m.View != view {
-			continue
+		if m.View == view {
+			of = append(of, m)
 		}
-		c := column{m.Column, types[m.Column], m.Unit, m.Description}
+	}
+	return metricColumnsOf(of, types)
+}
+
+func metricColumnsOf(metrics []schemas.Metric, types map[string]string) []column {
+	out := make([]column, len(metrics))
+	for i, m := range metrics {
+		out[i] = column{m.Column, types[m.Column], m.Unit, m.Description}
 		if m.Aggregate == schemas.Derived {
-			c.Type = "Nullable(Float64)"
+			out[i].Type = "Nullable(Float64)"
 		}
-		out = append(out, c)
 	}
 	return out
 }
 
 // featureUses is the metric that says that a feature was used.
 func (b *builder) featureUses() (string, error) {
+	return b.metricOf("features", "uses", schemas.Count)
+}
+
+// metricOf is the metric in a column that the views themselves build on.
+func (b *builder) metricOf(view, column string, a schemas.Aggregate) (string, error) {
 	for _, m := range b.cat.Metrics {
-		if m.View == "features" && m.Column == "uses" && m.Aggregate == schemas.Count {
+		if m.View == view && m.Column == column && m.Aggregate == a {
 			return m.Name, nil
 		}
 	}
-	return "", fmt.Errorf("the catalogue has no count in the column uses of the view features, which features_used needs")
+	return "", fmt.Errorf("the catalogue needs a metric of the aggregate %s in the column %s of the view %s", a, column, view)
 }
 
 // windows is the data of the template windows.sql: the windows of one tier.

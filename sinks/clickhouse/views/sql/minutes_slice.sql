@@ -9,7 +9,7 @@ FROM
     FROM ({{.Include "user_events" .}})
     GROUP BY account_id, window_start
 ) AS s
-SEMI LEFT JOIN
+INNER JOIN
 (
     SELECT {{.Tier.Start}}({{.Now}}) - {{.Tier.Seconds}} * (toInt64(number) + {{.Ages.From}}) AS window_start
     FROM numbers({{.Ages.Count}})

@@ -1,0 +1,83 @@
+package views
+
+import (
+	"fmt"
+
+	"tidemark/schemas"
+)
+
+func (b *builder) features() ([]view, error) {
+	measures, err := b.measures("features")
+	if err != nil {
+		return nil, err
+	}
+	types := map[string]string{}
+	for _, m := range measures {
+		types[m.Column] = m.Type
+	}
+	var out []view
+	for _, t := range b.tiers() {
+		w := windows{builder: b, Tier: t, Measures: measures, Derived: b.derived("features")}
+		query, err := b.render("features", w)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, view{
+			Name:    "features_" + t.Name,
+			Comment: "Use of each feature by each account, by the " + t.Name + " (UTC). A feature without use has no row.",
+			Columns: append(append(windowColumns("account_id", "feature"), b.metricColumns("features", types)...), complete),
+			Query:   query,
+		})
+	}
+	for _, days := range rollingDays {
+		v, err := b.rollingFeaturesOf(days, measures, types)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, v)
+	}
+	return out, nil
+}
+
+func (b *builder) rollingFeaturesOf(days int64, measures []measure, types map[string]string) (view, error) {
+	r := rolling{
+		builder: b, Days: days, Keys: []string{"account_id", "feature"}, Topic: b.Topics.Telemetry.Name,
+		Slices: b.rollingSlices(), rows: "features_rolling_rows", Derived: b.derived("features"),
+	}
+	for _, m := range measures {
+		rm := rollingMeasure{measure: m, Kind: summed, Days: days}
+		if m.Aggregate == schemas.Distinct {
+			rm.Kind, rm.Part = running, "sumIf(delta, metric = "+quoteString(m.Name)+")"
+		}
+		r.Measures = append(r.Measures, rm)
+	}
+	query, err := b.render("rolling", r)
+	if err != nil {
+		return view{}, err
+	}
+	return view{
+		Name:    fmt.Sprintf("features_%dd", days),
+		Comment: fmt.Sprintf("Use of each feature by each account over %d days (UTC), up to the end of every day. A feature without use in the window has no row.", days),
+		Columns: append(append(windowColumns("account_id", "feature"), b.metricColumns("features", types)...), complete),
+		Query:   query,
+	}, nil
+}
+
+func (b *builder) popularity() ([]view, error) {
+	query, err := b.render("feature_popularity", windows{builder: b, Tier: b.tiers()[2]})
+	if err != nil {
+		return nil, err
+	}
+	return []view{{
+		Name:    "feature_popularity_28d",
+		Comment: "How many accounts used each feature in the 28 days up to the end of every day (metrics.md row 20).",
+		Columns: append(windowColumns("feature"),
+			column{"accounts_using", "UInt64", "accounts", "Accounts with at least one use."},
+			column{"accounts_known", "UInt64", "accounts", "Accounts that were known at the end of the window, silent ones included; 0 before the horizon of usage_day."},
+			column{"share", "Nullable(Float64)", "ratio", "accounts_using divided by accounts_known."},
+			column{"uses", "UInt64", "uses", "Uses by all accounts."},
+			column{"users", "UInt64", "users", "Distinct users of all accounts; one who is in two accounts counts twice."},
+		),
+		Query: query,
+	}}, nil
+}

@@ -1,0 +1,15 @@
+{{- /* data: days with data, by key */ -}}
+-- The days whose window of {{.Days}} days has any data.
+SELECT {{join .Keys ", "}}, toInt32(filled) AS day
+FROM
+(
+    SELECT {{join .Keys ", "}},
+        arraySort(groupUniqArray(day)) AS days,
+        arrayFlatten(arrayMap((d, following) -> range(d, least(d + {{.Days}}, following)), days, arrayPushBack(arrayPopFront(days), toInt32(2000000)))) AS all_filled
+    FROM
+    (
+        {{.Rows}}
+    )
+    GROUP BY {{join .Keys ", "}}
+)
+ARRAY JOIN all_filled AS filled

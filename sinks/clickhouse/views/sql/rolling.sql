@@ -1,0 +1,35 @@
+{{- /* data: rolling */ -}}
+SELECT
+{{- range .Keys}}
+    w.{{.}} AS {{.}},
+{{- end}}
+    w.window_start AS window_start,
+    w.window_start + {{.Days}} * 86400 AS window_end,
+{{- range .Measures}}
+    w.{{.Column}} AS {{.Column}},
+{{- end}}
+{{- range .Extra}}
+    {{.SQL}} AS {{.Name}},
+{{- end}}
+{{- range .Derived}}
+    {{.SQL}} AS {{.Column}},
+{{- end}}
+    ifNull(w.window_start + {{.Days}} * 86400 <= (SELECT complete_to FROM {{.DB}}.completeness WHERE topic = {{str .Topic}}), false) AS complete
+{{- if .Dimension}}
+{{- range .Attributes}},
+    h.{{.Name}} AS {{.Column}}
+{{- end}}
+{{- end}}
+FROM
+(
+{{- range $i, $slice := .Slices}}
+{{- if $i}}
+    UNION ALL
+{{- end}}
+    {{$.Include "rolling_slice" ($.Slice $slice)}}
+{{- end}}
+) AS w
+{{- if .Dimension}}
+ASOF LEFT JOIN {{.DB}}.account_history AS h
+    ON h.account_id = w.account_id AND h.valid_from <= toDateTime64(w.window_start + {{.Days}} * 86400, 3, 'UTC')
+{{- end}}

@@ -1,0 +1,8 @@
+SELECT
+    account_id,
+    user,
+    fromUnixTimestamp64Milli(at, 'UTC') AS started_at,
+    fromUnixTimestamp64Milli(ended, 'UTC') AS ended_at,
+    (ended - at) / 1000 AS duration_seconds
+FROM ({{.Include "user_events" .}})
+WHERE starts

@@ -1,0 +1,222 @@
+package canary_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	driver "github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"go.uber.org/goleak"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
+
+	"tidemark/internal/devclickhouse"
+	"tidemark/internal/devclickhouse/chtest"
+	"tidemark/internal/devkafka"
+	"tidemark/pipeline"
+	"tidemark/pipeline/canary"
+	"tidemark/pipeline/decode"
+	"tidemark/pipeline/metrics"
+	"tidemark/pipeline/worker"
+	"tidemark/schemas"
+	"tidemark/sinks/clickhouse"
+	"tidemark/sinks/clickhouse/migrate"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(chtest.WithShared(m)) }
+
+const account = "_canary"
+
+// air is what a canary flies through: a Kafka and a ClickHouse, with nobody in between yet.
+type air struct {
+	t        *testing.T
+	kafka    []kgo.Opt
+	store    *clickhouse.Client
+	registry *prometheus.Registry
+	metrics  *metrics.Pipeline
+	logs     *observer.ObservedLogs
+	log      *zap.Logger
+}
+
+func newAir(t *testing.T) *air {
+	t.Helper()
+	broker, err := devkafka.Start(t.Context(), devkafka.Options{})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, broker.Close()) })
+	a := &air{t: t, kafka: []kgo.Opt{kgo.SeedBrokers(broker.Addrs()...)}, registry: prometheus.NewRegistry()}
+	admin := kadm.NewClient(a.client())
+	created, err := admin.CreateTopics(t.Context(), 4, 1, nil, "telemetry", "dead-letters")
+	require.NoError(t, err)
+	require.NoError(t, created.Error())
+
+	db := chtest.Shared(t)
+	options, err := driver.ParseDSN(db.DSN(devclickhouse.Migrator))
+	require.NoError(t, err)
+	migrator := driver.OpenDB(options)
+	defer migrator.Close() //nolint:errcheck // the migration tells
+	require.NoError(t, migrate.Up(t.Context(), migrator, migrate.DefaultOptions()))
+	options, err = driver.ParseDSN(db.DSN(devclickhouse.Writer))
+	require.NoError(t, err)
+	a.store, err = clickhouse.Open(clickhouse.Config{
+		Addr: options.Addr, Database: options.Auth.Database, User: options.Auth.Username, Password: options.Auth.Password,
+		DialTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second,
+	})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, a.store.Close()) })
+
+	a.metrics = metrics.New(a.registry)
+	core, logs := observer.New(zapcore.InfoLevel)
+	a.log, a.logs = zap.New(core), logs
+	return a
+}
+
+func (a *air) client() *kgo.Client {
+	a.t.Helper()
+	client, err := kgo.NewClient(a.kafka...)
+	require.NoError(a.t, err)
+	a.t.Cleanup(client.Close)
+	return client
+}
+
+// run runs something until the test's end.
+func (a *air) run(what func(ctx context.Context)) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(a.t.Context()))
+	done := make(chan struct{})
+	go func() { defer close(done); what(ctx) }()
+	a.t.Cleanup(func() { cancel(); <-done })
+}
+
+// release starts canaries in quick succession.
+func (a *air) release(patience time.Duration) {
+	a.t.Helper()
+	c := canary.New(canary.Config{
+		Topic: "telemetry", Account: account, Instance: "test", Interval: 20 * time.Millisecond, Patience: patience,
+		Client: a.client(), Store: a.store.Conn(), Freshness: a.metrics.Canary, Log: a.log,
+	}, a.registry)
+	a.run(c.Run)
+}
+
+func (a *air) startPipeline() {
+	a.t.Helper()
+	catalogue, err := schemas.Load("")
+	require.NoError(a.t, err)
+	program, err := schemas.Compile(catalogue)
+	require.NoError(a.t, err)
+	retention := migrate.DefaultRetention()
+	p, err := pipeline.New(pipeline.Config{
+		Kafka: a.kafka, Group: "g", SessionTimeout: 6 * time.Second, DeadLetters: "dead-letters", Program: program,
+		Topics:    []pipeline.Topic{{Name: "telemetry", Content: worker.Telemetry, Disorder: time.Minute}},
+		Limits:    decode.Limits{MaxFuture: time.Minute, MaxAge: retention.Day},
+		Retention: [3]time.Duration{retention.Minute, retention.Hour, retention.Day}, DedupRecords: 1000,
+		FlushInterval: 50 * time.Millisecond, FlushRows: 1000,
+		Store: a.store, Log: zap.NewNop(), Metrics: a.metrics,
+	})
+	require.NoError(a.t, err)
+	a.run(func(ctx context.Context) {
+		if err := p.Run(ctx); err != nil {
+			a.t.Error(err)
+		}
+	})
+}
+
+// metric returns the metric of a name that has no labels.
+func (a *air) metric(name string) *dto.Metric {
+	a.t.Helper()
+	families, err := a.registry.Gather()
+	require.NoError(a.t, err)
+	for _, f := range families {
+		if f.GetName() == name {
+			return f.GetMetric()[0]
+		}
+	}
+	require.Fail(a.t, "no metric "+name)
+	return nil
+}
+
+func (a *air) arrived() uint64 {
+	return a.metric("tidemark_canary_freshness_seconds").GetHistogram().GetSampleCount()
+}
+func (a *air) lost() float64 { return a.metric("tidemark_canaries_lost_total").GetCounter().GetValue() }
+func (a *air) freshness() float64 {
+	return a.metric("tidemark_canary_last_freshness_seconds").GetGauge().GetValue()
+}
+
+func TestCanariesArrive(t *testing.T) {
+	t.Parallel()
+	a := newAir(t)
+	a.startPipeline()
+	a.release(time.Minute)
+	const enough = 12
+	require.Eventually(t, func() bool { return a.arrived() >= enough }, time.Minute, 50*time.Millisecond)
+	require.Zero(t, a.lost())
+	require.Empty(t, a.logs.All())
+	// Nothing is read before it is flushed, at most every 50 ms, so none can have taken no time.
+	sum := a.metric("tidemark_canary_freshness_seconds").GetHistogram().GetSampleSum()
+	require.Greater(t, sum/float64(a.arrived()), 0.02)
+	require.Positive(t, a.freshness())
+
+	var users, minutes, partitions uint64
+	require.NoError(t, a.store.Conn().QueryRow(t.Context(),
+		"SELECT uniqExact(user), uniqExact(minute), uniqExact(source) FROM user_minutes WHERE account_id = ?", account).Scan(&users, &minutes, &partitions))
+	require.Equal(t, uint64(1), users, "more would be kept for years")
+	require.LessOrEqual(t, minutes, uint64(2))
+	require.Greater(t, partitions, uint64(1), "keys rotate")
+	var applied, other uint64
+	require.NoError(t, a.store.Conn().QueryRow(t.Context(),
+		"SELECT sum(last.1), sum(last.2) FROM (SELECT argMax((applied, duplicate + filtered + dead_lettered), offset) AS last FROM checkpoints GROUP BY source)").
+		Scan(&applied, &other))
+	require.GreaterOrEqual(t, applied, uint64(enough))
+	require.Zero(t, other, "every canary is an event like others")
+}
+
+func TestCanariesGetLostAndArriveAgain(t *testing.T) {
+	t.Parallel()
+	a := newAir(t)
+	const patience = 1500 * time.Millisecond
+	a.release(patience)
+	require.Eventually(t, func() bool { return a.lost() >= 2 }, time.Minute, 50*time.Millisecond)
+	require.GreaterOrEqual(t, a.freshness(), 1.0, "it tells how long the one on its way has taken")
+	require.Zero(t, a.arrived())
+	entries := a.logs.All()
+	require.Len(t, entries, 1, "said once, not with every canary")
+	require.Equal(t, zapcore.ErrorLevel, entries[0].Level)
+	require.Contains(t, entries[0].ContextMap()["error"], "not seen within 1.5s: context deadline exceeded")
+
+	a.startPipeline()
+	require.Eventually(t, func() bool { return a.arrived() >= 1 }, time.Minute, 50*time.Millisecond)
+	require.Equal(t, "canaries arrive again", a.logs.All()[1].Message)
+}
+
+func TestCanariesAreLostWhenKafkaIsGone(t *testing.T) {
+	t.Parallel()
+	a := newAir(t)
+	nobody := []kgo.Opt{kgo.SeedBrokers("127.0.0.1:1")}
+	a.kafka = nobody
+	a.release(200 * time.Millisecond)
+	require.Eventually(t, func() bool { return a.lost() >= 2 }, time.Minute, 50*time.Millisecond)
+	require.True(t, strings.HasPrefix(a.logs.All()[0].ContextMap()["error"].(string), "send a canary: "))
+}
+
+func TestCanariesAreLostWhenClickHouseFails(t *testing.T) {
+	t.Parallel()
+	a := newAir(t)
+	require.NoError(t, a.store.Close())
+	a.store = unreachable(t)
+	a.release(300 * time.Millisecond)
+	require.Eventually(t, func() bool { return a.lost() >= 1 }, time.Minute, 50*time.Millisecond)
+	require.Contains(t, a.logs.All()[0].ContextMap()["error"], "look for a canary: ")
+}
+
+func unreachable(t *testing.T) *clickhouse.Client {
+	t.Helper()
+	store, err := clickhouse.Open(clickhouse.Config{Addr: []string{"127.0.0.1:1"}, Database: "d", User: "u", DialTimeout: time.Second})
+	require.NoError(t, err)
+	return store
+}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.uber.org/zap"
 
@@ -68,7 +69,9 @@ type Pipeline struct {
 	broker  *worker.Broker
 	flusher *worker.Flusher
 	shared  worker.Config
-	run     context.Context //nolint:containedctx // what callbacks of the client start must outlive the callback
+	run     context.Context //nolint:containedctx // what the client's callbacks start must outlive the callback
+	stop    context.CancelFunc
+	made    chan struct{} // closed once New is done: the client may call back before
 
 	mu      sync.Mutex
 	workers map[partition]*worker.Worker
@@ -79,9 +82,11 @@ type partition struct {
 	n     int32
 }
 
-// New connects to Kafka; it does not join the group before Run.
+// New connects to Kafka and begins to join the group; Run must follow.
 func New(cfg Config) (*Pipeline, error) {
-	p := &Pipeline{cfg: cfg, workers: map[partition]*worker.Worker{}}
+	p := &Pipeline{cfg: cfg, workers: map[partition]*worker.Worker{}, made: make(chan struct{})}
+	// Workers and the flusher outlive Run's context, for the last flush.
+	p.run, p.stop = context.WithCancel(context.Background())
 	names := make([]string, len(cfg.Topics))
 	for i, t := range cfg.Topics {
 		names[i] = t.Name
@@ -110,10 +115,11 @@ func New(cfg Config) (*Pipeline, error) {
 	}
 	client, err := kgo.NewClient(opts...)
 	if err != nil {
+		p.stop()
 		return nil, fmt.Errorf("connect to Kafka: %w", err)
 	}
 	p.client = client
-	p.broker = &worker.Broker{Admin: kadm.NewClient(client), Group: cfg.Group, Read: cfg.Kafka}
+	p.broker = &worker.Broker{Client: client, Admin: kadm.NewClient(client), Group: cfg.Group, Read: cfg.Kafka}
 	p.flusher = worker.NewFlusher(cfg.Store, client, cfg.Log, cfg.Metrics)
 	p.shared = worker.Config{
 		Store: cfg.Store, Flusher: p.flusher, Broker: p.broker, Log: cfg.Log, Metrics: cfg.Metrics,
@@ -121,19 +127,17 @@ func New(cfg Config) (*Pipeline, error) {
 		Pause:  func(topic string, n int32) { client.PauseFetchPartitions(map[string][]int32{topic: {n}}) },
 		Resume: func(topic string, n int32) { client.ResumeFetchPartitions(map[string][]int32{topic: {n}}) },
 	}
+	close(p.made)
 	return p, nil
 }
 
 // Run consumes until ctx ends, then flushes, commits and leaves. With static membership the group waits for this
 // instance to come back, for the session timeout, before it gives its partitions to others.
 func (p *Pipeline) Run(ctx context.Context) error {
-	// Workers and the flusher outlive ctx, for the last flush.
-	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	p.run = run
 	var wg sync.WaitGroup
-	wg.Go(func() { p.flusher.Run(run) })
+	wg.Go(func() { p.flusher.Run(p.run) })
 	defer wg.Wait()
-	defer cancel()
+	defer p.stop()
 	err := p.poll(ctx)
 	p.close()
 	return err
@@ -148,10 +152,10 @@ func (p *Pipeline) poll(ctx context.Context) error {
 		}
 		var fatal error
 		fetches.EachError(func(topic string, n int32, err error) {
-			// The client retries what can be retried; what it reports otherwise concerns the partition, or everything.
+			// The client goes on by itself, with the group and with every partition that can be fetched again.
 			p.cfg.Log.Error("fetch failed", zap.String("topic", topic), zap.Int32("partition", n), zap.Error(err))
-			if topic == "" {
-				fatal = errors.Join(fatal, err)
+			if errors.Is(err, kerr.FencedInstanceID) {
+				fatal = fmt.Errorf("another process uses the instance id %s: give each its own kafka.instance_id: %w", p.cfg.InstanceID, err)
 			}
 		})
 		fetches.EachPartition(func(f kgo.FetchTopicPartition) {
@@ -187,6 +191,7 @@ func (p *Pipeline) worker(topic string, n int32) *worker.Worker {
 // assigned makes workers. They start in adjust, once the client knows its offsets; until they have recovered, nothing is
 // fetched for them.
 func (p *Pipeline) assigned(_ context.Context, client *kgo.Client, added map[string][]int32) {
+	<-p.made
 	client.PauseFetchPartitions(added)
 	p.lost(nil, client, added) //nolint:staticcheck // no context is needed: workers of an assignment whose session ended early
 	p.mu.Lock()

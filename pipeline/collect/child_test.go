@@ -29,7 +29,14 @@ func runChild(brokers string) int {
 		return 1
 	}
 	config := Config{Listen: "127.0.0.1:0", Brokers: strings.Split(brokers, ","), SessionTimeout: session, WriteTimeout: patience}
-	col, err := New(config, zap.NewNop(), prometheus.NewRegistry())
+	logs := zap.NewDevelopmentConfig()
+	logs.Level.SetLevel(zap.WarnLevel)
+	log, err := logs.Build()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	col, err := New(config, log, prometheus.NewRegistry())
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1

@@ -24,6 +24,8 @@ func (c Config) clientOptions() ([]kgo.Opt, error) {
 		kgo.DialTimeout(dialTimeout),
 		// The time between a new leader or partition and its use.
 		kgo.MetadataMinAge(250 * time.Millisecond),
+		kgo.ProduceRequestTimeout(5 * time.Second),
+		kgo.RequestTimeoutOverhead(5 * time.Second),
 	}
 	if c.TLS != nil {
 		options = append(options, kgo.DialTLSConfig(c.TLS))

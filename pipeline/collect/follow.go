@@ -71,11 +71,24 @@ func (f *follower) run(ctx context.Context) {
 // put writes a record and returns when its table holds it. A nil value removes
 // the row.
 func (f *follower) put(ctx context.Context, topic, key string, value []byte) error {
-	record, err := f.client.ProduceSync(ctx, &kgo.Record{Topic: topic, Key: []byte(key), Value: value}).First()
-	if err != nil {
-		return fmt.Errorf("write to %s: %w", topic, err)
+	type result struct {
+		record *kgo.Record
+		err    error
 	}
-	return f.tables[topic].await(ctx, record.Partition, record.Offset+1)
+	done := make(chan result, 1)
+	// ProduceSync would wait for a broker that hangs, whatever ctx says.
+	f.client.Produce(ctx, &kgo.Record{Topic: topic, Key: []byte(key), Value: value}, func(r *kgo.Record, err error) {
+		done <- result{r, err}
+	})
+	select {
+	case <-ctx.Done():
+		return fmt.Errorf("write to %s: %w", topic, ctx.Err())
+	case r := <-done:
+		if r.err != nil {
+			return fmt.Errorf("write to %s: %w", topic, r.err)
+		}
+		return f.tables[topic].await(ctx, r.record.Partition, r.record.Offset+1)
+	}
 }
 
 // catchUp returns when the tables hold what their topics held at its start.

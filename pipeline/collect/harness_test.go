@@ -34,6 +34,20 @@ const patience = 30 * time.Second
 
 const partitions = 4
 
+// eventually polls condition, in the test's own goroutine so that condition may
+// end the test.
+func eventually(t testing.TB, condition func() bool, within, every time.Duration, message ...any) {
+	t.Helper()
+	deadline := time.After(within)
+	for !condition() {
+		select {
+		case <-deadline:
+			require.FailNow(t, "condition never satisfied", message...)
+		case <-time.After(every):
+		}
+	}
+}
+
 func startKafka(t testing.TB, opts ...kfake.Opt) *kfake.Cluster {
 	t.Helper()
 	opts = append([]kfake.Opt{kfake.NumBrokers(1), kfake.SeedTopics(partitions, "telemetry", "users", "accounts", "parked")}, opts...)
@@ -93,7 +107,7 @@ func start(t testing.TB, c Config) *running {
 		}
 	}
 	t.Cleanup(r.stop)
-	require.Eventually(t, func() bool {
+	eventually(t, func() bool {
 		response := r.get("/readyz")
 		return response.code == http.StatusOK
 	}, patience, 10*time.Millisecond)
@@ -218,7 +232,7 @@ func events(t testing.TB, brokers []string) map[string]map[string]any {
 	for _, r := range readTopic(t, brokers, "telemetry") {
 		event := decode(t, r.Value)
 		id := event["messageId"].(string)
-		require.NotContains(t, byID, id, "the event is in telemetry twice")
+		require.Nil(t, byID[id], "the event is in telemetry twice")
 		require.Equal(t, event["context"].(map[string]any)["groupId"], string(r.Key))
 		byID[id] = event
 	}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -52,21 +53,23 @@ func group(user, account string) string {
 func requireReleased(t testing.TB, brokers, ids []string, account func(user string) string) {
 	t.Helper()
 	var got map[string]map[string]any
-	require.Eventually(t, func() bool {
+	missing := ids
+	eventually(t, func() bool {
 		got = events(t, brokers)
-		for _, id := range ids {
-			if got[id] == nil {
-				return false
-			}
-		}
-		return true
-	}, 2*patience, 100*time.Millisecond)
+		missing = slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return got[id] != nil })
+		return len(missing) == 0
+	}, 2*patience, 100*time.Millisecond, "%v are not released", lazily(func() any { return missing }))
 	for _, id := range ids {
 		user, _ := got[id]["userId"].(string)
 		require.Equal(t, account(user), got[id]["context"].(map[string]any)["groupId"], id)
 	}
 	require.Empty(t, outstanding(t, brokers))
 }
+
+// lazily is printed as what it returns at that time.
+type lazily func() any
+
+func (l lazily) String() string { return fmt.Sprint(l()) }
 
 // outstanding returns the keys that the parked topic has no tombstone for.
 func outstanding(t testing.TB, brokers []string) map[string]string {
@@ -88,7 +91,7 @@ func TestParkedAreVisible(t *testing.T) {
 	ids := park(c, []string{"ada", "bob"}, 3)
 	c.accept("/v1/page", `{"anonymousId":"x","userId":"ada","messageId":"page"}`)
 	require.EqualValues(t, 7, c.metric("events_total", "result", resultParked))
-	require.Eventually(t, func() bool { return c.metric("parked") == 7 }, patience, 5*time.Millisecond)
+	eventually(t, func() bool { return c.metric("parked") == 7 }, patience, 5*time.Millisecond)
 	require.EqualValues(t, partitions, c.metric("parked_partitions"))
 	require.JSONEq(t, `{"partitions":[0,1,2,3],"count":7,"oldest":"2026-03-01T12:00:00Z","user_count":2,"users":[
 		{"user":"u:ada","events":4,"types":{"track":3,"page":1},"oldest":"2026-03-01T12:00:00Z"},
@@ -96,11 +99,11 @@ func TestParkedAreVisible(t *testing.T) {
 	require.Len(t, outstanding(t, cluster.ListenAddrs()), 7)
 
 	c.accept("/v1/group", `{"anonymousId":"x","groupId":"acme","messageId":"g"}`)
-	require.Eventually(t, func() bool { return c.metric("parked") == 6 }, patience, 5*time.Millisecond, "the anonymous id of the page is known")
+	eventually(t, func() bool { return c.metric("parked") == 6 }, patience, 5*time.Millisecond, "the anonymous id of the page is known")
 	c.accept("/v1/identify", `{"userId":"ada","traits":{"company":{"id":"acme"}},"messageId":"i"}`)
 	c.accept("/v1/alias", `{"userId":"bob","previousId":"ada","messageId":"al"}`)
 	requireReleased(t, cluster.ListenAddrs(), append(ids, "page", "g", "i", "al"), func(string) string { return "acme" })
-	require.Eventually(t, func() bool { return c.metric("events_total", "result", resultReleased) == 7 }, patience, 5*time.Millisecond)
+	eventually(t, func() bool { return c.metric("events_total", "result", resultReleased) == 7 }, patience, 5*time.Millisecond)
 	require.JSONEq(t, `{"partitions":[0,1,2,3],"count":0,"user_count":0,"users":[]}`, string(c.get("/v1/parked").body))
 }
 
@@ -124,7 +127,7 @@ func TestReleaseAfterRestart(t *testing.T) {
 
 func requireReleasedOf(t testing.TB, brokers, ids []string, n int) {
 	t.Helper()
-	require.Eventually(t, func() bool {
+	eventually(t, func() bool {
 		got, released := events(t, brokers), 0
 		for _, id := range ids {
 			if got[id] != nil {
@@ -141,7 +144,7 @@ func TestReleaseAmongCollectors(t *testing.T) {
 	t.Parallel()
 	cluster := startKafka(t)
 	a, b := start(t, testConfig(cluster)), start(t, testConfig(cluster))
-	require.Eventually(t, func() bool { // both have partitions
+	eventually(t, func() bool { // both have partitions
 		return a.metric("parked_partitions") == partitions/2 && b.metric("parked_partitions") == partitions/2
 	}, patience, 20*time.Millisecond)
 	ids := park(a, userNames("user", 20), 20)
@@ -161,7 +164,7 @@ func TestGiveUp(t *testing.T) {
 	cluster := startKafka(t)
 	c := start(t, testConfig(cluster, func(c *Config) { c.ParkFor = time.Millisecond }))
 	park(c, []string{"ada"}, 3)
-	require.Eventually(t, func() bool { return c.metric("events_total", "result", resultExpired) == 3 }, patience, 50*time.Millisecond)
+	eventually(t, func() bool { return c.metric("events_total", "result", resultExpired) == 3 }, patience, 50*time.Millisecond)
 	records := readTopic(t, cluster.ListenAddrs(), "telemetry")
 	require.Len(t, records, 3)
 	for _, r := range records {
@@ -258,7 +261,7 @@ func startChild(t *testing.T, brokers []string, sessionTimeout string) *running 
 	addr, err := bufio.NewReader(out).ReadString('\n')
 	require.NoError(t, err)
 	r := &running{t: t, addr: strings.TrimSpace(addr), kill: kill}
-	require.Eventually(t, func() bool { return r.get("/readyz").code == http.StatusOK }, patience, 10*time.Millisecond)
+	eventually(t, func() bool { return r.get("/readyz").code == http.StatusOK }, patience, 10*time.Millisecond)
 	return r
 }
 
@@ -279,7 +282,7 @@ func startRealKafka(t *testing.T) []string {
 		require.NoError(t, created.Error())
 	}
 	// A read just after the creation may still miss a topic.
-	require.Eventually(t, func() bool {
+	eventually(t, func() bool {
 		listed, err := admin.ListEndOffsets(t.Context(), "telemetry", "users", "accounts", "parked")
 		return err == nil && listed.Error() == nil
 	}, patience, 50*time.Millisecond)

@@ -77,39 +77,27 @@ func (c *Collector) accept(r *http.Request, call string) *refusal {
 	return c.deliver(r.Context(), q.messages, received)
 }
 
-// deliver finds the messages' accounts and writes them. The events count as in
-// flight until the write has ended, also when its request got its 503 before:
-// so the bound holds when Kafka hangs.
+// deliver finds the messages' accounts and writes them, by the write timeout.
 func (c *Collector) deliver(ctx context.Context, messages []*message, received time.Time) *refusal {
 	n := min(int64(len(messages)), int64(c.config.MaxInFlight))
 	if !c.events.TryAcquire(n) {
 		return overloaded("too many events at once")
 	}
 	c.inFlight.Add(n)
-	release := func() {
+	defer func() {
 		c.inFlight.Add(-n)
 		c.events.Release(n)
-	}
+	}()
 	started := time.Now()
-	ctx, cancel := context.WithTimeout(ctx, c.config.WriteTimeout)
+	deadline := started.Add(c.config.WriteTimeout)
+	ctx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
 	records, err := c.prepare(ctx, messages, received)
 	if err != nil {
-		release()
 		c.log.Warn("write users and accounts", zap.Error(err))
 		return unavailable("kafka did not take the users and accounts of the request in time")
 	}
-	done := make(chan error, 1)
-	go func() {
-		defer release()
-		done <- c.writer.write(context.Background(), records)
-	}()
-	select {
-	case err = <-done:
-	case <-ctx.Done():
-		err = ctx.Err()
-	}
-	if err != nil {
+	if err := c.writer.write(records, deadline); err != nil {
 		c.log.Warn("write events", zap.Int("events", len(records)), zap.Error(err))
 		return unavailable("kafka did not take all events in time")
 	}

@@ -7,7 +7,9 @@ import (
 
 	"github.com/sethvargo/go-retry"
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 	"go.uber.org/zap"
 
 	"tidemark/pipeline/source"
@@ -27,9 +29,10 @@ const replicaPatience = 30 * time.Second
 
 // Broker is what recovery asks of Kafka.
 type Broker struct {
-	Admin *kadm.Client
-	Group string
-	Read  []kgo.Opt // to open a connection of its own, for re-reading a range
+	Client *kgo.Client
+	Admin  *kadm.Client
+	Group  string
+	Read   []kgo.Opt // to open a connection of its own, for re-reading a range
 }
 
 // start is where a source's log and its commit stand.
@@ -43,14 +46,9 @@ type start struct {
 
 // locate asks Kafka where the source stands.
 func (b *Broker) locate(ctx context.Context, topic string, partition int32) (s start, err error) {
-	topics, err := b.Admin.ListTopics(ctx, topic)
-	if err == nil {
-		err = topics.Error()
-	}
-	if err != nil {
+	if s.id, err = b.identify(ctx, topic, partition); err != nil {
 		return s, fmt.Errorf("describe topic %s: %w", topic, err)
 	}
-	s.id = source.ID{Topic: topic, Partition: partition, TopicID: topics[topic].ID}
 	first, err := b.Admin.ListStartOffsets(ctx, topic)
 	if err == nil {
 		err = first.Error()
@@ -82,6 +80,22 @@ func (b *Broker) locate(ctx context.Context, topic string, partition int32) (s s
 		s.committed, s.hasCommitted, s.metadata = uint64(c.At), true, c.Metadata //nolint:gosec // an offset
 	}
 	return s, nil
+}
+
+// identify asks for the topic's id, past the client's cache: a topic that was just created anew has another one.
+func (b *Broker) identify(ctx context.Context, topic string, partition int32) (source.ID, error) {
+	req := kmsg.NewPtrMetadataRequest()
+	t := kmsg.NewMetadataRequestTopic()
+	t.Topic = kmsg.StringPtr(topic)
+	req.Topics = append(req.Topics, t)
+	resp, err := req.RequestWith(ctx, b.Client)
+	if err != nil {
+		return source.ID{}, err
+	}
+	if len(resp.Topics) != 1 {
+		return source.ID{}, fmt.Errorf("the broker answers for %d topics", len(resp.Topics))
+	}
+	return source.ID{Topic: topic, Partition: partition, TopicID: resp.Topics[0].TopicID}, kerr.ErrorForCode(resp.Topics[0].ErrorCode)
 }
 
 // StartAt returns where fetching of a partition has to start when the commit says at: there, unless the topic was created

@@ -80,6 +80,27 @@ func TestEveryViewIsListed(t *testing.T) {
 	}
 }
 
+// TestSDKExamplesUseWhatIsTested holds the README's calls of the SDKs to those of internal/sdktest, which run.
+func TestSDKExamplesUseWhatIsTested(t *testing.T) {
+	readme := readPage(t, filepath.Join(root, "README.md"))
+	tested := map[string]string{
+		"js": source(t, "internal/sdktest/node", "send.mjs"), "python": source(t, "internal/sdktest/python", "send.py"),
+	}
+	seen := 0
+	for _, m := range fence.FindAllStringSubmatch(readme.text, -1) {
+		code, ok := tested[m[1]]
+		if !ok {
+			continue
+		}
+		seen++
+		// Imports, the client's options, and how it is ended. The calls themselves are named by the plan of each test.
+		for _, part := range all(m[2], `(?m)(^(?:import|from) .*$|\bhost\b|\bClient\b|\bAnalytics\b|\bwriteKey\b|\.(?:closeAndFlush|shutdown)\b)`) {
+			assertion(t, strings.Contains(code, part), "README.md: %q is not in the tested script", part)
+		}
+	}
+	require.Equal(t, len(tested), seen)
+}
+
 // TestExamplesWork loads every YAML example as what it is: a catalogue, or a configuration.
 func TestExamplesWork(t *testing.T) {
 	catalogues, configurations := 0, 0

@@ -46,6 +46,9 @@ func (r *releaser) run(ctx context.Context) error {
 		kgo.Balancers(kgo.CooperativeStickyBalancer()),
 		kgo.SessionTimeout(r.config.SessionTimeout),
 		kgo.HeartbeatInterval(r.config.SessionTimeout/5),
+		// How long the others wait for one that died in the middle of a
+		// rebalance. One that is only slow loses its partitions, not an event.
+		kgo.RebalanceTimeout(r.config.SessionTimeout),
 		kgo.DisableAutoCommit(), // the log itself says what is outstanding
 		kgo.OnPartitionsAssigned(func(_ context.Context, _ *kgo.Client, assigned map[string][]int32) {
 			r.start(ctx, assigned[r.config.Topics.Parked])

@@ -86,7 +86,9 @@ func New(cfg Config, topic string, partition int32, spec Spec) *Worker {
 	return &Worker{
 		Config: cfg, topic: topic, partition: partition, spec: spec, broker: cfg.Broker, store: cfg.Store,
 		log:   cfg.Log.With(zap.String("topic", topic), zap.Int32("partition", partition)),
+		id:    source.ID{Topic: topic, Partition: partition},
 		drain: make(chan struct{}), ended: make(chan struct{}), arrived: make(chan struct{}, 1), paused: true,
+		status: Status{ID: source.ID{Topic: topic, Partition: partition}},
 	}
 }
 

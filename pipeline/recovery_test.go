@@ -1,0 +1,198 @@
+//go:build synctests
+
+package pipeline_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"tidemark/pipeline/source"
+)
+
+// in runs a test on a world of its own in virtual time.
+func in(t *testing.T, test func(w *world)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1)
+		defer w.close()
+		test(w)
+	})
+}
+
+// stopped returns why the member's sources are stopped, by partition.
+func stopped(m *member) map[int32]string {
+	why := map[int32]string{}
+	for _, s := range m.Status() {
+		if s.Stopped != "" {
+			why[s.ID.Partition] = s.Stopped
+		}
+	}
+	return why
+}
+
+func (w *world) sourceOf(partition int32) string {
+	topics, err := kadm.NewClient(w.client).ListTopics(w.ctx, "telemetry")
+	require.NoError(w.t, err)
+	return source.ID{Topic: "telemetry", Partition: partition, TopicID: topics["telemetry"].ID}.String()
+}
+
+func TestRowsAreThereWithinTheFlushInterval(t *testing.T) {
+	in(t, func(w *world) {
+		t := w.t
+		m := w.join("m")
+		w.produce(50)
+		w.settle(time.Minute)
+		for range 20 {
+			w.produce(5)
+			sent := time.Now()
+			require.True(t, w.settle(5*time.Second))
+			require.LessOrEqual(t, time.Since(sent), 700*time.Millisecond, "the flush interval of 500 ms, and the polling of this test")
+		}
+		w.leave(m)
+	})
+}
+
+func TestRecoveryWaitsForAReplica(t *testing.T) {
+	in(t, func(w *world) {
+		t := w.t
+		m := w.join("m")
+		w.produce(200)
+		require.True(t, w.settle(time.Minute))
+		w.leave(m)
+		restore := w.model.Forget(w.sourceOf(1)) // a replica that has not caught up
+		m = w.join("m")
+		time.Sleep(10 * time.Second)
+		require.Error(t, m.Ready())
+		require.Empty(t, stopped(m))
+		restore()
+		time.Sleep(6 * time.Second)
+		require.NoError(t, m.Ready())
+		w.produce(100)
+		require.True(t, w.settle(time.Minute))
+		w.leave(m)
+		w.verify()
+	})
+}
+
+func TestRecoveryNeverGuesses(t *testing.T) {
+	in(t, func(w *world) {
+		t := w.t
+		m := w.join("m")
+		w.produce(200)
+		require.True(t, w.settle(time.Minute))
+		w.leave(m)
+		w.model.Forget(w.sourceOf(1)) // for good
+		m = w.join("m")
+		time.Sleep(time.Minute)
+		why := stopped(m)
+		require.Len(t, why, 1, "the other partitions go on")
+		require.Contains(t, why[1], "the checkpoint of the committed offset")
+		require.ErrorContains(t, m.Ready(), "stopped")
+		w.leave(m)
+	})
+}
+
+func TestAnExpiredOffsetStopsThePartition(t *testing.T) {
+	in(t, func(w *world) {
+		t := w.t
+		m := w.join("m")
+		w.produce(200)
+		require.True(t, w.settle(time.Minute))
+		w.leave(m)
+		w.produce(200)
+		admin := kadm.NewClient(w.client)
+		ends, err := admin.ListEndOffsets(w.ctx, "telemetry")
+		require.NoError(t, err)
+		end, _ := ends.Lookup("telemetry", 2)
+		deleted, err := admin.DeleteRecords(w.ctx, kadm.Offsets{"telemetry": {2: {Topic: "telemetry", Partition: 2, At: end.Offset}}})
+		require.NoError(t, err)
+		require.NoError(t, deleted.Error())
+		m = w.join("m")
+		time.Sleep(time.Minute)
+		why := stopped(m)
+		require.Len(t, why, 1, "the other partitions go on")
+		require.Contains(t, why[2], "outside the log")
+		require.Contains(t, why[2], "accept the loss by resetting the group's offset")
+		w.leave(m)
+	})
+}
+
+func TestAForeignCommitStopsThePartition(t *testing.T) {
+	in(t, func(w *world) {
+		t := w.t
+		w.produce(200)
+		admin := kadm.NewClient(w.client)
+		require.NoError(t, admin.CommitAllOffsets(w.ctx, "g", kadm.Offsets{"telemetry": {0: {Topic: "telemetry", Partition: 0, At: 5, Metadata: "mine"}}}))
+		m := w.join("m")
+		time.Sleep(time.Minute)
+		require.Contains(t, stopped(m)[0], "does another consumer use its group?")
+		w.leave(m)
+	})
+}
+
+func TestATopicCreatedAnewIsAnotherLog(t *testing.T) {
+	in(t, func(w *world) {
+		t := w.t
+		m := w.join("m")
+		w.produce(200)
+		require.True(t, w.settle(time.Minute))
+		w.leave(m)
+		before := w.sourceOf(0)
+		admin := kadm.NewClient(w.client)
+		gone, err := admin.DeleteTopics(w.ctx, "telemetry")
+		require.NoError(t, err)
+		require.NoError(t, gone.Error())
+		_, err = admin.CreateTopic(w.ctx, partitions, 1, nil, "telemetry")
+		require.NoError(t, err)
+		w.client.Close() // this one insists on the old topic
+		w.client, err = kgo.NewClient(w.options(w.stack.DialContext)...)
+		require.NoError(t, err)
+		require.NotEqual(t, before, w.sourceOf(0))
+		w.produce(100)
+		m = w.join("m")
+		require.True(t, w.settle(time.Minute))
+		w.leave(m)
+		var sources int
+		for _, row := range w.model.Final() {
+			if strings.HasPrefix(row, "counter ") && strings.Contains(row, "@"+strings.Split(w.sourceOf(0), "@")[1]) {
+				sources++
+			}
+		}
+		require.NotZero(t, sources, "the new log has rows of its own")
+	})
+}
+
+func TestClickHouseAwayForMinutes(t *testing.T) {
+	in(t, func(w *world) {
+		t := w.t
+		away := false
+		w.model.OnRead = func() error {
+			if away {
+				return errors.New("connection refused")
+			}
+			return nil
+		}
+		m := w.join("m")
+		w.produce(300)
+		require.True(t, w.settle(time.Minute))
+		away = true
+		m.offStore.Store(true)
+		for range 30 {
+			w.produce(100)
+			time.Sleep(10 * time.Second)
+		}
+		require.Empty(t, stopped(m), "an outage stops nothing")
+		away = false
+		m.offStore.Store(false)
+		require.True(t, w.settle(time.Minute))
+		w.leave(m)
+		w.verify()
+	})
+}

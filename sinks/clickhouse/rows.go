@@ -4,7 +4,7 @@
 // the same row (docs/design.md, invariant 2). Rows are kept by column, as the native protocol wants them.
 package clickhouse
 
-import "github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+import chcolumn "github.com/ClickHouse/clickhouse-go/v2/lib/column"
 
 // Tier is the length of a window.
 type Tier int8
@@ -186,7 +186,7 @@ type column struct {
 	name   string
 	values any // a pointer to the slice
 	length func() int
-	append func(driver.BatchColumn) error
+	put    func(into chcolumn.Interface) error
 	extend func(column)
 }
 
@@ -195,7 +195,7 @@ func col[T any](name string, values *[]T) column {
 		name:   name,
 		values: values,
 		length: func() int { return len(*values) },
-		append: func(to driver.BatchColumn) error { return to.Append(*values) },
+		put:    func(into chcolumn.Interface) error { return put(into, *values) },
 		extend: func(from column) {
 			*values = append(*values, *from.values.(*[]T)...) //nolint:forcetypeassert // the same column of another batch
 		},

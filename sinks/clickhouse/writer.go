@@ -41,8 +41,8 @@ func (c *Client) insert(ctx context.Context, t table) error {
 		return fmt.Errorf("insert %d rows into %s: %w", t.rows(), t.name, err)
 	}
 	defer batch.Close() //nolint:errcheck // after Send it does nothing; after an error that error is the one to tell
-	for i := range t.columns {
-		if err := t.columns[i].append(batch.Column(i)); err != nil {
+	for i, into := range batch.Columns() {
+		if err := t.columns[i].put(into); err != nil {
 			return fmt.Errorf("insert into %s: column %s: %w", t.name, names[i], err)
 		}
 	}

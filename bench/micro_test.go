@@ -1,0 +1,145 @@
+package main
+
+import (
+	"context"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tidemark/internal/devclickhouse"
+	"tidemark/internal/devclickhouse/chtest"
+	"tidemark/pipeline/decode"
+	"tidemark/pipeline/dedup"
+	"tidemark/pipeline/worker"
+	"tidemark/schemas"
+	"tidemark/sinks/clickhouse"
+)
+
+// flushEvery is how many records of one source come between two flushes when eight catch up.
+const flushEvery = 10_000
+
+// onePartition returns the records of one of the eight partitions of the default topic.
+func onePartition(b *testing.B) []worker.Record {
+	b.Helper()
+	start := time.Now().UTC().Truncate(24 * time.Hour).Add(-14 * time.Hour)
+	g := newGenerator(shape{
+		Events: 250_000, Accounts: 250, Users: 20, Features: 12, Minutes: 45, Active: 1.0 / 3, Late: 0.01, Duplicates: 0.01, Seed: 1,
+	}, start)
+	var records []worker.Record
+	for m, ok := g.next(); ok; m, ok = g.next() {
+		records = append(records, worker.Record{Offset: uint64(len(records)), Time: start.UnixMilli(), Key: m.key, Value: m.value})
+	}
+	return records
+}
+
+func testSpec(b *testing.B) worker.Spec {
+	b.Helper()
+	catalogue, err := schemas.Builtin()
+	require.NoError(b, err)
+	program, err := schemas.Compile(catalogue)
+	require.NoError(b, err)
+	return worker.Spec{
+		Source: "telemetry/0@bbbbbbbbbbbbbbbbbbbbbb", Program: program,
+		Limits:    decode.Limits{MaxFuture: 10 * time.Minute, MaxAge: 43800 * time.Hour},
+		Retention: [3]time.Duration{336 * time.Hour, 9600 * time.Hour, 43800 * time.Hour}, Disorder: 5 * time.Minute, DedupRecords: 131072,
+	}
+}
+
+// perEvent reports the process's CPU time an event: on a shared machine the time on the wall says little.
+func perEvent(b *testing.B, events int) (done func()) {
+	b.Helper()
+	before := cpuTime()
+	return func() { b.ReportMetric(float64(cpuTime()-before)/float64(events), "cpu-ns/event") }
+}
+
+func cpuTime() time.Duration {
+	var self syscall.Rusage
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &self) // cannot fail
+	return time.Duration(self.Utime.Nano() + self.Stime.Nano())
+}
+
+func BenchmarkDecode(b *testing.B) {
+	records := onePartition(b)
+	spec := testSpec(b)
+	d := decode.NewTelemetry(spec.Program, spec.Limits)
+	var ev decode.Event
+	b.ReportAllocs()
+	b.ResetTimer()
+	done := perEvent(b, b.N)
+	for i := range b.N {
+		r := &records[i%len(records)]
+		if rej := d.Decode(r.Value, r.Time, &ev); rej != nil {
+			b.Fatal(rej)
+		}
+	}
+	done()
+}
+
+func BenchmarkDuplicateFilter(b *testing.B) {
+	f := dedup.New(131072)
+	id := uint64(1)
+	b.ReportAllocs()
+	done := perEvent(b, b.N)
+	for i := range b.N {
+		id = id*6364136223846793005 + 1442695040888963407
+		f.Repeats(int64(i), id)
+	}
+	done()
+}
+
+// BenchmarkCore steps the whole log of a source and takes what it has changed every flushEvery records.
+func BenchmarkCore(b *testing.B) {
+	records := onePartition(b)
+	spec := testSpec(b)
+	b.ReportAllocs()
+	b.ResetTimer()
+	done := perEvent(b, b.N)
+	rows := 0
+	for left := b.N; left > 0; {
+		core, err := worker.NewCore(spec, 0)
+		require.NoError(b, err)
+		for i := range min(left, len(records)) {
+			if v, _ := core.Step(&records[i]); v > worker.Filtered {
+				b.Fatalf("record %d: verdict %d", i, v)
+			}
+			if i%flushEvery == flushEvery-1 {
+				rows += core.Take().Rows.Rows()
+			}
+		}
+		left -= len(records)
+	}
+	done()
+	b.ReportMetric(float64(rows)/float64(b.N), "rows/event")
+}
+
+// BenchmarkWrite writes what eight sources flush together to a real ClickHouse.
+func BenchmarkWrite(b *testing.B) {
+	server := chtest.Start(b)
+	services := &services{server: server}
+	db, err := services.database(b.Context(), devclickhouse.Database+"_write")
+	require.NoError(b, err)
+	b.Cleanup(func() { require.NoError(b, db.drop(context.Background())) })
+	records := onePartition(b)
+	core, err := worker.NewCore(testSpec(b), 0)
+	require.NoError(b, err)
+	var flushes []*clickhouse.Batch
+	for i := range records {
+		core.Step(&records[i])
+		if i%(8*flushEvery) == 8*flushEvery-1 {
+			flushes = append(flushes, core.Take().Rows)
+		}
+	}
+	b.ReportAllocs()
+	b.ResetTimer()
+	rows, own, theirs := 0, cpuTime(), processTime(server.PID())
+	for i := range b.N {
+		batch := flushes[i%len(flushes)]
+		require.NoError(b, db.store.Write(b.Context(), batch))
+		rows += batch.Rows()
+	}
+	b.ReportMetric(float64(cpuTime()-own)/float64(rows), "cpu-ns/row")
+	b.ReportMetric((processTime(server.PID())-theirs)*1e9/float64(rows), "clickhouse-cpu-ns/row")
+	b.ReportMetric(float64(rows)/float64(b.N), "rows/op")
+}

@@ -20,6 +20,8 @@ VERSION = $(shell git describe --tags --always --dirty 2>/dev/null || echo devel
 # What `make test` runs: by default everything, and under the race detector once more what has goroutines of our own.
 PKGS ?= ./...
 RACE_PKGS ?= ./cmd/... ./pipeline/... ./sinks/... ./internal/config/... ./internal/devkafka/...
+# Tests in virtual time: with the tag, the Kafka client waits on channels, which virtual time can see.
+VIRTUAL_PKGS ?= ./pipeline
 TEST_FLAGS ?= -timeout 20m $(if $(filter true,$(CI)),-count=1)
 
 .PHONY: help
@@ -37,7 +39,14 @@ demo: build ## Run everything on this machine; options: make demo ARGS="--durati
 
 .PHONY: test
 test: ## Run all tests, and say what was skipped and why (with CI=true nothing may be).
-	@go run ./internal/buildtools/testreport $(TEST_FLAGS) $(PKGS) -- -race $(TEST_FLAGS) $(RACE_PKGS)
+	@go run ./internal/buildtools/testreport $(TEST_FLAGS) $(PKGS) -- -race $(TEST_FLAGS) $(RACE_PKGS) \
+		-- -tags synctests $(TEST_FLAGS) $(VIRTUAL_PKGS)
+
+.PHONY: test-faults
+test-faults: ## Play many more random faults in virtual time than make test does; SEEDS=2000 of them.
+	TIDEMARK_TEST_SEEDS=$(SEEDS) go test -tags synctests -count=1 -timeout 60m -run TestEveryFaultAtOnce ./pipeline
+
+SEEDS ?= 2000
 
 .PHONY: bench
 bench: ## Measure the pipeline beside a bare consume; options: make bench ARGS="--events 500000 --runs 5 --profile".

@@ -276,7 +276,7 @@ func TestEveryFaultAtOnce(t *testing.T) {
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
 			defer func() {
 				if t.Failed() {
-					t.Logf("replay: TIDEMARK_TEST_SEED=%d go test ./pipeline -run TestEveryFaultAtOnce", seed)
+					t.Logf("replay: TIDEMARK_TEST_SEED=%d go test -tags synctests ./pipeline -run TestEveryFaultAtOnce", seed)
 				}
 			}()
 			synctest.Test(t, func(t *testing.T) { faults(newWorld(t, seed)) })

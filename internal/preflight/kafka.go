@@ -134,17 +134,6 @@ func (k *Kafka) topics(ctx context.Context, f *findings, admin *kadm.Client, bro
 	if err != nil {
 		return fmt.Errorf("describe topics: %w", err)
 	}
-	described, err := admin.DescribeTopicConfigs(ctx, names...)
-	if err != nil {
-		return fmt.Errorf("describe the configurations of topics: %w", err)
-	}
-	configs := map[string]map[string]string{}
-	for _, r := range described {
-		configs[r.Name] = map[string]string{}
-		for _, c := range r.Configs {
-			configs[r.Name][c.Key] = c.MaybeValue()
-		}
-	}
 	for _, t := range k.Topics {
 		subject := "topic " + t.Name
 		d := details[t.Name]
@@ -154,8 +143,30 @@ func (k *Kafka) topics(ctx context.Context, f *findings, admin *kadm.Client, bro
 		case d.Err != nil:
 			f.error(subject, "grant DESCRIBE, READ and WRITE on it to Tidemark's user", "it can't be described: %v", d.Err)
 		default:
-			topicCheck{k, f, subject, t, d, configs[t.Name], brokers}.run()
+			configs, err := topicConfigs(ctx, admin, t.Name)
+			if err != nil {
+				return err
+			}
+			topicCheck{k, f, subject, t, d, configs, brokers}.run()
 		}
 	}
 	return nil
+}
+
+// topicConfigs returns the configuration in effect for a topic; none if Tidemark's user may not read it.
+func topicConfigs(ctx context.Context, admin *kadm.Client, topic string) (map[string]string, error) {
+	described, err := admin.DescribeTopicConfigs(ctx, topic)
+	if errors.Is(err, kerr.TopicAuthorizationFailed) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("describe the configuration of topic %s: %w", topic, err)
+	}
+	configs := map[string]string{}
+	for _, r := range described {
+		for _, c := range r.Configs {
+			configs[c.Key] = c.MaybeValue()
+		}
+	}
+	return configs, nil
 }

@@ -32,7 +32,8 @@ const versionTable = "migrations"
 type Options struct {
 	Catalogue *schemas.Catalogue // what the views show; nil: the built-in one
 	Retention Retention
-	Topics    views.Topics // where the rows of the tables come from
+	Topics    views.Topics // where the rows of the tables come from; zero: the default ones
+	Now       string       // as in views.Options
 }
 
 // DefaultOptions are those of the default configuration.
@@ -79,12 +80,15 @@ func (o Options) makeViews(ctx context.Context, db *sql.DB) error {
 			return err
 		}
 	}
+	if o.Topics == (views.Topics{}) {
+		o.Topics = views.DefaultTopics()
+	}
 	var name string
 	if err := db.QueryRowContext(ctx, "SELECT currentDatabase()").Scan(&name); err != nil {
 		return fmt.Errorf("ask for the database: %w", err)
 	}
 	return views.Apply(ctx, db, cat, views.Options{
-		Database: name, Topics: o.Topics, HourRetention: o.Retention.Hour, DayRetention: o.Retention.Day,
+		Database: name, Topics: o.Topics, HourRetention: o.Retention.Hour, DayRetention: o.Retention.Day, Now: o.Now,
 	})
 }
 

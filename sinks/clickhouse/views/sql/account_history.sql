@@ -2,7 +2,7 @@ SELECT
     account_id,
     valid_from,
     valid_to,
-    deleted = 1 AS is_removed,
+    toBool(deleted) AS is_removed,
 {{- range .AllAttributes}}
     {{.From "state"}} AS {{.Name}},
 {{- end}}

@@ -7,7 +7,7 @@ SELECT
     latest.4 AS duplicate,
     latest.5 AS filtered,
     latest.6 AS dead_lettered,
-    received = applied + duplicate + filtered + dead_lettered AS balanced,
+    toBool(received = applied + duplicate + filtered + dead_lettered) AS balanced,
     latest.7 AS watermark,
     latest.8 AS last_record_at,
     latest.9 AS catalogue

@@ -7,7 +7,7 @@ SELECT
     sum(duplicate_more) AS duplicate,
     sum(filtered_more) AS filtered,
     sum(dead_lettered_more) AS dead_lettered,
-    received = applied + duplicate + filtered + dead_lettered AS balanced
+    toBool(received = applied + duplicate + filtered + dead_lettered) AS balanced
 FROM
 (
     -- The first checkpoint that is kept counts what came before it only if that is the beginning of the source.

@@ -14,7 +14,7 @@ SELECT
 {{- range .Derived}}
     {{.SQL}} AS {{.Column}},
 {{- end}}
-    ifNull(w.window_start + {{.Days}} * 86400 <= (SELECT complete_to FROM {{.DB}}.completeness WHERE topic = {{str .Topic}}), false) AS complete
+    toBool(ifNull(w.window_start + {{.Days}} * 86400 <= (SELECT complete_to FROM {{.DB}}.completeness WHERE topic = {{str .Topic}}), false)) AS complete
 {{- if .Dimension}}
 {{- range .Attributes}},
     h.{{.Name}} AS {{.Column}}

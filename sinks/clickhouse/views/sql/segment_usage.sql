@@ -16,7 +16,7 @@ SELECT
     w.seats AS seats,
     if(w.seats > 0, w.seated_users / w.seats, NULL) AS seat_utilization,
     w.mrr AS mrr,
-    w.complete AS complete
+    toBool(w.complete) AS complete
 FROM
 (
     SELECT

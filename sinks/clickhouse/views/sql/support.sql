@@ -9,7 +9,7 @@ SELECT
 {{- range .Derived}}
     {{.SQL}} AS {{.Column}},
 {{- end}}
-    ifNull(w.window_start + {{.Tier.Seconds}} <= (SELECT complete_to FROM {{.DB}}.completeness WHERE topic = {{str .Topics.Tickets.Name}}), false) AS complete
+    toBool(ifNull(w.window_start + {{.Tier.Seconds}} <= (SELECT complete_to FROM {{.DB}}.completeness WHERE topic = {{str .Topics.Tickets.Name}}), false)) AS complete
 FROM
 (
     SELECT account_id, window_start

@@ -10,7 +10,7 @@ SELECT
     if(notEmpty(escalated), fromUnixTimestamp64Milli(escalated[1], 'UTC'), NULL) AS escalated_at,
     if(notEmpty(escalated), fromUnixTimestamp64Milli(escalated[-1], 'UTC'), NULL) AS last_escalated_at,
     length(escalated) AS escalations,
-    ifNull(states[-1].2 = 1, false) AS is_open,
+    toBool(states[-1].2 = 1) AS is_open,
     arrayLast(x -> x != '', arrayMap(e -> if(e.3 = 'priority' AND e.4 != '', e.4, e.5['priority']), events)) AS priority,
     arrayLast(x -> x != '', arrayMap(e -> multiIf(e.3 = 'status' AND e.4 != '', e.4, e.5['status'] != '', e.5['status'],
         e.3 IN ('solved', 'merged', 'deleted'), e.3, e.3 = 'reopened', 'open', e.3 = 'created', 'new', ''), events)) AS status,

@@ -12,7 +12,7 @@ SELECT
 {{- if .Seats}}
     if(h.seats > 0, active_users / h.seats, NULL) AS seat_utilization,
 {{- end}}
-    ifNull(w.window_start + {{.Tier.Seconds}} <= (SELECT complete_to FROM {{.DB}}.completeness WHERE topic = {{str .Topics.Telemetry.Name}}), false) AS complete,
+    toBool(ifNull(w.window_start + {{.Tier.Seconds}} <= (SELECT complete_to FROM {{.DB}}.completeness WHERE topic = {{str .Topics.Telemetry.Name}}), false)) AS complete,
     h.name AS account_name
 {{- range slice .Attributes 1}},
     h.{{.Name}} AS {{.Column}}

@@ -10,7 +10,7 @@ SELECT
 {{- range .Derived}}
     {{.SQL}} AS {{.Column}},
 {{- end}}
-    ifNull(w.window_start + {{.Tier.Seconds}} <= (SELECT complete_to FROM {{.DB}}.completeness WHERE topic = {{str .Topics.Telemetry.Name}}), false) AS complete
+    toBool(ifNull(w.window_start + {{.Tier.Seconds}} <= (SELECT complete_to FROM {{.DB}}.completeness WHERE topic = {{str .Topics.Telemetry.Name}}), false)) AS complete
 FROM
 (
     SELECT r.account_id AS account_id, r.workflow AS workflow, {{.Tier.Start}}(toDateTime(r.started_at, 'UTC')) AS window_start

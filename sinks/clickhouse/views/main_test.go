@@ -1,0 +1,106 @@
+package views_test
+
+import (
+	"context"
+	"database/sql"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"tidemark/internal/devclickhouse"
+	"tidemark/internal/devclickhouse/chtest"
+	"tidemark/sinks/clickhouse/migrate"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(chtest.WithShared(m)) }
+
+// now is the time for the views of the tests.
+const now = "toDateTime('2026-03-10 12:00:00', 'UTC')"
+
+// fixture is a migrated database of its own whose views believe that it is now.
+type fixture struct {
+	*chtest.Database
+	db *sql.DB
+}
+
+func newFixture(t *testing.T) fixture {
+	t.Helper()
+	d := chtest.Shared(t)
+	opts, err := clickhouse.ParseDSN(d.DSN(devclickhouse.Migrator))
+	require.NoError(t, err)
+	f := fixture{d, clickhouse.OpenDB(opts)}
+	t.Cleanup(func() { require.NoError(t, f.db.Close()) })
+	require.NoError(t, migrate.Up(t.Context(), f.db, migrate.Options{Retention: forever(), Now: now}))
+	return f
+}
+
+// forever keeps rows of the tests' fixed time for as long as the suite may be in use.
+func forever() migrate.Retention {
+	const years = 365 * 24 * time.Hour
+	return migrate.Retention{Minute: 20 * years, Hour: 20 * years, Day: 20 * years}
+}
+
+func (f fixture) exec(t *testing.T, text string) {
+	t.Helper()
+	_, err := f.db.ExecContext(t.Context(), text)
+	require.NoError(t, err, text)
+}
+
+// insert inserts rows twice and in other chunks: whatever was repeated, the views must show the same.
+func (f fixture) insert(t *testing.T, table string, rows ...string) {
+	t.Helper()
+	for _, row := range rows {
+		f.exec(t, "INSERT INTO "+table+" VALUES "+row)
+	}
+	f.exec(t, "INSERT INTO "+table+" VALUES "+strings.Join(rows, ", "))
+}
+
+// rows are the rows of a query as the reader sees them over HTTP: tab-separated, NULL as \N.
+func (f fixture) rows(t *testing.T, query string) string {
+	t.Helper()
+	return f.get(t, query+" FORMAT TSV")
+}
+
+func (f fixture) get(t *testing.T, query string) string {
+	t.Helper()
+	u, err := url.Parse(f.HTTPURL(devclickhouse.Reader))
+	require.NoError(t, err)
+	user, database := u.User, strings.TrimPrefix(u.Path, "/")
+	u.User, u.Path, u.RawQuery = nil, "/", url.Values{"database": {database}}.Encode()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, u.String(), strings.NewReader(query))
+	require.NoError(t, err)
+	password, _ := user.Password()
+	req.SetBasicAuth(user.Username(), password)
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	resp, err := client.Do(req)
+	require.NoError(t, err)
+	defer resp.Body.Close() //nolint:errcheck // It was read to its end.
+	body, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusOK, resp.StatusCode, "%s\n%s", query, body)
+	return string(body)
+}
+
+// golden strips the indentation of a table written in a test, and turns its | into tabs.
+func golden(text string) string {
+	var out strings.Builder
+	for line := range strings.Lines(strings.TrimLeft(text, "\n")) {
+		fields := strings.Split(strings.TrimSpace(line), "|")
+		for i, f := range fields {
+			fields[i] = strings.TrimSpace(f)
+		}
+		if joined := strings.Join(fields, "\t"); joined != "" {
+			out.WriteString(joined + "\n")
+		}
+	}
+	return out.String()
+}

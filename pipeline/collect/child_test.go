@@ -15,8 +15,9 @@ import (
 
 // childBrokers makes the test binary run a collector, to be killed by a test.
 const (
-	childBrokers = "TIDEMARK_COLLECT_TEST_BROKERS"
-	childSession = "TIDEMARK_COLLECT_TEST_SESSION_TIMEOUT"
+	childBrokers  = "TIDEMARK_COLLECT_TEST_BROKERS"
+	childSession  = "TIDEMARK_COLLECT_TEST_SESSION_TIMEOUT"
+	childInstance = "TIDEMARK_COLLECT_TEST_INSTANCE"
 )
 
 // runChild prints the collector's address and serves until SIGTERM.
@@ -28,7 +29,10 @@ func runChild(brokers string) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	config := Config{Listen: "127.0.0.1:0", Brokers: strings.Split(brokers, ","), SessionTimeout: session, WriteTimeout: patience}
+	config := Config{
+		Listen: "127.0.0.1:0", Brokers: strings.Split(brokers, ","), SessionTimeout: session, WriteTimeout: patience,
+		Instance: os.Getenv(childInstance),
+	}
 	logs := zap.NewDevelopmentConfig()
 	logs.Level.SetLevel(zap.WarnLevel)
 	log, err := logs.Build()

@@ -1,6 +1,7 @@
 package rollup
 
 import (
+	"math/bits"
 	"slices"
 
 	"tidemark/pipeline/decode"
@@ -32,21 +33,18 @@ func (s *State) Fold(ev *decode.Event, accountID []byte, offset uint64) bool {
 			continue
 		}
 		start := tier.Start(ev.Time)
-		w := a.recent[i]
-		if w == nil || w.start != start {
-			if w = a.windows[i][start]; w == nil {
-				if start < s.floor[i] {
-					return false
-				}
-				w = a.open(i, start, s)
+		w := a.window(i, start)
+		if w == nil {
+			if start < s.floor[i] {
+				return false
 			}
-			a.recent[i] = w
+			w = a.open(i, start, s)
 		}
 		windows[i] = w
 	}
 	plan := s.program.Plan(schemas.EventType(ev.Type), ev.Name)
 	s.match(ev, plan)
-	feature := -1
+	feature := none
 	if f := &ev.Properties[s.program.FeatureProperty]; f.Kind == decode.String && len(f.Text) > 0 &&
 		ev.Type == decode.Track && len(s.hits.feature)+int(s.hits.featureUse) > 0 {
 		var ok bool
@@ -54,11 +52,7 @@ func (s *State) Fold(ev *decode.Event, accountID []byte, offset uint64) bool {
 			feature = a.feature(string(f.Text))
 		}
 	}
-	for i, w := range windows {
-		if w != nil {
-			s.foldWindow(ev, a, w, i, feature, offset)
-		}
-	}
+	s.foldWindows(ev, a, &windows, feature, offset)
 	for _, st := range plan.Steps {
 		s.step(ev, a.id, st, offset)
 	}
@@ -109,22 +103,32 @@ func holds(ev *decode.Event, where []schemas.Condition) bool {
 	return true
 }
 
-func (s *State) foldWindow(ev *decode.Event, a *account, w *window, tier, feature int, offset uint64) {
-	w.used = s.takes
-	changed := s.add(&w.row, s.hits.account, tier, w.start, offset)
-	if ev.User != 0 {
-		s.join(&w.row, ev, a, w, tier, "", s.hits.accountUsers, s.program.AccountDistincts)
-	}
-	if feature >= 0 {
-		r := w.feature(feature, s.program)
-		changed = s.add(r, s.hits.feature, tier, w.start, offset) || changed
-		if s.hits.featureUse != 0 {
-			s.join(r, ev, a, w, tier, a.names[feature], s.hits.featureUse, s.program.FeatureDistincts)
+// foldWindows folds the hits into the windows, shortest first. A user that a set of a shorter window holds already has been
+// put into those of the longer ones, so only users new to one tier are looked for in the next.
+func (s *State) foldWindows(ev *decode.Event, a *account, windows *[tiers]*window, feature int, offset uint64) {
+	accountUsers, featureUse := s.hits.accountUsers, s.hits.featureUse
+	for tier, w := range windows {
+		if w == nil {
+			continue
 		}
-	}
-	if changed && !w.dirty {
-		w.dirty = true
-		s.dirty = append(s.dirty, ref{a, w, tier})
+		w.used = s.takes
+		changed := s.add(&w.row, s.hits.account, tier, w.start, offset)
+		if tier == 0 && ev.User != 0 {
+			accountUsers = s.meet(ev, a, w, accountUsers)
+		} else if accountUsers != 0 {
+			accountUsers = s.join(&w.row, join{account: a, start: w.start, user: ev.User, feature: none, tier: int8(tier)}, accountUsers)
+		}
+		if feature != none {
+			r := w.feature(feature, s.program)
+			changed = s.add(r, s.hits.feature, tier, w.start, offset) || changed
+			if featureUse != 0 {
+				featureUse = s.join(r, join{account: a, start: w.start, user: ev.User, feature: int32(feature), tier: int8(tier)}, featureUse) //nolint:gosec // a small number
+			}
+		}
+		if changed && !w.dirty {
+			w.dirty = true
+			s.dirty = append(s.dirty, ref{a, w, tier})
+		}
 	}
 }
 
@@ -143,28 +147,28 @@ func (s *State) add(r *row, hits []hit, tier int, start int64, offset uint64) (c
 	return changed
 }
 
-// join puts the event's user into a row's sets and queues what is new.
-func (s *State) join(r *row, ev *decode.Event, a *account, w *window, tier int, feature string, mask uint32, names []string) {
-	timed := tier == 0 && r == &w.row
-	place, fresh := r.users.add(ev.User, mask, timed)
-	if timed {
-		ms := uint16(ev.Time - w.start*1000) //nolint:gosec // below 60 000
-		if r.users.stretch(place, ms) {
-			s.spans = append(s.spans, userRef{a, w, ev.User})
-		}
+// meet puts the event's user into the sets of an account's minute, with the event's time, and returns what is new.
+func (s *State) meet(ev *decode.Event, a *account, w *window, mask uint32) (fresh uint32) {
+	place, fresh := w.users.add(ev.User, mask)
+	if place.stretch(uint16(ev.Time - w.start*1000)) { //nolint:gosec // below 60 000
+		s.spans = append(s.spans, userRef{a, w, ev.User})
 	}
-	for slot := 0; fresh != 0; slot, fresh = slot+1, fresh>>1 {
-		if fresh&1 == 0 {
-			continue
-		}
-		m := &s.batch.Members
-		m.Tier = append(m.Tier, int8(clickhouse.Tiers[tier]))
-		m.AccountID = append(m.AccountID, a.id)
-		m.WindowStart = append(m.WindowStart, w.start)
-		m.Feature = append(m.Feature, feature)
-		m.Metric = append(m.Metric, names[slot])
-		m.Member = append(m.Member, ev.User)
-		m.Source = append(m.Source, s.source)
+	s.queue(join{account: a, start: w.start, user: ev.User, feature: none}, fresh)
+	return fresh
+}
+
+// join puts a user into a row's sets and returns what is new.
+func (s *State) join(r *row, j join, mask uint32) (fresh uint32) {
+	_, fresh = r.users.add(j.user, mask)
+	s.queue(j, fresh)
+	return fresh
+}
+
+// queue keeps what is new for the next Take.
+func (s *State) queue(j join, fresh uint32) {
+	for ; fresh != 0; fresh &= fresh - 1 {
+		j.slot = int8(bits.TrailingZeros32(fresh)) //nolint:gosec // below 32
+		s.joins = append(s.joins, j)
 	}
 }
 
@@ -196,7 +200,7 @@ func (s *State) Missing(ev *decode.Event, accountID []byte, keys []clickhouse.Wi
 	a := s.accounts[string(accountID)]
 	for i, tier := range clickhouse.Tiers {
 		start := tier.Start(ev.Time)
-		if ev.Received-ev.Time <= s.retention[i] && start < s.floor[i] && (a == nil || a.windows[i][start] == nil) {
+		if ev.Received-ev.Time <= s.retention[i] && start < s.floor[i] && (a == nil || a.window(i, start) == nil) {
 			keys = append(keys, clickhouse.WindowKey{AccountID: string(accountID), Tier: tier, Start: start})
 		}
 	}

@@ -6,7 +6,9 @@
 package rollup
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"time"
 
 	"tidemark/schemas"
@@ -24,7 +26,9 @@ type State struct {
 	accounts map[string]*account
 	batch    *clickhouse.Batch // rows to write since the last Take, but for the counters of dirty windows
 	dirty    []ref             // windows whose counters have changed since the last Take
+	joins    []join            // members of sets that are new since the last Take
 	spans    []userRef         // users of minutes whose span has changed since the last Take
+	counted  int               // counter rows of the last Take: the next will be about as many
 	windows  int               // in memory
 	taken    uint64            // offset below which all is in batches already taken
 	takes    uint32            // number of Takes, the clock of eviction
@@ -43,23 +47,23 @@ type account struct {
 	id       string
 	features map[string]int // index into a window's features
 	names    []string       // the features by index
-	recent   [tiers]*window // the window last used: most events find theirs here
-	windows  [tiers]map[int64]*window
+	windows  [tiers][]*window
 }
 
 // window is one account's window in one tier: the counters of the account and of its features.
 type window struct {
-	row
 	start    int64  // Unix seconds
 	features []*row // by the account's index; nil = no event yet
-	dirty    bool
 	used     uint32 // the Take before which it was last used
+	dirty    bool
+	row
 }
 
 // row is one keyed entity's counters and users.
 type row struct {
-	slots []slot
 	users users
+	slots []slot
+	few   [4]slot // what slots lies in, where it fits: one object less to find in memory
 }
 
 // slot is one counter row: its absolute value and the highest offset folded into it. Value 0: there is no row.
@@ -79,6 +83,19 @@ type userRef struct {
 	window  *window
 	user    uint64
 }
+
+// join is a user's first appearance in a distinct set.
+type join struct {
+	account *account
+	start   int64 // of the window
+	user    uint64
+	feature int32 // of the account; none for the account itself
+	tier    int8
+	slot    int8
+}
+
+// none stands for the account itself where a feature's index is asked for.
+const none = -1
 
 // New returns an empty state of a source, by its name in ClickHouse. Nothing of it is known to exist in ClickHouse; a
 // source that may have rows needs Resume. Retention is by tier, shortest first.
@@ -108,7 +125,7 @@ func (s *State) Resume(position uint64, watermark int64, rows *clickhouse.Counte
 func (s *State) Install(keys []clickhouse.WindowKey, rows *clickhouse.Counters) {
 	for _, k := range keys {
 		a, i := s.account(k.AccountID), int(k.Tier)-1
-		if a.windows[i][k.Start] == nil {
+		if a.window(i, k.Start) == nil {
 			a.open(i, k.Start, s)
 		}
 	}
@@ -118,7 +135,7 @@ func (s *State) Install(keys []clickhouse.WindowKey, rows *clickhouse.Counters) 
 func (s *State) install(rows *clickhouse.Counters, counted bool) {
 	for n := range rows.Value {
 		a, i, start := s.account(rows.AccountID[n]), int(rows.Tier[n])-1, rows.WindowStart[n]
-		w := a.windows[i][start]
+		w := a.window(i, start)
 		if w == nil {
 			w = a.open(i, start, s)
 		}
@@ -148,19 +165,42 @@ func (s *State) account(id string) *account {
 	a := s.accounts[id]
 	if a == nil {
 		a = &account{id: id}
-		for i := range a.windows {
-			a.windows[i] = map[int64]*window{}
-		}
 		s.accounts[id] = a
 	}
 	return a
 }
 
+// window returns the account's window that starts at start, nil if it is not in memory.
+func (a *account) window(tier int, start int64) *window {
+	ws := a.windows[tier]
+	if n := len(ws); n > 0 && ws[n-1].start == start { // most events are of the latest
+		return ws[n-1]
+	}
+	if i, ok := position(ws, start); ok {
+		return ws[i]
+	}
+	return nil
+}
+
+// position returns where in the windows, which are in order, the one that starts at start is or would go.
+func position(ws []*window, start int64) (int, bool) {
+	return slices.BinarySearchFunc(ws, start, func(w *window, start int64) int { return cmp.Compare(w.start, start) })
+}
+
 func (a *account) open(tier int, start int64, s *State) *window {
-	w := &window{start: start, used: s.takes, row: row{slots: make([]slot, len(s.program.AccountCounters))}}
-	a.windows[tier][start] = w
+	w := &window{start: start, used: s.takes}
+	w.row.make(len(s.program.AccountCounters))
+	i, _ := position(a.windows[tier], start)
+	a.windows[tier] = slices.Insert(a.windows[tier], i, w)
 	s.windows++
 	return w
+}
+
+func (r *row) make(slots int) {
+	if r.slots = r.few[:]; slots > len(r.few) {
+		r.slots = make([]slot, slots)
+	}
+	r.slots = r.slots[:slots]
 }
 
 // feature returns the index of a feature of the account.
@@ -183,7 +223,8 @@ func (w *window) feature(i int, p *schemas.Program) *row {
 		w.features = append(w.features, make([]*row, i+1-len(w.features))...)
 	}
 	if w.features[i] == nil {
-		w.features[i] = &row{slots: make([]slot, len(p.FeatureCounters))}
+		w.features[i] = &row{}
+		w.features[i].make(len(p.FeatureCounters))
 	}
 	return w.features[i]
 }

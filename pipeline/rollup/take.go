@@ -1,6 +1,10 @@
 package rollup
 
-import "tidemark/sinks/clickhouse"
+import (
+	"slices"
+
+	"tidemark/sinks/clickhouse"
+)
 
 // idleTakes is how many Takes a window below the floor stays in memory unused: late events come in bursts, and loading a
 // window again for each would cost a query each.
@@ -14,12 +18,13 @@ func (s *State) Batch() *clickhouse.Batch { return s.batch }
 
 // Pending returns about how many rows the next Take will hold.
 func (s *State) Pending() int {
-	return s.batch.Rows() + len(s.spans) + len(s.dirty)*len(s.program.AccountCounters)
+	return s.batch.Rows() + len(s.joins) + len(s.spans) + len(s.dirty)*len(s.program.AccountCounters)
 }
 
 // Take returns the rows that have changed by offsets below position since the last Take. The caller writes them, until
 // that succeeds or the source is given up.
 func (s *State) Take(position uint64) *clickhouse.Batch {
+	s.batch.Counters.Grow(s.counted + s.counted/8)
 	for _, d := range s.dirty {
 		d.window.dirty = false
 		s.takeRow(&d.window.row, d, "", s.program.AccountCounters)
@@ -29,6 +34,8 @@ func (s *State) Take(position uint64) *clickhouse.Batch {
 			}
 		}
 	}
+	s.counted = len(s.batch.Counters.Value)
+	s.takeJoins()
 	s.takeSpans()
 	batch := s.batch
 	s.batch = &clickhouse.Batch{}
@@ -57,18 +64,39 @@ func (s *State) takeRow(r *row, d ref, feature string, names []string) {
 	}
 }
 
+func (s *State) takeJoins() {
+	m := &s.batch.Members
+	m.Grow(len(s.joins))
+	for i := range s.joins {
+		j := &s.joins[i]
+		feature, names := "", s.program.AccountDistincts
+		if j.feature != none {
+			feature, names = j.account.names[j.feature], s.program.FeatureDistincts
+		}
+		m.Tier = append(m.Tier, int8(clickhouse.Tiers[j.tier]))
+		m.AccountID = append(m.AccountID, j.account.id)
+		m.WindowStart = append(m.WindowStart, j.start)
+		m.Feature = append(m.Feature, feature)
+		m.Metric = append(m.Metric, names[j.slot])
+		m.Member = append(m.Member, j.user)
+		m.Source = append(m.Source, s.source)
+	}
+	clear(s.joins)
+	s.joins = s.joins[:0]
+}
+
 func (s *State) takeSpans() {
 	u := &s.batch.UserMinutes
+	u.Grow(len(s.spans))
 	for _, r := range s.spans {
-		set := &r.window.users
-		i := set.find(r.user)
-		set.masks[i] &^= dirtyBit
+		place := r.window.users.find(r.user)
+		place.mask &^= dirtyBit
 		u.AccountID = append(u.AccountID, r.account.id)
 		u.Minute = append(u.Minute, r.window.start)
 		u.User = append(u.User, r.user)
 		u.Source = append(u.Source, s.source)
-		u.First = append(u.First, r.window.start*1000+int64(set.spans[i].first))
-		u.Last = append(u.Last, r.window.start*1000+int64(set.spans[i].last))
+		u.First = append(u.First, r.window.start*1000+int64(place.span.first))
+		u.Last = append(u.Last, r.window.start*1000+int64(place.span.last))
 	}
 	clear(s.spans)
 	s.spans = s.spans[:0]
@@ -121,15 +149,11 @@ func (s *State) evict(idle uint32) {
 	for id, a := range s.accounts {
 		left := 0
 		for i := range a.windows {
-			for start, w := range a.windows[i] {
-				if start < s.floor[i] && !w.dirty && s.takes-w.used > idle {
-					delete(a.windows[i], start)
-					s.windows--
-					if a.recent[i] == w {
-						a.recent[i] = nil
-					}
-				}
-			}
+			before := len(a.windows[i])
+			a.windows[i] = slices.DeleteFunc(a.windows[i], func(w *window) bool {
+				return w.start < s.floor[i] && !w.dirty && s.takes-w.used > idle
+			})
+			s.windows -= before - len(a.windows[i])
 			left += len(a.windows[i])
 		}
 		if left == 0 {

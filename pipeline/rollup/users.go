@@ -4,86 +4,78 @@ package rollup
 // with its first and last event. It is an open-addressing table with linear probing: sets are many and mostly small, and
 // a Go map costs several times the memory for each.
 type users struct {
-	keys  []uint64 // 0 = free
-	masks []uint32
-	spans []span // of a minute's window only
+	table []user // its length is a power of two
 	n     int
+}
+
+// user is one place of the table; key 0 = free.
+type user struct {
+	key  uint64
+	mask uint32
+	span span
 }
 
 // span is a user's first and last event within a minute, in ms after its start.
 type span struct{ first, last uint16 }
 
 const (
-	smallestSet = 4
-	// dirtyBit marks a user whose span has changed since it was taken; distinct metrics use the bits below.
+	smallestSet = 2
+	// timedBit marks a user with a span, dirtyBit one whose span has changed since it was taken; distinct metrics use the
+	// bits below.
+	timedBit = 1 << 30
 	dirtyBit = 1 << 31
 	// MaxDistinct is the number of distinct metrics that a keyed row can have.
-	MaxDistinct = 31
+	MaxDistinct = 30
 )
 
-// add puts the user in and returns its place and the bits of mask that it did not have yet.
-func (s *users) add(user uint64, mask uint32, timed bool) (place int, fresh uint32) {
-	if (s.n+1)*4 > len(s.keys)*3 {
-		s.grow(timed)
+// add puts the user in and returns its place, valid until the next add, and the bits of mask that it did not have yet.
+func (s *users) add(key uint64, mask uint32) (place *user, fresh uint32) {
+	if (s.n+1)*4 > len(s.table)*3 {
+		s.grow()
 	}
-	i := s.find(user)
-	if s.keys[i] == 0 {
-		s.keys[i] = user
+	place = s.find(key)
+	if place.key == 0 {
+		place.key = key
 		s.n++
 	}
-	fresh = mask &^ s.masks[i]
-	s.masks[i] |= mask
-	return i, fresh
+	fresh = mask &^ place.mask
+	place.mask |= mask
+	return place, fresh
 }
 
-// stretch widens the span of the user at place by an event and reports whether its row has to be queued for writing.
-func (s *users) stretch(place int, ms uint16) (queue bool) {
-	sp := &s.spans[place]
+// stretch widens the user's span by an event and reports whether its row has to be queued for writing.
+func (u *user) stretch(ms uint16) (queue bool) {
 	switch {
-	case *sp == unseen:
-		*sp = span{ms, ms}
-	case ms < sp.first:
-		sp.first = ms
-	case ms > sp.last:
-		sp.last = ms
+	case u.mask&timedBit == 0:
+		u.span = span{ms, ms}
+	case ms < u.span.first:
+		u.span.first = ms
+	case ms > u.span.last:
+		u.span.last = ms
 	default:
 		return false
 	}
-	queue = s.masks[place]&dirtyBit == 0
-	s.masks[place] |= dirtyBit
+	queue = u.mask&dirtyBit == 0
+	u.mask |= timedBit | dirtyBit
 	return queue
 }
 
-// unseen is the span of a user without an event in the minute.
-var unseen = span{first: 1, last: 0}
-
-func (s *users) find(user uint64) int {
-	mask := len(s.keys) - 1
-	i := int(user) & mask //nolint:gosec // masked to the table
-	for s.keys[i] != 0 && s.keys[i] != user {
-		i = (i + 1) & mask
+// find returns the user's place, or the free one where it would go. The table must not be empty.
+func (s *users) find(key uint64) *user {
+	mask := uint64(len(s.table) - 1)
+	for i := key & mask; ; i = (i + 1) & mask {
+		if u := &s.table[i]; u.key == key || u.key == 0 {
+			return u
+		}
 	}
-	return i
 }
 
-func (s *users) grow(timed bool) {
-	old := *s
-	size := max(2*len(old.keys), smallestSet)
-	s.keys, s.masks = make([]uint64, size), make([]uint32, size)
-	if timed {
-		s.spans = make([]span, size)
-		for i := range s.spans {
-			s.spans[i] = unseen
-		}
-	}
-	for i, k := range old.keys {
-		if k == 0 {
-			continue
-		}
-		at := s.find(k)
-		s.keys[at], s.masks[at] = k, old.masks[i]
-		if timed {
-			s.spans[at] = old.spans[i]
+func (s *users) grow() {
+	old := s.table
+	s.table = make([]user, max(2*len(old), smallestSet))
+	for _, u := range old {
+		if u.key != 0 {
+			*s.find(u.key) = u
 		}
 	}
 }

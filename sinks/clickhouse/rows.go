@@ -4,7 +4,11 @@
 // the same row (docs/design.md, invariant 2). Rows are kept by column, as the native protocol wants them.
 package clickhouse
 
-import chcolumn "github.com/ClickHouse/clickhouse-go/v2/lib/column"
+import (
+	"slices"
+
+	chcolumn "github.com/ClickHouse/clickhouse-go/v2/lib/column"
+)
 
 // Tier is the length of a window.
 type Tier int8
@@ -49,6 +53,13 @@ type Counters struct {
 	AppliedOffset []uint64
 }
 
+// Grow makes room for n more rows.
+func (c *Counters) Grow(n int) {
+	c.Tier, c.AccountID, c.WindowStart = slices.Grow(c.Tier, n), slices.Grow(c.AccountID, n), slices.Grow(c.WindowStart, n)
+	c.Feature, c.Metric, c.Source = slices.Grow(c.Feature, n), slices.Grow(c.Metric, n), slices.Grow(c.Source, n)
+	c.Value, c.AppliedOffset = slices.Grow(c.Value, n), slices.Grow(c.AppliedOffset, n)
+}
+
 // Members are rows of the table members: each says that a member belongs to a distinct set.
 type Members struct {
 	Tier        []int8
@@ -60,6 +71,13 @@ type Members struct {
 	Source      []string
 }
 
+// Grow makes room for n more rows.
+func (m *Members) Grow(n int) {
+	m.Tier, m.AccountID, m.WindowStart = slices.Grow(m.Tier, n), slices.Grow(m.AccountID, n), slices.Grow(m.WindowStart, n)
+	m.Feature, m.Metric, m.Source = slices.Grow(m.Feature, n), slices.Grow(m.Metric, n), slices.Grow(m.Source, n)
+	m.Member = slices.Grow(m.Member, n)
+}
+
 // UserMinutes are rows of the table user_minutes: a user's first and last event in a minute.
 type UserMinutes struct {
 	AccountID []string
@@ -68,6 +86,12 @@ type UserMinutes struct {
 	Source    []string
 	First     []int64 // Unix ms
 	Last      []int64 // Unix ms
+}
+
+// Grow makes room for n more rows.
+func (u *UserMinutes) Grow(n int) {
+	u.AccountID, u.Minute, u.User = slices.Grow(u.AccountID, n), slices.Grow(u.Minute, n), slices.Grow(u.User, n)
+	u.Source, u.First, u.Last = slices.Grow(u.Source, n), slices.Grow(u.First, n), slices.Grow(u.Last, n)
 }
 
 // Facts are rows of the table facts: each says that something happened once to an entity of an account.

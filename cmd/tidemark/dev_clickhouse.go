@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os/exec"
 	"strings"
 	"time"
 
@@ -47,14 +49,14 @@ func (d *devClickHouseCmd) Run(ctx context.Context, g *globals) error {
 		Dir: d.DataDir, HTTPPort: d.HTTPPort, NativePort: d.NativePort, Passwords: passwords,
 	})
 	if err != nil {
-		return explainDisk(err, d.DataDir)
+		return explainDisk(withoutExitCode(err), d.DataDir)
 	}
 	fmt.Fprintf(g.stdout, "# ClickHouse listens on %s (HTTP) and %s (native) and keeps its data in %s. Ctrl-C stops it. To use it:\n%s\n",
 		engine.HTTPAddr(), engine.NativeAddr(), shown(d.DataDir), strings.Join(d.exports(&cfg.ClickHouse, engine), "\n"))
 	select {
 	case <-ctx.Done():
 	case <-engine.Done():
-		return explainDisk(engine.Err(), d.DataDir)
+		return explainDisk(withoutExitCode(engine.Err()), d.DataDir)
 	}
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), engineStop)
 	defer cancel()
@@ -91,6 +93,15 @@ func startEngine(ctx context.Context, g *globals, opts devclickhouse.Options) (*
 		line.Show(time.Now(), "fetching ClickHouse's engine, once: %d of %d MB", done>>20, total>>20)
 	}
 	return devclickhouse.Start(ctx, opts)
+}
+
+// withoutExitCode keeps the engine's exit code from becoming this command's.
+func withoutExitCode(err error) error {
+	var ended *exec.ExitError
+	if errors.As(err, &ended) {
+		return errors.New(err.Error())
+	}
+	return err
 }
 
 type devEngineCmd struct {

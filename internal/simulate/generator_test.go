@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-var testPlan = Plan{Seed: 5, Accounts: 10, Start: time.Date(2026, 3, 2, 9, 30, 0, 0, time.UTC), History: day(5)}
+var testPlan = Plan{Seed: 5, Accounts: 20, Start: time.Date(2026, 3, 2, 9, 30, 0, 0, time.UTC), History: day(5)}
 
 // take reads n messages, beginning live traffic where the past ends.
 func take(t *testing.T, g *Generator, n int) []Message {

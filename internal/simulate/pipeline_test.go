@@ -82,7 +82,7 @@ func TestTheTruthReachesClickHouse(t *testing.T) {
 	d := chtest.Shared(t)
 	migrateUp(t, d)
 	opts := Options{WriteKey: "key", Brokers: c.ListenAddrs(), Topics: topics, Seed: 11, Accounts: 10, Rate: 500,
-		History: day(3), Duration: 3 * time.Second, StateDir: t.TempDir()}
+		History: day(2), Duration: 2 * time.Second, StateDir: t.TempDir()}
 	opts.CollectorURL = startTidemark(t, c, d)
 	ctx := testContext(t)
 	truth, err := Run(ctx, opts)
@@ -107,6 +107,9 @@ func TestTheTruthReachesClickHouse(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, differences)
 
+	differences, err = CompareFigures(ctx, reader, truth)
+	require.NoError(t, err)
+	require.Empty(t, firstOf(differences))
 	differences, err = recount.CompareViews(ctx, reader, result)
 	require.NoError(t, err)
 	require.Empty(t, firstOf(differences))
@@ -118,6 +121,10 @@ func TestTheTruthReachesClickHouse(t *testing.T) {
 	differences, err = CompareTruth(ctx, reader, truth)
 	require.NoError(t, err)
 	require.Len(t, differences, 2, "%v", differences)
+	require.NoError(t, writer.Exec(ctx, "INSERT INTO facts SELECT * REPLACE ('solved' AS name, at + toIntervalMillisecond(1) AS at) FROM (SELECT * FROM facts WHERE name = 'created' LIMIT 1)"))
+	differences, err = CompareFigures(ctx, reader, truth)
+	require.NoError(t, err)
+	require.NotEmpty(t, differences)
 }
 
 func migrateUp(t *testing.T, d *chtest.Database) {

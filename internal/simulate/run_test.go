@@ -42,6 +42,7 @@ func serveStandIn(t *testing.T, c *kfake.Cluster) (*standInServer, string) {
 }
 
 func (s *standInServer) serve(t *testing.T, w http.ResponseWriter, req *http.Request) {
+	t.Helper()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	key, _, _ := req.BasicAuth()

@@ -45,7 +45,7 @@ func (g *Generator) ticketStory(a *account, opened time.Time, pace int) {
 	if chance(g.r, 0.2) {
 		t.tell(time.Minute, 30*time.Minute, ticketEvent{Kind: "replied_customer"})
 	}
-	if unhappy && chance(g.r, 0.5) || chance(g.r, 0.08) {
+	if unhappy && chance(g.r, 0.5) || chance(g.r, 0.2) {
 		t.escalate()
 	}
 	t.tell(5*time.Minute, 6*time.Hour, ticketEvent{Kind: "replied_agent", replies: true})

@@ -20,7 +20,7 @@ func TestTruthIsWhatARecountFinds(t *testing.T) {
 			c := newCluster(t)
 			client := newProducer(t, c)
 			ctx := testContext(t)
-			plan := Plan{Seed: seed, Accounts: 10, Start: time.Now(), History: day(4)}
+			plan := Plan{Seed: seed, Accounts: 10, Start: time.Now(), History: day(2)}
 			g, err := NewGenerator(plan)
 			require.NoError(t, err)
 			truth, collector := NewTruth(plan), newStandIn()
@@ -30,7 +30,7 @@ func TestTruthIsWhatARecountFinds(t *testing.T) {
 				if !ok {
 					_, err := g.Resume(time.Now(), 2000)
 					require.NoError(t, err)
-					end = g.Seq() + 4000
+					end = g.Seq() + 3000
 					continue
 				}
 				truth.Add(m)

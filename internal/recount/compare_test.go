@@ -2,6 +2,8 @@ package recount
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"testing"
 	"time"
 
@@ -25,6 +27,7 @@ func everything(t *testing.T) *Result {
 		{topic: "telemetry", value: `{"type":"group","userId":"u1","groupId":"acme","receivedAt":"` + at(0) + `"}`},
 		{topic: "telemetry", value: `{"type":"group","groupId":"acme","receivedAt":"` + at(0) + `"}`},
 		{topic: "tickets", value: `{"ticket_id":"T1","source":"zendesk","account_id":"acme","kind":"sla_breach","occurred_at":"` + at(2) + `"}`},
+		{topic: "tickets", value: `{"ticket_id":"T2","source":"zendesk","account_id":"acme","kind":"created","occurred_at":"` + at(3) + `"}`},
 	}
 	for i, event := range []string{"Signed In", "Report Started", "Report Configured", "Error"} {
 		for partition := range int32(2) {
@@ -102,14 +105,20 @@ func rowsOf(r *Result) map[string][][]any {
 	return tables
 }
 
-func TestCompareOnClickHouse(t *testing.T) {
+// migrated is a fresh database with tables and views.
+func migrated(t *testing.T) *chtest.Database {
+	t.Helper()
 	d := chtest.Shared(t)
 	options, err := clickhouse.ParseDSN(d.DSN(devclickhouse.Migrator))
 	require.NoError(t, err)
 	db := clickhouse.OpenDB(options)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
-	require.NoError(t, migrate.Up(t.Context(), db, migrate.Options{Retention: migrate.DefaultRetention()}))
+	require.NoError(t, migrate.Up(t.Context(), db, migrate.DefaultOptions()))
+	return d
+}
 
+func TestCompareOnClickHouse(t *testing.T) {
+	d := migrated(t)
 	want := everything(t)
 	store(t, d.Open(t, devclickhouse.Writer), want)
 	reader := d.Open(t, devclickhouse.Reader)
@@ -141,16 +150,56 @@ func TestCompareOnClickHouse(t *testing.T) {
 	}
 }
 
-// copyOf is a connection to a fresh database with the tables of d.
+// copyOf is a connection to a fresh database with the rows of d.
 func copyOf(t *testing.T, d *chtest.Database) clickhouse.Conn {
 	t.Helper()
-	fresh := chtest.Shared(t)
-	conn := fresh.Open(t, devclickhouse.Migrator)
+	conn := migrated(t).Open(t, devclickhouse.Migrator)
 	for _, table := range []string{"counters", "members", "user_minutes", "facts", "account_changes", "user_accounts", "dead_letters", "checkpoints"} {
-		require.NoError(t, conn.Exec(t.Context(), "CREATE TABLE "+table+" AS "+d.Name+"."+table))
 		require.NoError(t, conn.Exec(t.Context(), "INSERT INTO "+table+" SELECT * FROM "+d.Name+"."+table))
 	}
 	return conn
+}
+
+func TestCompareViewsOnClickHouse(t *testing.T) {
+	d := migrated(t)
+	want := everything(t)
+	store(t, d.Open(t, devclickhouse.Writer), want)
+	differences, err := CompareViews(t.Context(), d.Open(t, devclickhouse.Reader), want)
+	require.NoError(t, err)
+	require.Empty(t, differences)
+
+	// Of each table one row is spoiled, and shows where it should.
+	admin := d.Open(t, devclickhouse.Migrator)
+	for _, spoil := range []string{
+		"counters SELECT * REPLACE (value + 1 AS value) FROM (SELECT * FROM counters WHERE metric = 'errors' AND tier = 'day' LIMIT 1)",
+		"counters SELECT * REPLACE (value + 7 AS value) FROM (SELECT * FROM counters WHERE metric = 'feature_uses' AND tier = 'hour' LIMIT 1)",
+		"counters SELECT * REPLACE ('_canary' AS account_id) FROM counters",
+		"members SELECT * REPLACE (member + 1 AS member) FROM (SELECT * FROM members WHERE metric = 'active_users' AND tier = 'minute' LIMIT 1)",
+		"user_minutes SELECT * REPLACE (last + toIntervalMillisecond(7) AS last) FROM (SELECT * FROM user_minutes ORDER BY last DESC LIMIT 1)",
+		"facts SELECT * REPLACE ('Report Published' AS name, at + toIntervalMillisecond(1) AS at) FROM (SELECT * FROM facts WHERE name = 'Report Configured' LIMIT 1)",
+		"facts SELECT * REPLACE ('solved' AS name) FROM (SELECT * FROM facts WHERE name = 'created' LIMIT 1)",
+		"account_changes SELECT * REPLACE (offset + 9 AS offset, map('seats', '26') AS attributes) FROM (SELECT * FROM account_changes WHERE deleted = 0 LIMIT 1)",
+	} {
+		require.NoError(t, admin.Exec(t.Context(), "INSERT INTO "+spoil))
+	}
+	differences, err = CompareViews(t.Context(), admin, want)
+	require.NoError(t, err)
+	found := map[string]bool{}
+	for _, difference := range differences {
+		require.Equal(t, "acme", difference.Account)
+		found[difference.Table+" "+difference.Metric] = true
+	}
+	require.ElementsMatch(t, []string{
+		"usage_day errors", "usage_7d errors", "usage_28d errors",
+		"features_hour uses",
+		"usage_minute active_users",
+		"usage_minute session_seconds", "usage_hour session_seconds", "usage_day session_seconds", "usage_7d session_seconds", "usage_28d session_seconds",
+		"usage_minute active_seconds", "usage_hour active_seconds", "usage_day active_seconds", "usage_7d active_seconds", "usage_28d active_seconds",
+		"workflows_hour completed", "workflows_day completed", "workflows_7d completed", "workflows_28d completed",
+		"workflows_hour task_seconds", "workflows_day task_seconds", "workflows_7d task_seconds", "workflows_28d task_seconds",
+		"support_minute solved", "support_hour solved", "support_day solved", "support_7d solved", "support_28d solved",
+		"support_day backlog", "usage_day seats",
+	}, slices.Collect(maps.Keys(found)), "%v", differences)
 }
 
 func TestDifferencesReadAsSentences(t *testing.T) {

@@ -174,6 +174,9 @@ type Result struct {
 
 	// visits are the times of every user's events, in the log's order.
 	visits map[AccountUser][]int64
+
+	telemetry  string    // the topic
+	completeTo time.Time // to which the views take telemetry to be complete
 }
 
 func newResult() *Result {
@@ -200,6 +203,7 @@ func Count(ctx context.Context, opts Options) (*Result, error) {
 	defer log.close()
 
 	result := newResult()
+	result.telemetry = opts.Telemetry
 	for _, p := range log.partitions {
 		fold := result.folder(p.source, p.topic, opts)
 		verdicts := &Verdicts{Next: p.start, End: p.end}

@@ -142,7 +142,7 @@ func (c *Collector) start(ctx context.Context) error {
 		return fmt.Errorf("read users and accounts: %w", err)
 	}
 	c.ready.Store(true)
-	c.log.Info("collector ready", zap.String("addr", c.Addr()), zap.Int("users", c.directory.users.len()), zap.Int("accounts", c.directory.accounts.len()))
+	c.log.Info("collector ready", zap.String("addr", c.Addr()), zap.Int("users", c.directory.users.len()), zap.Int("traits", c.directory.traits.len()))
 	return nil
 }
 
@@ -201,7 +201,7 @@ func (c *Collector) gauges() gauges {
 	return gauges{
 		inFlight: func() float64 { return float64(c.inFlight.Load()) },
 		users:    func() float64 { return float64(c.directory.users.len()) },
-		accounts: func() float64 { return float64(c.directory.accounts.len()) },
+		traits:   func() float64 { return float64(c.directory.traits.len()) },
 		parked: func() float64 {
 			n, _ := c.releaser.waiting()
 			return float64(n)

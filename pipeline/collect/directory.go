@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash/maphash"
-	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -24,26 +22,23 @@ type membership struct {
 	at      time.Time // when the user was said to belong to it
 }
 
-// directory knows the account of each user and the attributes of each account,
+// directory knows the account of each user and the traits of each account,
 // from the users and accounts topics, and keeps both up to date.
 type directory struct {
 	*follower
-	topics   Topics
-	users    *table[membership]
-	accounts *table[account]
-	locks    [64]sync.Mutex // by account: one read-merge-write at a time
-	seed     maphash.Seed
+	topics Topics
+	users  *table[membership]
+	traits *table[trait] // by account and name; account records from elsewhere are there, too, but empty
 }
 
 func newDirectory(c Config, m *metrics, log *zap.Logger) (*directory, error) {
 	d := &directory{
-		topics:   c.Topics,
-		users:    newTable(c.Topics.Users, foldUser),
-		accounts: newTable(c.Topics.Accounts, foldAccount),
-		seed:     maphash.MakeSeed(),
+		topics: c.Topics,
+		users:  newTable(c.Topics.Users, foldUser),
+		traits: newTable(c.Topics.Accounts, foldTrait),
 	}
 	var err error
-	d.follower, err = newFollower(c, map[string]followed{c.Topics.Users: d.users, c.Topics.Accounts: d.accounts}, m, log)
+	d.follower, err = newFollower(c, map[string]followed{c.Topics.Users: d.users, c.Topics.Accounts: d.traits}, m, log)
 	return d, err
 }
 
@@ -80,7 +75,9 @@ func (d *directory) write(ctx context.Context, c changes) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(parallelPuts)
 	for id, change := range c.accounts {
-		g.Go(func() error { return d.writeAccount(ctx, id, change) })
+		for name, value := range change.patch {
+			g.Go(func() error { return d.writeTrait(ctx, id, name, value, change.at) })
+		}
 	}
 	for user, m := range c.users {
 		if known, ok := d.users.get(user); ok && known.account == m.account {
@@ -95,26 +92,13 @@ func (d *directory) write(ctx context.Context, c changes) error {
 	return g.Wait()
 }
 
-// writeAccount writes the account's record with the patch merged in, whole, so
-// that compaction loses nothing. When another collector's record came between
-// the reading and the writing, the table shows the union and the record does
-// not: it is then written again.
-func (d *directory) writeAccount(ctx context.Context, id string, change *accountChange) error {
-	lock := &d.locks[maphash.String(d.seed, id)%uint64(len(d.locks))]
-	lock.Lock()
-	defer lock.Unlock()
-	for {
-		known, ok := d.accounts.get(id)
-		if ok && known.whole && covers(known.attributes, change.patch) {
-			return nil
-		}
-		at := change.at
-		if at.Before(known.at) {
-			at = known.at // a late call takes effect after what is known already
-		}
-		value := encodeAccount(id, at, overlay(known.attributes, change.patch))
-		if err := d.put(ctx, d.topics.Accounts, id, value); err != nil {
-			return err
-		}
+// writeTrait writes one attribute of an account, as a record of its own: the key names the attribute, so that compaction
+// keeps the last word on each, and a record never repeats an attribute that somebody else may have changed meanwhile.
+// What is known already, or was said before what is known, is not written.
+func (d *directory) writeTrait(ctx context.Context, id, name, value string, at time.Time) error {
+	key := id + "|" + name
+	if known, ok := d.traits.get(key); ok && (known.value == value || at.Before(known.at)) {
+		return nil
 	}
+	return d.put(ctx, d.topics.Accounts, key, encodeTrait(id, name, value, at))
 }

@@ -23,7 +23,7 @@ type metrics struct {
 }
 
 // gauges are read when Prometheus asks.
-type gauges struct{ inFlight, users, accounts, parked, parkedOldest, partitions, ready func() float64 }
+type gauges struct{ inFlight, users, traits, parked, parkedOldest, partitions, ready func() float64 }
 
 func newMetrics(r prometheus.Registerer) (*metrics, error) {
 	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
@@ -62,7 +62,7 @@ func registerGauges(r prometheus.Registerer, g gauges) error {
 	}{
 		{"in_flight", "Events being written to Kafka.", g.inFlight},
 		{"users", "Users with a known account.", g.users},
-		{"accounts", "Accounts with a known record.", g.accounts},
+		{"traits", "Records of accounts and of their traits that are known.", g.traits},
 		{"parked", "Events waiting for their user's account in the partitions of this instance.", g.parked},
 		{"parked_oldest_seconds", "Age of the oldest waiting event of this instance, 0 when none waits.", g.parkedOldest},
 		{"parked_partitions", "Partitions of the parked topic that this instance releases.", g.partitions},

@@ -21,7 +21,8 @@ const (
 	// endTimeout is how long a transaction that was begun may take when the
 	// collector stops or loses the partition.
 	endTimeout = 5 * time.Second
-	// giveUpEvery is how often events are looked for that waited too long.
+	// giveUpEvery is how often events are looked for that waited too long, at
+	// most.
 	giveUpEvery = 10 * time.Second
 )
 
@@ -104,7 +105,7 @@ func (p *partition) session(ctx context.Context) error {
 	defer cancel()
 	reading := make(chan error, 1)
 	go func() { reading <- p.read(ctx, client, barrier) }()
-	giveUp := time.NewTicker(giveUpEvery)
+	giveUp := time.NewTicker(min(giveUpEvery, max(p.config.ParkFor, 100*time.Millisecond)))
 	defer giveUp.Stop()
 	for err == nil {
 		select {

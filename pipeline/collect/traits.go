@@ -3,6 +3,7 @@ package collect
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -11,74 +12,45 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// account is what the accounts topic says of an account: attributes by name, as
-// JSON. Nested attributes have dotted names, for example external_ids.zendesk.
-type account struct {
-	attributes map[string]string
-	at         time.Time // from when the last record is valid
-	// whole is set when the last record names all attributes, so that
-	// compaction may drop the records before it.
-	whole bool
+// trait is what a group call said of one attribute of an account.
+type trait struct {
+	value string    // JSON; empty for a record that is not of this kind
+	at    time.Time // from when it is valid
 }
 
-// nestedAttributes are the attributes that are objects of named values.
+// nestedAttributes are the attributes that are objects of named values. They
+// come with account records, not with traits.
 var nestedAttributes = []string{"external_ids", "targets"}
 
-// foldAccount overlays a record on the attributes that the account has.
-func foldAccount(old account, _ bool, record *kgo.Record) (account, error) {
+// foldTrait reads a record that encodeTrait wrote. A record of several attributes is somebody else's, such as a CRM's.
+func foldTrait(old trait, _ bool, record *kgo.Record) (trait, error) {
 	if !json.Valid(record.Value) {
-		return old, fmt.Errorf("account record is not valid JSON")
+		return old, errors.New("account record is not valid JSON")
 	}
 	o, err := parseObject(record.Value)
 	if err != nil {
 		return old, fmt.Errorf("account record: %w", err)
 	}
-	patch := map[string]string{}
-	at := record.Timestamp
+	t := trait{at: record.Timestamp}
+	attributes := 0
 	for _, m := range o {
-		switch {
-		case m.name == "account_id":
-		case m.name == "at":
+		switch m.name {
+		case "account_id":
+		case "at":
 			if s, r := readString(o, "at"); r == nil {
-				if t, err := parseTime(s); err == nil {
-					at = t
+				if at, err := parseTime(s); err == nil {
+					t.at = at
 				}
 			}
-		case isNested(m.name):
-			inner, err := parseObject(m.value)
-			if err != nil {
-				return old, fmt.Errorf("account record: %s %w", m.name, err)
-			}
-			for _, n := range inner {
-				patch[m.name+"."+n.name] = string(n.value)
-			}
 		default:
-			patch[m.name] = string(m.value)
+			attributes++
+			t.value = string(m.value)
 		}
 	}
-	merged := overlay(old.attributes, patch)
-	return account{attributes: merged, at: at, whole: len(merged) == len(patch)}, nil
-}
-
-func overlay(base, patch map[string]string) map[string]string {
-	merged := make(map[string]string, len(base)+len(patch))
-	for name, v := range base {
-		merged[name] = v
+	if attributes != 1 || !strings.Contains(string(record.Key), "|") {
+		t.value = ""
 	}
-	for name, v := range patch {
-		merged[name] = v
-	}
-	return merged
-}
-
-// covers reports whether patch would change nothing of attributes.
-func covers(attributes, patch map[string]string) bool {
-	for name, v := range patch {
-		if old, ok := attributes[name]; !ok || old != v {
-			return false
-		}
-	}
-	return true
+	return t, nil
 }
 
 func isNested(name string) bool {
@@ -90,23 +62,10 @@ func isNested(name string) bool {
 	return false
 }
 
-// encodeAccount returns the account record with all attributes.
-func encodeAccount(id string, at time.Time, attributes map[string]string) []byte {
-	record := map[string]any{"account_id": id, "at": at.UTC().Format(wireTime)}
-	for name, v := range attributes {
-		outer, inner, dotted := strings.Cut(name, ".")
-		if !dotted || !isNested(outer) {
-			record[name] = json.RawMessage(v)
-			continue
-		}
-		nested, ok := record[outer].(map[string]json.RawMessage)
-		if !ok {
-			nested = map[string]json.RawMessage{}
-			record[outer] = nested
-		}
-		nested[inner] = json.RawMessage(v)
-	}
-	b, _ := json.Marshal(record) // keys sorted; the values were parsed from JSON
+// encodeTrait returns an account record of one attribute.
+func encodeTrait(id, name, value string, at time.Time) []byte {
+	record := map[string]any{"account_id": id, "at": at.UTC().Format(wireTime), name: json.RawMessage(value)}
+	b, _ := json.Marshal(record) // keys sorted; the value was parsed from JSON
 	return b
 }
 

@@ -37,28 +37,20 @@ func TestAccountPatchIgnoresWrongTypes(t *testing.T) {
 	}
 }
 
-func TestFoldAccount(t *testing.T) {
+func TestFoldTrait(t *testing.T) {
 	at := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
-	fold := func(old account, value string) account {
-		t.Helper()
-		folded, err := foldAccount(old, true, &kgo.Record{Value: []byte(value), Timestamp: at.Add(time.Hour)})
-		require.NoError(t, err)
-		return folded
+	fold := func(key, value string) (trait, error) {
+		return foldTrait(trait{value: "1"}, true, &kgo.Record{Key: []byte(key), Value: []byte(value), Timestamp: at.Add(time.Hour)})
 	}
-	a := fold(account{}, `{"account_id":"acme","at":"2026-03-01T00:00:00Z","plan":"pro","external_ids":{"zendesk":"1"}}`)
-	require.Equal(t, account{attributes: map[string]string{"plan": `"pro"`, "external_ids.zendesk": `"1"`}, at: at, whole: true}, a)
-	a = fold(a, `{"account_id":"acme","seats":5,"external_ids":{"jira":"2"}}`)
-	require.Equal(t, account{
-		attributes: map[string]string{"plan": `"pro"`, "seats": `5`, "external_ids.zendesk": `"1"`, "external_ids.jira": `"2"`},
-		at:         at.Add(time.Hour), whole: false,
-	}, a)
-	encoded := encodeAccount("acme", a.at, a.attributes)
-	require.Equal(t, `{"account_id":"acme","at":"2026-03-01T01:00:00.000Z","external_ids":{"jira":"2","zendesk":"1"},"plan":"pro","seats":5}`, string(encoded))
-	require.True(t, fold(a, string(encoded)).whole)
-
-	for _, bad := range []string{``, `[]`, `{"targets":5}`, `{"a":1,"a":2}`, `{`} {
-		kept, err := foldAccount(a, true, &kgo.Record{Value: []byte(bad)})
+	got, err := fold("acme|plan", string(encodeTrait("acme", "plan", `"pro"`, at)))
+	require.NoError(t, err)
+	require.Equal(t, trait{value: `"pro"`, at: at}, got)
+	got, err = fold("acme", `{"account_id":"acme","plan":"pro","seats":5}`)
+	require.NoError(t, err)
+	require.Equal(t, trait{at: at.Add(time.Hour)}, got, "an account record of somebody else")
+	for _, bad := range []string{``, `[]`, `{"a":1,"a":2}`, `{`} {
+		kept, err := fold("acme|plan", bad)
 		require.Error(t, err, bad)
-		require.Equal(t, a, kept)
+		require.Equal(t, trait{value: "1"}, kept)
 	}
 }

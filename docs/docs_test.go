@@ -204,7 +204,7 @@ func TestNamedKeysExist(t *testing.T) {
 	for key := range keys {
 		environment["TIDEMARK_"+strings.ToUpper(strings.ReplaceAll(key, ".", "_"))] = true
 	}
-	code := source(t, "cmd", "*.go") + source(t, "internal/config", "env.go")
+	code := source(t, "cmd", "*.go") + source(t, "internal/config", "env.go") + source(t, "pipeline", "*_test.go")
 	for name, path := range mentions(t, `\b(TIDEMARK_[A-Z_]*[A-Z])\b`) {
 		assertion(t, environment[name] || strings.Contains(code, `"`+name+`"`), "%s names %s, which nothing reads", path, name)
 	}

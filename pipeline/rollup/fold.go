@@ -35,7 +35,7 @@ func (s *State) Fold(ev *decode.Event, accountID []byte, offset uint64) bool {
 		start := tier.Start(ev.Time)
 		w := a.window(i, start)
 		if w == nil {
-			if start < s.floor[i] {
+			if s.evicted[i].mayExist(a.id, start) {
 				return false
 			}
 			w = a.open(i, start, s)
@@ -200,7 +200,8 @@ func (s *State) Missing(ev *decode.Event, accountID []byte, keys []clickhouse.Wi
 	a := s.accounts[string(accountID)]
 	for i, tier := range clickhouse.Tiers {
 		start := tier.Start(ev.Time)
-		if ev.Received-ev.Time <= s.retention[i] && start < s.floor[i] && (a == nil || a.window(i, start) == nil) {
+		if ev.Received-ev.Time <= s.retention[i] && (a == nil || a.window(i, start) == nil) &&
+			s.evicted[i].mayExist(string(accountID), start) {
 			keys = append(keys, clickhouse.WindowKey{AccountID: string(accountID), Tier: tier, Start: start})
 		}
 	}

@@ -33,9 +33,8 @@ type State struct {
 	taken    uint64            // offset below which all is in batches already taken
 	takes    uint32            // number of Takes, the clock of eviction
 
-	// floor is the start of the oldest window of a tier that can be made without loading: no row of it, or of a later
-	// one, exists that is not in memory.
-	floor [tiers]int64
+	floor   [tiers]int64   // windows of a tier that start before it may be evicted
+	evicted [tiers]evicted // what exists without being in memory
 	// counters holds how many counter rows there are by window start, in windows at and above the watermark's.
 	counters [tiers]map[int64]int
 
@@ -117,6 +116,7 @@ func (s *State) Resume(position uint64, watermark int64, rows *clickhouse.Counte
 	s.taken = position
 	for i, tier := range clickhouse.Tiers {
 		s.floor[i] = tier.Start(max(watermark, 0))
+		s.evicted[i].since = s.floor[i]
 	}
 	s.install(rows, true)
 }

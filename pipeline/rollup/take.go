@@ -135,7 +135,7 @@ func (s *State) Evict(watermark int64, most int) {
 	}
 	s.evict(idleTakes)
 	if s.windows > most {
-		for i := range s.floor { // what is not in memory may exist from now on, whenever it starts
+		for i := range s.floor { // whenever it starts
 			for start := range s.counters[i] {
 				s.floor[i] = max(s.floor[i], start+clickhouse.Tiers[i].Seconds())
 			}
@@ -151,7 +151,11 @@ func (s *State) evict(idle uint32) {
 		for i := range a.windows {
 			before := len(a.windows[i])
 			a.windows[i] = slices.DeleteFunc(a.windows[i], func(w *window) bool {
-				return w.start < s.floor[i] && !w.dirty && s.takes-w.used > idle
+				out := w.start < s.floor[i] && !w.dirty && s.takes-w.used > idle
+				if out {
+					s.evicted[i].add(id, w.start)
+				}
+				return out
 			})
 			s.windows -= before - len(a.windows[i])
 			left += len(a.windows[i])

@@ -1,0 +1,113 @@
+package rollup
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tidemark/pipeline/decode"
+	"tidemark/schemas"
+	"tidemark/sinks/clickhouse"
+)
+
+var retention = [3]time.Duration{336 * time.Hour, 9600 * time.Hour, 43800 * time.Hour}
+
+const (
+	noon   = 1_790_078_400_000 // Unix ms, an hour's start
+	minute = 60_000
+	all    = 1 << 30 // no bound on windows
+)
+
+func newState(t *testing.T) *State {
+	t.Helper()
+	c, err := schemas.Builtin()
+	require.NoError(t, err)
+	p, err := schemas.Compile(c)
+	require.NoError(t, err)
+	s, err := New("telemetry/0@id", p, retention)
+	require.NoError(t, err)
+	return s
+}
+
+// use is an event of the user at a time.
+func use(s *State, user uint64, at int64) *decode.Event {
+	return &decode.Event{
+		Type: decode.Track, Name: []byte("Use"), User: user, Time: at, Received: at, Properties: make([]decode.Value, len(s.program.Properties)),
+	}
+}
+
+// passTime flushes until idle windows before the watermark are evicted.
+func passTime(s *State, position uint64, watermark int64) {
+	for range idleTakes + 2*evictEvery {
+		s.Take(position)
+		s.Evict(watermark, all)
+	}
+}
+
+func TestOnlyWindowsThatMayExistAreLoaded(t *testing.T) {
+	s := newState(t)
+	require.True(t, s.Fold(use(s, 1, noon), []byte("acme"), 0))
+	passTime(s, 1, noon+10*minute)
+	require.Equal(t, 2, s.Windows(), "the minute is evicted")
+
+	again := use(s, 1, noon+1)
+	require.False(t, s.Fold(again, []byte("acme"), 1))
+	keys := s.Missing(again, []byte("acme"), nil)
+	require.Equal(t, []clickhouse.WindowKey{{AccountID: "acme", Tier: clickhouse.Minute, Start: noon / 1000}}, keys)
+	s.Install(keys, &clickhouse.Counters{
+		Tier: []int8{1}, AccountID: []string{"acme"}, WindowStart: []int64{noon / 1000}, Feature: []string{""}, Metric: []string{"events"},
+		Source: []string{"telemetry/0@id"}, Value: []uint64{1}, AppliedOffset: []uint64{0},
+	})
+	require.True(t, s.Fold(again, []byte("acme"), 1))
+
+	for _, account := range []string{"acme", "zeta"} {
+		late := use(s, 1, noon-minute)
+		require.Empty(t, s.Missing(late, []byte(account), nil), "%s never had this minute", account)
+		require.True(t, s.Fold(late, []byte(account), 2))
+	}
+}
+
+func TestResumedStateLoadsWhatIsOlderThanItsWatermark(t *testing.T) {
+	s := newState(t)
+	s.Resume(7, noon+minute, &clickhouse.Counters{})
+	late := use(s, 1, noon)
+	require.False(t, s.Fold(late, []byte("acme"), 7))
+	require.Equal(t, []clickhouse.WindowKey{{AccountID: "acme", Tier: clickhouse.Minute, Start: noon / 1000}}, s.Missing(late, []byte("acme"), nil),
+		"the hour and the day are open: their rows were given")
+	require.True(t, s.Fold(use(s, 1, noon+minute), []byte("acme"), 8))
+}
+
+func TestTheOldestEvictedWindowsAreForgotten(t *testing.T) {
+	var e evicted
+	for i := range int64(maxEvicted + 1) {
+		e.add("acme", i)
+	}
+	require.LessOrEqual(t, len(e.windows), maxEvicted/2+1)
+	require.True(t, e.mayExist("acme", 0))
+	require.True(t, e.mayExist("zeta", 0), "nothing is known so far back")
+	require.True(t, e.mayExist("acme", maxEvicted))
+	require.False(t, e.mayExist("zeta", maxEvicted))
+}
+
+// TestUsersAreInEveryTierOnce holds for sets that grow, whichever tier a user is new to.
+func TestUsersAreInEveryTierOnce(t *testing.T) {
+	s := newState(t)
+	want := map[string]int{}
+	for i := range 1000 {
+		user, at := uint64(i%70+1), noon+int64(i%200)*minute
+		require.True(t, s.Fold(use(s, user, at), []byte("acme"), uint64(i)))
+		for _, tier := range clickhouse.Tiers {
+			want[fmt.Sprint(tier, tier.Start(at), user)] = 1
+		}
+	}
+	got := map[string]int{}
+	m := s.Take(1000).Members
+	for i := range m.Member {
+		if m.Metric[i] == "users" {
+			got[fmt.Sprint(m.Tier[i], m.WindowStart[i], m.Member[i])]++
+		}
+	}
+	require.Equal(t, want, got)
+}

@@ -171,10 +171,10 @@ func (r rollingSlice) overDays(name, rows string) (string, error) {
 		return "", err
 	}
 	return r.render(name, struct {
-		Keys []string
-		Days int64
-		Rows string
-	}{r.Keys, r.Days, text})
+		Keys        []string
+		Days        int64
+		Rows, Today string
+	}{r.Keys, r.Days, text, "toInt32(toUnixTimestamp(" + r.StartOfDay(0) + ") / 86400)"})
 }
 
 // StartOfDay is the SQL of the start of the day that was so many seconds ago.

@@ -1,5 +1,5 @@
 {{- /* data: days with data, by key */ -}}
--- The days whose window of {{.Days}} days has any data.
+-- The days whose window of {{.Days}} days has any data, up to today or, where a clock was fast, the data's own day.
 SELECT {{join .Keys ", "}}, toInt32(filled) AS day
 FROM
 (
@@ -13,3 +13,4 @@ FROM
     GROUP BY {{join .Keys ", "}}
 )
 ARRAY JOIN all_filled AS filled
+WHERE filled <= {{.Today}} OR has(days, filled)

@@ -7,7 +7,7 @@ SELECT
     p.latest.4 AS watermark,
     c.log_time AS last_record_at,
     p.latest.1 AS observed_at,
-    if(lag_records = 0, 0, ifNull(greatest(0, dateDiff('millisecond', c.log_time, observed_at)) / 1000, NULL)) AS lag_seconds,
+    if(lag_records = 0, 0, if(c.log_time < observed_at, dateDiff('millisecond', c.log_time, observed_at) / 1000, if(c.log_time IS NULL, NULL, 0))) AS lag_seconds,
     p.latest.5 AS instance
 FROM
 (

@@ -13,7 +13,7 @@ FROM
             arrayMap(w -> ('reopened', w, toInt64(1)), arrayDistinct(arrayMap(t -> intDiv(t, {{.Seconds}}000) * {{.Seconds}}, reopenings))),
             arrayMap(w -> ('escalated', w, toInt64(1)), arrayDistinct(arrayMap(t -> intDiv(t, {{.Seconds}}000) * {{.Seconds}}, escalated))),
             arrayMap((s, change) -> ('backlog', intDiv(s.1 - 1, {{.Seconds}}000) * {{.Seconds}}, toInt64(change)),
-                states, arrayPushFront(arrayPopFront(arrayDifference(arrayMap(s -> toInt64(s.2), states))), toInt64(1)))) AS moments
+                states, arrayPopFront(arrayDifference(arrayPushFront(arrayMap(s -> toInt64(s.2), states), toInt64(0)))))) AS moments
     FROM ({{.Lives}})
 )
 ARRAY JOIN moments AS moment

@@ -1,0 +1,114 @@
+package views_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestAccounts(t *testing.T) {
+	f := week(t)
+	f.insert(t, "account_changes",
+		"('acme', '2026-03-08 00:00:00', 'accounts/0@A', 9, 0, {'stage': 'live', 'external_ids.zendesk': '42', 'targets.active_days': '12', 'region': 'eu'})", // it came late
+		"('acme', '2026-03-09 00:00:00', 'accounts/0@A', 10, 0, {'plan': '', 'renewal_at': '2027-01-01'})",                                                    // a null empties an attribute
+		"('gone', '2026-03-09 10:00:00', 'accounts/0@A', 11, 0, {'name': 'Back again'})",
+		"('left', '2026-03-09 10:00:00', 'accounts/0@A', 12, 1, {})",
+		"('odd', '2026-03-09 10:00:00', 'accounts/0@A', 13, 0, {'seats': 'many', 'mrr': '-', 'created_at': 'yesterday', 'targets.x': 'y'})",
+	)
+	f.insert(t, "counters", "('day', 'stranger', '2026-03-02', '', 'events', 'telemetry/0@T', 4, 30)")
+	require.Equal(t, golden(`
+		acme | 2026-03-05 00:00:00.000 | 2026-03-08 00:00:00.000 | false | Acme       | free | \N   | 4
+		acme | 2026-03-08 00:00:00.000 | 2026-03-09 00:00:00.000 | false | Acme       | free | live | 4
+		acme | 2026-03-09 00:00:00.000 | \N                      | false | Acme       | \N   | live | 10
+		gone | 2026-03-07 00:00:00.000 | 2026-03-08 10:00:00.000 | false | Gone       | \N   | \N   | 1
+		gone | 2026-03-08 10:00:00.000 | 2026-03-09 10:00:00.000 | true  | \N         | \N   | \N   | \N
+		gone | 2026-03-09 10:00:00.000 | \N                      | false | Back again | \N   | \N   | \N
+	`), f.rows(t, `SELECT account_id, valid_from, valid_to, is_removed, name, plan, stage, seats FROM account_history
+		WHERE account_id IN ('acme', 'gone') ORDER BY account_id, valid_from`))
+	require.Equal(t, golden(`
+		acme     | Acme       | 10 | 99.5 | \N | 2027-01-01 00:00:00.000 | {'zendesk':'42'} | {'active_days':12} | eu | 2026-03-05 00:00:00.000 | 2026-03-09 00:00:00.000
+		gone     | Back again | \N |   \N | \N | \N                      | {}               | {}                 |    | 2026-03-07 00:00:00.000 | 2026-03-09 10:00:00.000
+		odd      | \N         | \N |   \N | \N | \N                      | {}               | {}                 |    | 2026-03-09 10:00:00.000 | 2026-03-09 10:00:00.000
+		silent   | Silent     | \N |   \N | 2026-03-08 09:00:00.000 | \N | {}               | {}                 |    | 2026-03-08 09:00:00.000 | 2026-03-09 08:00:00.000
+		stranger | \N         | \N |   \N | \N | \N                      | {}               | {}                 |    | 2026-03-02 00:00:00.000 | \N
+	`), f.rows(t, `SELECT account_id, name, seats, mrr, created_at, renewal_at, external_ids, targets, attributes['region'], known_since, updated_at
+		FROM accounts ORDER BY account_id`))
+}
+
+func TestSegments(t *testing.T) {
+	f := newFixture(t)
+	f.insert(t, "account_changes",
+		"('a', '2026-03-01 00:00:00', 'accounts/0@A', 0, 0, {'segment': 'smb', 'seats': '4', 'mrr': '10'})",
+		"('b', '2026-03-01 00:00:00', 'accounts/0@A', 1, 0, {'segment': 'smb'})",
+		"('c', '2026-03-01 00:00:00', 'accounts/0@A', 2, 0, {'segment': 'smb', 'seats': '6', 'mrr': '20.5'})",
+		"('c', '2026-03-10 06:00:00', 'accounts/0@A', 3, 0, {'segment': 'ent'})",
+	)
+	f.insert(t, "counters",
+		"('day', 'a', '2026-03-09', '', 'events', 'telemetry/0@T', 5, 10)",
+		"('day', 'b', '2026-03-09', '', 'events', 'telemetry/0@T', 8, 10)",
+		"('day', 'd', '2026-03-09', '', 'events', 'telemetry/0@T', 1, 10)",
+	)
+	f.insert(t, "members", // the same hash in two accounts is two users, on two days one
+		"('day', 'a', '2026-03-08', '', 'users', 1, 'telemetry/0@T')",
+		"('day', 'a', '2026-03-09', '', 'users', 1, 'telemetry/0@T')",
+		"('day', 'a', '2026-03-09', '', 'active_users', 1, 'telemetry/0@T')",
+		"('day', 'b', '2026-03-09', '', 'users', 1, 'telemetry/0@T')",
+		"('day', 'b', '2026-03-09', '', 'active_users', 1, 'telemetry/0@T')",
+	)
+	f.insert(t, "user_minutes", "('a', '2026-03-09 10:00:00', 1, 'telemetry/0@T', '2026-03-09 10:00:00', '2026-03-09 10:00:30')")
+	require.Equal(t, golden(`
+		    | 2026-03-09 | 1 | 0 |  1 | 0 | 0 | 0 | 1 |   0 | \N |   \N | \N
+		smb | 2026-03-09 | 3 | 2 | 13 | 2 | 2 | 1 | 5 |   1 | 10 |  0.1 | 30.5
+	`), f.rows(t, `SELECT segment, toDate(window_start), accounts, active_accounts, events, users, active_users, sessions, events_median, active_users_median,
+		seats, seat_utilization, mrr FROM segment_usage_day WHERE window_start = '2026-03-09' ORDER BY segment`))
+	require.Equal(t, golden(`
+		    | 1 | 0 |  1 | 0
+		ent | 1 | 0 |  0 | 0
+		smb | 2 | 2 | 13 | 2
+	`), f.rows(t, "SELECT segment, accounts, active_accounts, events, users FROM segment_usage_28d WHERE window_end = '2026-03-11' ORDER BY segment"))
+}
+
+func TestOperations(t *testing.T) {
+	f := newFixture(t)
+	for _, table := range []string{"checkpoints", "dead_letters"} { // the rows below are long expired
+		f.exec(t, "ALTER TABLE "+table+" REMOVE TTL")
+	}
+	f.insert(t, "checkpoints",
+		"('telemetry/0@T', 10, 10, 7, 1, 1, 1, '2026-03-10 09:00:00', '2026-03-10 09:05:00', '2026-03-10 09:10:00', 'c1')",
+		"('telemetry/0@T', 25, 25, 20, 2, 1, 2, '2026-03-10 09:20:00', '2026-03-10 09:25:00', '2026-03-10 09:50:00', 'c1')",
+		"('telemetry/0@T', 30, 30, 24, 2, 1, 2, '2026-03-10 09:20:00', '2026-03-10 09:25:00', '2026-03-10 10:50:00', 'c1')", // one is missing
+		"('tickets/0@K', 1000, 900, 900, 0, 0, 0, '2026-03-10 09:00:00', '2026-03-10 09:05:00', '2026-03-10 09:10:00', 'c1')", // older ones have expired
+		"('tickets/0@K', 1010, 910, 905, 0, 0, 5, '2026-03-10 09:00:00', '2026-03-10 09:05:00', '2026-03-10 09:10:00', 'c1')",
+	)
+	require.Equal(t, golden(`
+		telemetry | telemetry/0@T |   30 |  30 |  24 | 2 | 1 | 2 | false | 2026-03-10 10:50:00.000
+		tickets   | tickets/0@K   | 1010 | 910 | 905 | 0 | 0 | 5 | true  | 2026-03-10 09:10:00.000
+	`), f.rows(t, "SELECT topic, source, offset, received, applied, duplicate, filtered, dead_lettered, balanced, last_record_at FROM reconciliation ORDER BY topic"))
+	require.Equal(t, golden(`
+		telemetry/0@T | 2026-03-10 09:00:00 | 25 | 20 | 2 | 1 | 2 | true
+		telemetry/0@T | 2026-03-10 10:00:00 |  5 |  4 | 0 | 0 | 0 | false
+		tickets/0@K   | 2026-03-10 09:00:00 | 10 |  5 | 0 | 0 | 5 | true
+	`), f.rows(t, `SELECT source, window_start, received, applied, duplicate, filtered, dead_lettered, balanced
+		FROM reconciliation_hour ORDER BY source, window_start`))
+
+	f.insert(t, "dead_letters",
+		"('telemetry/0@T', 4, 'malformed', 'not JSON', '2026-03-09 10:00:00', 'k', 10)",
+		"('telemetry/1@T', 9, 'malformed', 'an array', '2026-03-09 11:00:00', 'k', 20)",
+		"('telemetry/0@T', 5, 'too_old', 'in 1999', '2026-03-10 10:00:00', 'k', 5)",
+	)
+	require.Equal(t, golden(`
+		telemetry | malformed | 2026-03-09 00:00:00 | 2 | 30 | 2026-03-09 11:00:00.000 | telemetry/1@T | 9 | an array
+		telemetry | too_old   | 2026-03-10 00:00:00 | 1 |  5 | 2026-03-10 10:00:00.000 | telemetry/0@T | 5 | in 1999
+	`), f.rows(t, "SELECT * FROM dead_letters_by_reason ORDER BY reason"))
+
+	f.insert(t, "source_progress",
+		"('telemetry/0@T', '2026-03-10 11:00:00', 30, 30, '2026-03-10 09:20:00', 'w1')",
+		"('tickets/0@K', '2026-03-10 11:00:00', 1010, 1020, '2026-03-10 09:00:00', 'w2')",
+		"('accounts/0@A', '2026-03-10 11:00:00', 0, 3, '1970-01-01 00:00:00', 'w2')",
+	)
+	require.Equal(t, golden(`
+		accounts/0@A  |    0 |    3 |  3 | \N                      | \N   | w2
+		telemetry/0@T |   30 |   30 |  0 | 2026-03-10 10:50:00.000 | 0    | w1
+		tickets/0@K   | 1010 | 1020 | 10 | 2026-03-10 09:10:00.000 | 6600 | w2
+	`), f.rows(t, "SELECT source, position, end_offset, lag_records, last_record_at, lag_seconds, instance FROM sources ORDER BY source"))
+}

@@ -51,7 +51,7 @@ type devProcess struct {
 // startDev starts tidemark dev and waits for the last of the lines that it prints.
 func startDev(t *testing.T, binary, last string, args ...string) *devProcess {
 	t.Helper()
-	p := &devProcess{cmd: exec.Command(binary, append([]string{"dev"}, args...)...), stderr: &strings.Builder{}} //nolint:noctx // ended by signals
+	p := &devProcess{cmd: exec.Command(binary, append([]string{"dev"}, args...)...), stderr: &strings.Builder{}}
 	p.cmd.Stderr = p.stderr
 	stdout, err := p.cmd.StdoutPipe()
 	require.NoError(t, err)
@@ -93,6 +93,7 @@ func (p *devProcess) end(t *testing.T, s syscall.Signal) int {
 }
 
 func testDevKafka(t *testing.T, binary string) {
+	t.Helper()
 	dir := filepath.Join(t.TempDir(), "kafka")
 	start := func(port string) *devProcess {
 		return startDev(t, binary, "TIDEMARK_KAFKA_BROKERS", "kafka", "--data-dir", dir, "--port", port)
@@ -130,6 +131,7 @@ func testDevKafka(t *testing.T, binary string) {
 }
 
 func testDevClickHouse(t *testing.T, binary string) {
+	t.Helper()
 	dir := filepath.Join(t.TempDir(), "clickhouse")
 	p := startDev(t, binary, "TIDEMARK_CLICKHOUSE_READER_PASSWORD", "clickhouse", "--data-dir", dir, "--http-port", "0", "--native-port", "0")
 	address := p.value("TIDEMARK_CLICKHOUSE_ADDR")
@@ -167,6 +169,7 @@ func testDevClickHouse(t *testing.T, binary string) {
 }
 
 func testDevClickHouseKilled(t *testing.T, binary string) {
+	t.Helper()
 	dir := filepath.Join(t.TempDir(), "clickhouse")
 	start := func() (*devProcess, int) {
 		p := startDev(t, binary, "TIDEMARK_CLICKHOUSE_READER_PASSWORD", "clickhouse", "--data-dir", dir, "--http-port", "0", "--native-port", "0")
@@ -220,6 +223,7 @@ func readStat(path string) (pid, ppid int, state string, err error) {
 }
 
 func testDevWithoutNPM(t *testing.T, binary string) {
+	t.Helper()
 	cmd := exec.CommandContext(t.Context(), binary, "dev", "clickhouse", "--data-dir", t.TempDir(), "--http-port", "0", "--native-port", "0")
 	cmd.Env = []string{"PATH=/nonexistent", devclickhouse.EngineDirEnv + "=" + t.TempDir()}
 	out, err := cmd.CombinedOutput()

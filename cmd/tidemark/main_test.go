@@ -78,11 +78,11 @@ func TestCheckOffline(t *testing.T) {
 
 func TestCheckFindsABrokenCatalogueAndAVisibleCanary(t *testing.T) {
 	t.Parallel()
-	catalogue := configFile(t, "version: 1\nmetrics: [{name: events, agregate: count}]\n")
+	catalogue := configFile(t, "version: 1\nmetrics: [{name: events, sort: count}]\n")
 	got := tidemark(t, []string{"TIDEMARK_PIPELINE_CATALOGUE=" + catalogue, "TIDEMARK_CANARY_ACCOUNT=bird"}, "check", "--offline")
 	require.Equal(t, exitFailure, got.code)
 	require.Equal(t, "tidemark: check: 1 error and 1 warning; each is printed with what to do about it\n", got.stderr)
-	require.Regexp(t, `\nerror    catalogue: .*\n         .* agregate .*\n         to mend it: correct the file that pipeline.catalogue names\n`, got.stdout)
+	require.Regexp(t, `\nerror    catalogue: .*\n         .* sort .*\n         to mend it: correct the file that pipeline.catalogue names\n`, got.stdout)
 	require.Contains(t, got.stdout, "warning  canary: the made-up account bird shows up in the views\n         to mend it: begin canary.account with _, which hides it\n")
 }
 

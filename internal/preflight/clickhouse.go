@@ -199,7 +199,7 @@ func (c *ClickHouse) tables(ctx context.Context, f *findings) {
 
 // unjoin returns the errors that errors.Join put together.
 func unjoin(err error) []error {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // Join's own type, not one wrapped in another
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		return joined.Unwrap()
 	}
 	return []error{err}

@@ -9,10 +9,10 @@ import (
 
 func TestOlder(t *testing.T) {
 	t.Parallel()
-	for version, older_ := range map[string]bool{
+	for version, want := range map[string]bool{
 		"25.8.3.66": false, "25.8": false, "25.9.1": false, "26.1.1.1": false, "25.7.9.9": true, "24.12.1": true, "dev": true,
 	} {
-		require.Equal(t, older_, older(version, "25.8"), version)
+		require.Equal(t, want, older(version, "25.8"), version)
 	}
 }
 

@@ -158,40 +158,41 @@ func TestClickHouseMaterializedViewOverRollups(t *testing.T) {
 	require.Contains(t, got[0], "warning tables: the materialized view totals reads inserts into counters")
 }
 
-func invariants(t *testing.T, ctx context.Context, db *chtest.Database, change func(*clickhouse.Config)) error {
+func writer(t *testing.T, db *chtest.Database, change func(*clickhouse.Config)) driver.Conn {
 	t.Helper()
-	return preflight.Invariants(ctx, client(t, db.DSN(devclickhouse.Writer), change).Conn(), preflight.Durability{Addresses: 1})
+	return client(t, db.DSN(devclickhouse.Writer), change).Conn()
 }
 
 func TestInvariants(t *testing.T) {
 	t.Parallel()
 	db := migrated(t)
 	ctx := t.Context()
+	one := preflight.Durability{Addresses: 1}
 	var v *preflight.Violation
-	require.NoError(t, invariants(t, ctx, db, nil))
-	require.NoError(t, invariants(t, ctx, db, func(c *clickhouse.Config) { c.HTTP, c.Addr = true, []string{db.Server.HTTPAddr()} }))
+	require.NoError(t, preflight.Invariants(ctx, writer(t, db, nil), one))
+	require.NoError(t, preflight.Invariants(ctx, writer(t, db, func(c *clickhouse.Config) { c.HTTP, c.Addr = true, []string{db.Server.HTTPAddr()} }), one))
 
-	require.ErrorAs(t, invariants(t, ctx, db, func(c *clickhouse.Config) { c.Password = "wrong" }), &v)
+	require.ErrorAs(t, preflight.Invariants(ctx, writer(t, db, func(c *clickhouse.Config) { c.Password = "wrong" }), one), &v)
 	require.ErrorContains(t, v, "ClickHouse refuses the login")
-	require.ErrorAs(t, invariants(t, ctx, db, func(c *clickhouse.Config) { c.Database = "nonesuch" }), &v)
+	require.ErrorAs(t, preflight.Invariants(ctx, writer(t, db, func(c *clickhouse.Config) { c.Database = "nonesuch" }), one), &v)
 	require.ErrorContains(t, v, "create it, then run tidemark migrate")
 
 	// What may be better the next time is no violation.
-	err := invariants(t, ctx, db, func(c *clickhouse.Config) { c.Addr = []string{"127.0.0.1:1"} })
+	err := preflight.Invariants(ctx, writer(t, db, func(c *clickhouse.Config) { c.Addr = []string{"127.0.0.1:1"} }), one)
 	require.Error(t, err)
 	require.NotErrorAs(t, err, new(*preflight.Violation))
 	ended, cancel := context.WithCancel(ctx)
 	cancel()
-	err = invariants(t, ended, db, nil)
+	err = preflight.Invariants(ended, writer(t, db, nil), one)
 	require.ErrorIs(t, err, context.Canceled)
 	require.NotErrorAs(t, err, new(*preflight.Violation))
 
 	exec(t, db, "ALTER TABLE facts MODIFY SETTING fsync_after_insert = 0")
 	exec(t, db, "ALTER TABLE members RESET SETTING fsync_part_directory")
 	exec(t, db, "DROP TABLE dead_letters")
-	require.EqualError(t, invariants(t, ctx, db, nil), ""+
+	require.EqualError(t, preflight.Invariants(ctx, writer(t, db, nil), one), ""+
 		"the table members has fsync_part_directory = 0, so that an acknowledged insert may vanish when the power fails; run ALTER TABLE members MODIFY SETTING fsync_part_directory = 1\n"+
 		"the table facts has fsync_after_insert = 0, so that an acknowledged insert may vanish when the power fails; run ALTER TABLE facts MODIFY SETTING fsync_after_insert = 1\n"+
 		"the table dead_letters is missing, or hidden from the writer; run tidemark migrate")
-	require.ErrorAs(t, invariants(t, ctx, db, nil), &v)
+	require.ErrorAs(t, preflight.Invariants(ctx, writer(t, db, nil), one), &v)
 }

@@ -2,11 +2,9 @@ package views_test
 
 import (
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
-	"tidemark/schemas"
 	"tidemark/sinks/clickhouse/views"
 )
 
@@ -101,11 +99,7 @@ func TestUsageDay(t *testing.T) {
 	})
 
 	t.Run("user minutes that have expired are unknown, not zero", func(t *testing.T) {
-		cat, err := schemas.Builtin()
-		require.NoError(t, err)
-		require.NoError(t, views.Apply(t.Context(), f.db, cat, views.Options{
-			Database: f.Name, Topics: views.DefaultTopics(), Now: now, HourRetention: 400 * 24 * time.Hour, DayRetention: 2000 * 24 * time.Hour,
-		}))
+		require.NoError(t, views.Apply(t.Context(), f.db, catalogue(t, ""), f.options()))
 		f.insert(t, "counters", "('day', 'acme', '2025-01-01', '', 'events', 'telemetry/0@T', 1, 1)")
 		require.Equal(t, golden(`1 | \N | \N | \N`),
 			f.rows(t, "SELECT events, sessions, session_seconds_avg, active_minutes FROM usage_day WHERE account_id = 'acme' AND window_start = '2025-01-01'"))

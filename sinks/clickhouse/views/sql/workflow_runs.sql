@@ -21,12 +21,13 @@ FROM
 {{- end}}
     -- A run is (start, step reached, time of that step). Steps of one time count in their order.
     SELECT account_id, user, {{str .Name}} AS workflow, toUInt8({{len .Steps}}) AS steps, {{$.Within .}} AS within,
-        arraySort(groupArray((toUnixTimestamp64Milli(at), indexOf({{$.StepNames .}}, name)))) AS taken,
+        {{$.StepNames .}} AS names,
+        arraySort(groupUniqArray((toUnixTimestamp64Milli(at), indexOf(names, name), name, id))) AS taken,
         arrayFold(
             (acc, x) -> multiIf(
                 notEmpty(acc) AND acc[-1].2 < {{len .Steps}} AND x.1 - acc[-1].1 < {{$.Within .}},
-                    if(x.2 = acc[-1].2 + 1, arrayPushBack(arrayPopBack(acc), (acc[-1].1, toUInt8(acc[-1].2 + 1), x.1)), acc),
-                x.2 = 1,
+                    if(x.3 = names[acc[-1].2 + 1], arrayPushBack(arrayPopBack(acc), (acc[-1].1, toUInt8(acc[-1].2 + 1), x.1)), acc),
+                x.3 = names[1],
                     arrayPushBack(acc, (x.1, toUInt8(1), x.1)),
                 acc),
             taken,

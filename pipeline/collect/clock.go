@@ -12,7 +12,8 @@ const wireTime = "2006-01-02T15:04:05.000Z"
 // does, so that both compute the same event time from the same event.
 func parseTime(s string) (time.Time, error) {
 	t, err := time.Parse(time.RFC3339Nano, s)
-	if err != nil {
+	// time.Parse takes a one-digit hour, and a comma for the point, as well.
+	if err != nil || s[13] != ':' || s[19] == ',' {
 		return time.Time{}, fmt.Errorf("%q is not an RFC 3339 time: write it like 2026-03-01T09:30:00.000Z", s)
 	}
 	return t.UTC().Truncate(time.Millisecond), nil

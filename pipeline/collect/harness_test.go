@@ -230,7 +230,7 @@ func events(t testing.TB, brokers []string) map[string]map[string]any {
 	t.Helper()
 	byID := map[string]map[string]any{}
 	for _, r := range readTopic(t, brokers, "telemetry") {
-		event := decode(t, r.Value)
+		event := decodeJSON(t, r.Value)
 		id := event["messageId"].(string)
 		require.Nil(t, byID[id], "the event is in telemetry twice")
 		require.Equal(t, event["context"].(map[string]any)["groupId"], string(r.Key))
@@ -239,7 +239,7 @@ func events(t testing.TB, brokers []string) map[string]map[string]any {
 	return byID
 }
 
-func decode(t testing.TB, value []byte) map[string]any {
+func decodeJSON(t testing.TB, value []byte) map[string]any {
 	t.Helper()
 	var event map[string]any
 	require.NoError(t, json.Unmarshal(value, &event), "%s", value)

@@ -92,7 +92,7 @@ func TestBrokerDown(t *testing.T) {
 	eventually(t, func() bool { return c.metric("in_flight") == 0 }, patience, 50*time.Millisecond)
 	ids := map[string]bool{}
 	for _, r := range readTopic(t, kafka.addrs, "telemetry") {
-		ids[decode(t, r.Value)["messageId"].(string)] = true
+		ids[decodeJSON(t, r.Value)["messageId"].(string)] = true
 	}
 	require.True(t, ids["before"])
 	require.True(t, ids["after"])
@@ -139,7 +139,7 @@ func TestNothingIsLost(t *testing.T) {
 	group.Wait()
 	written := map[string]bool{}
 	for _, r := range readTopic(t, kafka.addrs, "telemetry") {
-		written[decode(t, r.Value)["messageId"].(string)] = true
+		written[decodeJSON(t, r.Value)["messageId"].(string)] = true
 	}
 	acked.Range(func(id, _ any) bool {
 		require.True(t, written[id.(string)], "%s got a 200 and is not in Kafka", id)
@@ -304,7 +304,7 @@ func TestTraitRecords(t *testing.T) {
 	records := readTopic(t, cluster.ListenAddrs(), "accounts")
 	keys := map[string]bool{}
 	for _, r := range records {
-		require.Len(t, decode(t, r.Value), 3, "account_id, at and one trait: %s", r.Value)
+		require.Len(t, decodeJSON(t, r.Value), 3, "account_id, at and one trait: %s", r.Value)
 		keys[string(r.Key)] = true
 	}
 	require.Len(t, keys, 2*rounds+1)

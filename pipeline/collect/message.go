@@ -1,6 +1,7 @@
 package collect
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -71,12 +72,16 @@ func parseMessage(body object, kind string) (*message, *refusal) {
 
 func (m *message) readType(path string) *refusal {
 	field := "type"
-	if !m.body.has("type") && m.body.has("action") {
-		field = "action" // older senders of the B2B spec
-	}
 	kind, r := readString(m.body, field)
 	if r != nil {
 		return r
+	}
+	action, r := readString(m.body, "action")
+	if r != nil {
+		return r
+	}
+	if kind == "" && action != "" {
+		field, kind = "action", action // older senders of the B2B spec
 	}
 	switch {
 	case kind == "" && path == "":
@@ -117,7 +122,7 @@ func (m *message) readObjects() *refusal {
 		}
 		o, err := parseObject(m.body.get(name))
 		if err != nil {
-			return invalid(name, fmt.Sprintf("%s: %s", name, err))
+			return invalidObject(name, err)
 		}
 		nested[i] = o
 	}
@@ -132,8 +137,11 @@ func (m *message) readObjects() *refusal {
 		return nil
 	}
 	company, err := parseObject(m.traits.get("company"))
-	if err != nil {
+	if errors.Is(err, errNotObject) {
 		return nil // some senders put the company's name there: not an account
+	}
+	if err != nil {
+		return invalidObject("traits.company", err)
 	}
 	m.company = company
 	return readID(&m.company, "traits.company.", "id", &m.companyID)
@@ -161,12 +169,12 @@ func (m *message) checkRequired() *refusal {
 	if m.userID == "" && m.anonymousID == "" {
 		return invalid("userId", "userId and anonymousId are both missing: send at least one of them")
 	}
+	event, r := readString(m.body, "event")
+	if r != nil {
+		return r
+	}
 	switch m.kind {
 	case typeTrack:
-		event, r := readString(m.body, "event")
-		if r != nil {
-			return r
-		}
 		if event == "" {
 			return invalid("event", `event is missing: a track call names what happened, for example "Report Published"`)
 		}

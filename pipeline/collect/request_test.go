@@ -9,6 +9,9 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"tidemark/pipeline/decode"
+	"tidemark/schemas"
 )
 
 var testLimits = limits{event: 32 << 10, batch: 500 << 10}
@@ -51,6 +54,10 @@ func TestRequestRefusals(t *testing.T) {
 		{"no event", typeTrack, `{"userId":"ada"}`, "event", -1, "event is missing"},
 		{"empty event", typeTrack, `{"userId":"ada","event":""}`, "event", -1, "event is missing"},
 		{"event is no string", typeTrack, `{"userId":"ada","event":["x"]}`, "event", -1, `event must be a string, not ["x"]`},
+		{"event of a page is no string", typePage, `{"userId":"ada","event":5}`, "event", -1, "event must be a string, not 5"},
+		{"action beside the type", batch, wrap(`{"type":"page","action":5,"userId":"ada"}`), "action", 0, "action must be a string"},
+		{"comma in a time", typeTrack, `{"userId":"ada","event":"e","timestamp":"2026-01-01T00:00:00,5Z"}`, "timestamp", -1, "is not an RFC 3339 time"},
+		{"company twice", typeIdentify, `{"userId":"ada","traits":{"company":{"id":"a","id":"b"}}}`, "traits.company", -1, `"id" appears twice`},
 		{"no group", typeGroup, `{"userId":"ada"}`, "groupId", -1, "groupId is missing"},
 		{"no previous id", typeAlias, `{"userId":"ada"}`, "previousId", -1, "previousId is missing"},
 		{"message id too long", typeTrack, `{"userId":"ada","event":"e","messageId":"` + strings.Repeat("é", 101) + `"}`, "messageId", -1, "messageId has 101 characters, at most 100"},
@@ -139,8 +146,33 @@ func TestActionStandsForType(t *testing.T) {
 	require.Nil(t, q.messages[0].body.get("type"))
 }
 
+// requireDecodes checks that the pipeline reads an event as the collector does.
+func requireDecodes(t *testing.T, m *message, event []byte) {
+	t.Helper()
+	catalogue, err := schemas.Builtin()
+	require.NoError(t, err)
+	program, err := schemas.Compile(catalogue)
+	require.NoError(t, err)
+	forever := decode.Limits{MaxFuture: 1 << 62, MaxAge: 1 << 62}
+	var got decode.Event
+	rejected := decode.NewTelemetry(program, forever).Decode(event, 0, &got)
+	if rejected != nil {
+		require.Contains(t, []schemas.Reason{schemas.Future, schemas.TooOld}, rejected.Reason, "%s: %s", rejected, event)
+		return
+	}
+	require.Equal(t, m.at.UnixMilli(), got.Time, "%s", event)
+	require.NotZero(t, got.User)
+	require.NotZero(t, got.ID)
+	switch {
+	case m.kind == typeGroup:
+		require.Equal(t, m.groupID, string(got.Account))
+	case m.kind != typeIdentify:
+		require.Equal(t, m.contextID, string(got.Account))
+	}
+}
+
 // FuzzParseRequest: no body makes the parser fail in another way than by a
-// refusal, and what it takes is still the JSON that was sent.
+// refusal, and what it takes is JSON that the pipeline takes as well.
 func FuzzParseRequest(f *testing.F) {
 	for _, seed := range []string{
 		track("m", "ada"), `{"batch":[` + track("m", "ada") + `],"context":{"a":"\u0000"},"sentAt":"2026-01-01T00:00:00Z"}`,
@@ -167,6 +199,7 @@ func FuzzParseRequest(f *testing.F) {
 		for _, m := range q.messages {
 			out := m.body.appendTo(nil)
 			require.True(t, json.Valid(out), "%s", out)
+			requireDecodes(t, m, out)
 			stamped, err := withAccount(m.body, "acme")
 			require.NoError(t, err)
 			var event struct {

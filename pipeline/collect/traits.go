@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -53,14 +54,7 @@ func foldTrait(old trait, _ bool, record *kgo.Record) (trait, error) {
 	return t, nil
 }
 
-func isNested(name string) bool {
-	for _, n := range nestedAttributes {
-		if n == name {
-			return true
-		}
-	}
-	return false
-}
+func isNested(name string) bool { return slices.Contains(nestedAttributes, name) }
 
 // encodeTrait returns an account record of one attribute.
 func encodeTrait(id, name, value string, at time.Time) []byte {
@@ -84,7 +78,11 @@ func accountPatch(traits object, ignored func(trait string)) map[string]string {
 		if renamed, ok := traitNames[name]; ok {
 			name = renamed
 		}
-		if name == "id" || name == "account_id" || name == "at" || isNested(name) || isNull(m.value) || m.value[0] == '{' || m.value[0] == '[' {
+		outer, _, _ := strings.Cut(name, ".")
+		if name == "id" || name == "account_id" || name == "at" || isNested(outer) {
+			continue // not for clients to say
+		}
+		if isNull(m.value) || m.value[0] == '{' || m.value[0] == '[' {
 			continue
 		}
 		v, ok := attributeValue(name, m.value)

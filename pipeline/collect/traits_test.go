@@ -11,7 +11,7 @@ import (
 func TestAccountPatch(t *testing.T) {
 	traits, err := parseObject([]byte(`{"name":"Acme \"Ltd\"","industry":"Steel","employees":120,"plan":"pro","createdAt":"2024-02-01","seats":"25",
 		"segment":"mid","stage":"live","owner":"kim","mrr":1999.50,"renewalAt":"2026-12-01T01:00:00+01:00","vip":true,
-		"id":"x","account_id":"y","at":"z","external_ids":{"zendesk":"1"},"targets":{},"address":{"city":"Bern"},"tags":["a"],"phone":null}`))
+		"id":"x","account_id":"y","at":"z","external_ids":{"zendesk":"1"},"targets":{},"targets.active_days":5,"address":{"city":"Bern"},"tags":["a"],"phone":null}`))
 	require.NoError(t, err)
 	patch := accountPatch(traits, func(trait string) { require.Fail(t, "ignored", trait) })
 	require.Equal(t, map[string]string{

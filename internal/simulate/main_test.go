@@ -126,7 +126,7 @@ func (s *standIn) recordsOf(t *testing.T, m Message) []*kgo.Record {
 
 func testContext(t *testing.T) context.Context {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute) // a busy machine takes its time
 	t.Cleanup(cancel)
 	return ctx
 }

@@ -96,7 +96,7 @@ func TestTheTruthReachesClickHouse(t *testing.T) {
 		last = firstOf(differences)
 		return last == ""
 	}
-	for deadline := time.Now().Add(time.Minute); !settled(); { // the pipeline has read all of it
+	for deadline := time.Now().Add(3 * time.Minute); !settled(); { // the pipeline has read all of it
 		require.True(t, time.Now().Before(deadline), last)
 	}
 

@@ -270,7 +270,7 @@ func TestKilledAtAnyTime(t *testing.T) {
 		require.Eventually(t, func() bool {
 			s, err := openState(opts, time.Now())
 			return err == nil && s.Acked > 0 && when(s)
-		}, time.Minute, 5*time.Millisecond)
+		}, 3*time.Minute, 5*time.Millisecond)
 	}
 	acked := uint64(0)
 	more := func(s *state) bool { return s.Acked > acked+300 }

@@ -1,0 +1,32 @@
+package migrate
+
+import (
+	_ "embed" // for the script
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+//go:embed grants.sql
+var grants string
+
+// Accounts are the names on a real server that the grants are for.
+type Accounts struct{ Database, Migrator, Writer, Reader string }
+
+// DefaultAccounts are those of the default configuration.
+func DefaultAccounts() Accounts {
+	return Accounts{Database: "tidemark", Migrator: "tidemark_migrator", Writer: "tidemark_writer", Reader: "tidemark_reader"}
+}
+
+var accountName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+// RoleGrants is the SQL script by which an administrator prepares a ClickHouse server: the database, the three accounts and
+// their rights. The passwords in it are placeholders. It can be run again.
+func RoleGrants(a Accounts) (string, error) {
+	for what, name := range map[string]string{"database": a.Database, "migrator": a.Migrator, "writer": a.Writer, "reader": a.Reader} {
+		if !accountName.MatchString(name) {
+			return "", fmt.Errorf("%s %q: grants can be printed only for names that match %s", what, name, accountName)
+		}
+	}
+	return strings.NewReplacer("{database}", a.Database, "{migrator}", a.Migrator, "{writer}", a.Writer, "{reader}", a.Reader).Replace(grants), nil
+}

@@ -1,0 +1,23 @@
+-- Run this once as an administrator of ClickHouse, with passwords of your own in place of the CHANGE-ME ones.
+
+CREATE DATABASE IF NOT EXISTS {database};
+
+-- Makes and alters the tables and views: tidemark migrate.
+CREATE USER IF NOT EXISTS {migrator} IDENTIFIED WITH sha256_password BY 'CHANGE-ME-migrator' DEFAULT DATABASE {database};
+GRANT CREATE TABLE, CREATE VIEW, DROP TABLE, DROP VIEW, ALTER TABLE, ALTER VIEW, TRUNCATE, OPTIMIZE, SELECT, INSERT ON {database}.* TO {migrator};
+-- Servers with table_engines_require_grant ask for these as well; without it they do no harm.
+GRANT TABLE ENGINE ON MergeTree TO {migrator};
+GRANT TABLE ENGINE ON ReplacingMergeTree TO {migrator};
+GRANT TABLE ENGINE ON AggregatingMergeTree TO {migrator};
+
+-- Inserts rows, and reads them back before it amends them: tidemark run.
+CREATE USER IF NOT EXISTS {writer} IDENTIFIED WITH sha256_password BY 'CHANGE-ME-writer' DEFAULT DATABASE {database};
+GRANT SELECT, INSERT ON {database}.* TO {writer};
+
+-- Reads the views: dashboards, BI tools. readonly = 2 lets a client set limits of its own, and change no data.
+CREATE SETTINGS PROFILE IF NOT EXISTS {reader} SETTINGS readonly = 2;
+CREATE USER IF NOT EXISTS {reader} IDENTIFIED WITH sha256_password BY 'CHANGE-ME-reader' DEFAULT DATABASE {database} SETTINGS PROFILE {reader};
+GRANT SELECT ON {database}.* TO {reader};
+
+-- tidemark check looks at the settings of the tables.
+GRANT SELECT ON system.merge_tree_settings TO {migrator}, {writer};

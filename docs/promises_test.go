@@ -113,9 +113,7 @@ func TestExamplesWork(t *testing.T) {
 			require.NoError(t, os.WriteFile(path, []byte(m[2]), 0o600))
 			if regexp.MustCompile(`(?m)^(metrics|workflows|events|active_when|tickets):`).MatchString(m[2]) {
 				catalogues++
-				c, err := schemas.Load(path)
-				require.NoError(t, err, "%s:\n%s", p.path, m[2])
-				_, err = schemas.Compile(c)
+				_, err := schemas.Load(path)
 				require.NoError(t, err, "%s:\n%s", p.path, m[2])
 				continue
 			}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"testing"
 	"time"
@@ -14,6 +15,8 @@ import (
 	kafka "github.com/segmentio/kafka-go"
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
+	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest"
 
 	"tidemark/internal/sdktest"
@@ -71,7 +74,7 @@ func TestEveryCall(t *testing.T) {
 			require.Equal(t, "anon-1", got["screen"].AnonymousID)
 			require.Equal(t, "ada", got["alias"].PreviousID)
 
-			acme := lastByKey(t, brokers, "accounts")["acme"]
+			acme := attributes(t, brokers, "acme")
 			require.Equal(t, "Acme Ltd", acme["name"])
 			require.EqualValues(t, 25, acme["seats"])
 		})
@@ -145,14 +148,85 @@ func TestRefusedCalls(t *testing.T) {
 	}
 }
 
+// TestOutage: while Kafka is away the SDKs are told to come back, and do.
+func TestOutage(t *testing.T) {
+	for name, send := range sdks {
+		t.Run(name, func(t *testing.T) {
+			cluster := startKafka(t)
+			registry := prometheus.NewRegistry()
+			endpoint := startCollectorOn(t, cluster, registry)
+			var until time.Time
+			cluster.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
+				if until.IsZero() {
+					until = time.Now().Add(3 * time.Second)
+				}
+				if time.Now().After(until) {
+					return nil, nil, false
+				}
+				cluster.KeepControl()
+				return nil, errors.New("Kafka is away"), true
+			})
+			var plan sdktest.Plan
+			for i := range 40 {
+				plan.Calls = append(plan.Calls, sdktest.Call{
+					Type: "track", MessageID: fmt.Sprintf("m%d", i), UserID: "ada", Event: "Signed In", Context: map[string]any{"groupId": "acme"},
+				})
+			}
+			result := send(t, endpoint, writeKey, plan)
+			require.Equal(t, sdktest.Result{Sent: len(plan.Calls), Failed: []string{}}, result)
+			require.Positive(t, requests(t, registry, "503"))
+			require.Positive(t, requests(t, registry, "200"))
+			ids := map[string]bool{}
+			for _, r := range readAll(t, cluster.ListenAddrs(), "telemetry") {
+				var e event
+				require.NoError(t, json.Unmarshal(r.Value, &e))
+				ids[e.MessageID] = true // a repeat is the pipeline's to find, by this id
+			}
+			require.Len(t, ids, len(plan.Calls))
+		})
+	}
+}
+
+// requests returns how many requests the collector answered with code.
+func requests(t *testing.T, registry *prometheus.Registry, code string) float64 {
+	t.Helper()
+	families, err := registry.Gather()
+	require.NoError(t, err)
+	sum := 0.0
+	for _, family := range families {
+		if family.GetName() != "tidemark_collector_requests_total" {
+			continue
+		}
+		for _, m := range family.GetMetric() {
+			for _, l := range m.GetLabel() {
+				if l.GetName() == "code" && l.GetValue() == code {
+					sum += m.GetCounter().GetValue()
+				}
+			}
+		}
+	}
+	return sum
+}
+
 func startCollector(t *testing.T) (brokers []string, endpoint string) {
+	t.Helper()
+	cluster := startKafka(t)
+	return cluster.ListenAddrs(), startCollectorOn(t, cluster, prometheus.NewRegistry())
+}
+
+func startKafka(t *testing.T) *kfake.Cluster {
 	t.Helper()
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(3, "telemetry", "users", "accounts", "parked"))
 	require.NoError(t, err)
 	t.Cleanup(cluster.Close)
+	return cluster
+}
+
+func startCollectorOn(t *testing.T, cluster *kfake.Cluster, registry *prometheus.Registry) (endpoint string) {
+	t.Helper()
 	c, err := collect.New(collect.Config{
-		Listen: "127.0.0.1:0", Brokers: cluster.ListenAddrs(), WriteKeys: []string{writeKey},
-	}, zaptest.NewLogger(t), prometheus.NewRegistry())
+		Listen: "127.0.0.1:0", Brokers: cluster.ListenAddrs(), WriteKeys: []string{writeKey}, WriteTimeout: time.Second,
+	}, zaptest.NewLogger(t, zaptest.Level(zap.ErrorLevel)), registry)
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
@@ -164,9 +238,9 @@ func startCollector(t *testing.T) (brokers []string, endpoint string) {
 	endpoint = "http://" + c.Addr()
 	require.Eventually(t, func() bool {
 		response, err := http.Get(endpoint + "/readyz")
-		return err == nil && errors.Join(response.Body.Close()) == nil && response.StatusCode == http.StatusOK
+		return err == nil && response.Body.Close() == nil && response.StatusCode == http.StatusOK
 	}, patience, 10*time.Millisecond)
-	return cluster.ListenAddrs(), endpoint
+	return endpoint
 }
 
 // event is what a test looks at of an event in Kafka.
@@ -211,15 +285,18 @@ func telemetry(t *testing.T, brokers []string, n int) map[string]event {
 	return events
 }
 
-func lastByKey(t *testing.T, brokers []string, topic string) map[string]map[string]any {
+// attributes returns what the accounts topic says of an account.
+func attributes(t *testing.T, brokers []string, account string) map[string]any {
 	t.Helper()
-	rows := map[string]map[string]any{}
-	for _, r := range readAll(t, brokers, topic) {
-		var row map[string]any
-		require.NoError(t, json.Unmarshal(r.Value, &row))
-		rows[string(r.Key)] = row
+	attributes := map[string]any{}
+	for _, r := range readAll(t, brokers, "accounts") {
+		var record map[string]any
+		require.NoError(t, json.Unmarshal(r.Value, &record))
+		if record["account_id"] == account {
+			maps.Copy(attributes, record)
+		}
 	}
-	return rows
+	return attributes
 }
 
 // readAll reads the committed records of a topic with kafka-go.

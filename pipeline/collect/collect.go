@@ -1,6 +1,3 @@
-// Package collect is Tidemark's front door: an HTTP server compatible with the
-// Segment API that writes every event to Kafka, with its account, before it
-// answers 200.
 package collect
 
 import (
@@ -16,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/semaphore"
 )
@@ -44,6 +42,10 @@ func New(c Config, log *zap.Logger, registerer prometheus.Registerer) (*Collecto
 	if err != nil {
 		return nil, fmt.Errorf("collector configuration: %w", err)
 	}
+	// An outage fails every request alike: a few lines a second say so.
+	log = log.WithOptions(zap.WrapCore(func(core zapcore.Core) zapcore.Core {
+		return zapcore.NewSamplerWithOptions(core, time.Second, 5, 0)
+	}))
 	m, err := newMetrics(registerer)
 	if err != nil {
 		return nil, fmt.Errorf("register collector metrics: %w", err)
@@ -148,7 +150,7 @@ func (c *Collector) start(ctx context.Context) error {
 
 // topicsWithin is how long a topic may be missing: brokers learn of a new topic
 // one after another.
-const topicsWithin = 10 * time.Second
+const topicsWithin = 5 * time.Second
 
 // checkTopics returns nil once Kafka has all topics, and an error that names
 // those it does not have.
@@ -166,7 +168,7 @@ func (c *Collector) checkTopics(ctx context.Context) error {
 		var missing []error
 		for _, name := range names {
 			if !found.Has(name) {
-				missing = append(missing, fmt.Errorf("topic %q does not exist: create it, or let `tidemark check --create-topics` do so", name))
+				missing = append(missing, fmt.Errorf("topic %q does not exist: create it, or let `tidemark migrate` do so", name))
 			}
 		}
 		if len(missing) == 0 || time.Now().After(deadline) {

@@ -96,7 +96,7 @@ func (d *directory) write(ctx context.Context, c changes) error {
 // keeps the last word on each, and a record never repeats an attribute that somebody else may have changed meanwhile.
 // What is known already, or was said before what is known, is not written.
 func (d *directory) writeTrait(ctx context.Context, id, name, value string, at time.Time) error {
-	key := id + "|" + name
+	key := compoundKey(id, name)
 	if known, ok := d.traits.get(key); ok && (known.value == value || at.Before(known.at)) {
 		return nil
 	}

@@ -10,11 +10,13 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// parkedKey is the key of an event in the parked topic. The user's own "|" and
-// "%" are escaped: two events must never share a key, or compaction would drop
-// one of them.
-func parkedKey(user, messageID string) string {
-	return strings.NewReplacer("%", "%25", "|", "%7C").Replace(user) + "|" + messageID
+// parkedKey is the key of an event in the parked topic.
+func parkedKey(user, messageID string) string { return compoundKey(user, messageID) }
+
+// compoundKey joins an id and a name below it. The id's own "|" and "%" are
+// escaped: different pairs must never share a key, or compaction would drop one.
+func compoundKey(id, name string) string {
+	return strings.NewReplacer("%", "%25", "|", "%7C").Replace(id) + "|" + name
 }
 
 // parkedEvent is an event that waits for the account of one of its users.

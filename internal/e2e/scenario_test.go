@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.uber.org/goleak"
 
@@ -56,6 +58,7 @@ func newStage(t *testing.T, brokers []string) *stage {
 		"TIDEMARK_KAFKA_BROKERS=" + brokers[0], "TIDEMARK_KAFKA_PARTITIONS=4", "TIDEMARK_KAFKA_SESSION_TIMEOUT=6s",
 		"TIDEMARK_CLICKHOUSE_ADDR=" + s.db.Server.NativeAddr(), "TIDEMARK_CLICKHOUSE_DATABASE=" + s.db.Name,
 		"TIDEMARK_ADMIN_LISTEN=127.0.0.1:0", "TIDEMARK_LOG_FORMAT=json", "TIDEMARK_PIPELINE_FLUSH_INTERVAL=200ms",
+		"TIDEMARK_CANARY_ENABLED=false", // so that the log has an end
 	}
 	for _, role := range []devclickhouse.Role{devclickhouse.Migrator, devclickhouse.Writer, devclickhouse.Reader} {
 		dsn, err := url.Parse(s.db.DSN(role))
@@ -94,6 +97,9 @@ func (s *stage) settle(ctx context.Context, alive ...*process) {
 		ends, err := s.admin.ListCommittedOffsets(ctx, topics...)
 		require.NoError(s.t, err)
 		commits, err := s.admin.FetchOffsetsForTopics(ctx, "tidemark", topics...)
+		if errors.Is(err, kerr.GroupIDNotFound) { // nobody has joined yet
+			return false
+		}
 		require.NoError(s.t, err)
 		left = ""
 		ends.Each(func(end kadm.ListedOffset) {

@@ -43,7 +43,7 @@ func (b *builder) sessions() ([]view, error) {
 		Comment: "Each session of each user: events with pauses shorter than the catalogue's session_gap. A condition on account_id makes reading it fast, one on time does not.",
 		Columns: []column{
 			{"account_id", "String", "", "Account."},
-			{"user", "UInt64", "", "Hash of the user."},
+			{"user", "String", "", "Hash of the user: 16 hexadecimal digits."},
 			{"started_at", "DateTime64(3, 'UTC')", "", "Time of the first event."},
 			{"ended_at", "DateTime64(3, 'UTC')", "", "Time of the last event."},
 			{"duration_seconds", "Float64", "s", "Time between the two."},

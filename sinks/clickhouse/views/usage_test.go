@@ -84,9 +84,9 @@ func TestUsageDay(t *testing.T) {
 		require.Equal(t, golden(`3 | 3090 | 980`),
 			f.rows(t, "SELECT sessions, session_seconds, active_seconds FROM usage_day WHERE account_id = 'acme' AND window_start = '2026-03-07'"))
 		require.Equal(t, golden(`
-			11 | 2026-03-07 10:00:00.000 | 2026-03-07 10:00:50.000 |   50
-			12 | 2026-03-07 10:00:00.000 | 2026-03-07 10:30:00.000 | 1800
-			11 | 2026-03-07 23:50:00.000 | 2026-03-08 00:10:40.000 | 1240
+			000000000000000b | 2026-03-07 10:00:00.000 | 2026-03-07 10:00:50.000 |   50
+			000000000000000c | 2026-03-07 10:00:00.000 | 2026-03-07 10:30:00.000 | 1800
+			000000000000000b | 2026-03-07 23:50:00.000 | 2026-03-08 00:10:40.000 | 1240
 		`), f.rows(t, "SELECT user, started_at, ended_at, duration_seconds FROM sessions WHERE account_id = 'acme' ORDER BY started_at, user"))
 	})
 

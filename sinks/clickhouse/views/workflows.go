@@ -99,7 +99,7 @@ func (b *builder) workflowRuns() (view, error) {
 		Columns: []column{
 			{"account_id", "String", "", "Account."},
 			{"workflow", "String", "", "Workflow of the catalogue."},
-			{"user", "UInt64", "", "Hash of the user."},
+			{"user", "String", "", "Hash of the user: 16 hexadecimal digits."},
 			{"started_at", "DateTime64(3, 'UTC')", "", "Time of the first step."},
 			{"completed_at", "Nullable(DateTime64(3, 'UTC'))", "", "Time of the last step; NULL unless completed."},
 			{"step_reached", "UInt8", "", "Number of the step reached, from 1."},

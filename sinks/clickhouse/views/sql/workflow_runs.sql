@@ -2,7 +2,7 @@
 SELECT
     account_id,
     workflow,
-    user,
+    leftPad(lower(hex(user)), 16, '0') AS user,
     fromUnixTimestamp64Milli(run.1, 'UTC') AS started_at,
     if(run.2 = steps, fromUnixTimestamp64Milli(run.3, 'UTC'), NULL) AS completed_at,
     run.2 AS step_reached,

@@ -1,0 +1,178 @@
+package bitest
+
+import (
+	"bytes"
+	"database/sql"
+	"encoding/json"
+	"flag"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"tidemark/internal/devclickhouse"
+	"tidemark/internal/devclickhouse/chtest"
+	"tidemark/sinks/clickhouse/migrate"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(chtest.WithShared(m)) }
+
+var update = flag.Bool("update", false, "write what the clients got to testdata, to be read before it is committed")
+
+func TestPython(t *testing.T) { testClient(t, "python", pythonClient(t)) }
+
+func TestNode(t *testing.T) { testClient(t, "node", nodeClient(t)) }
+
+// plan tells a client where to connect and what to ask.
+type plan struct {
+	Host      string     `json:"host"`
+	Port      int        `json:"port"`
+	User      string     `json:"user"`
+	Password  string     `json:"password"`
+	Database  string     `json:"database"`
+	Questions []question `json:"questions"`
+}
+
+type question struct {
+	Name       string         `json:"name"`
+	SQL        string         `json:"sql"`
+	Parameters map[string]any `json:"parameters"`
+}
+
+// reading is what a client got.
+type reading struct {
+	Views    [][2]string                `json:"views"`    // name and comment
+	Comments [][3]string                `json:"comments"` // view, column and comment
+	Answers  map[string]json.RawMessage `json:"answers"`
+}
+
+func testClient(t *testing.T, name string, command []string) {
+	d, db := filled(t)
+	p := connection(t, d)
+	p.Questions = questions(t, db)
+	got := ask(t, p, command)
+
+	require.Len(t, got.Views, len(p.Questions))
+	for _, v := range got.Views {
+		require.Contains(t, v[1], "made by tidemark migrate", v[0])
+	}
+	shown := map[string]bool{}
+	for _, c := range got.Comments {
+		require.NotEmpty(t, c[2], "%s.%s", c[0], c[1])
+		shown[c[0]] = true
+	}
+	for _, q := range p.Questions {
+		require.True(t, shown[q.Name], "the columns of %s are not listed", q.Name)
+		require.NotEqual(t, "[]", string(got.Answers[q.Name]), "%s: the test has no rows for it", q.Name)
+	}
+	golden := filepath.Join("testdata", name+".json")
+	answers := indented(t, got.Answers)
+	if *update {
+		require.NoError(t, os.WriteFile(golden, answers, 0o600))
+	}
+	want, err := os.ReadFile(golden)
+	require.NoError(t, err)
+	require.Equal(t, string(want), string(answers))
+}
+
+func ask(t *testing.T, p plan, command []string) reading {
+	t.Helper()
+	content, err := json.Marshal(p)
+	require.NoError(t, err)
+	path := filepath.Join(t.TempDir(), "plan.json")
+	require.NoError(t, os.WriteFile(path, content, 0o600))
+	answer := run(t, readTimeout, "", command[0], append(slices.Clone(command[1:]), path)...)
+	var got reading
+	require.NoError(t, json.Unmarshal(answer, &got), "%s", answer)
+	return got
+}
+
+// questions asks every view for its first rows of one account, or of whatever else the view is about, by a parameter.
+func questions(t *testing.T, db *sql.DB) []question {
+	t.Helper()
+	rows, err := db.QueryContext(t.Context(), `SELECT table, groupArray(name) FROM system.columns WHERE database = currentDatabase()
+		AND table IN (SELECT name FROM system.tables WHERE database = currentDatabase() AND engine = 'View') GROUP BY table ORDER BY table`)
+	require.NoError(t, err)
+	defer rows.Close() //nolint:errcheck // rows.Err has it.
+	var out []question
+	for rows.Next() {
+		var view string
+		var columns []string
+		require.NoError(t, rows.Scan(&view, &columns))
+		by, value := about(columns)
+		where := by + " = {value: String}"
+		parameters := map[string]any{"value": value}
+		if slices.Contains(columns, "window_start") {
+			where += " AND window_start >= {from: DateTime('UTC')}"
+			parameters["from"] = "2026-02-10 00:00:00"
+		}
+		order := slices.DeleteFunc([]string{"window_start", "source", "started_at", "valid_from", "ticket_id"}, func(c string) bool { return !slices.Contains(columns, c) })
+		query := "SELECT * FROM " + view + " WHERE " + where
+		if len(order) > 0 {
+			query += " ORDER BY " + strings.Join(order, ", ")
+		}
+		out = append(out, question{view, query + " LIMIT 2", parameters})
+	}
+	require.NoError(t, rows.Err())
+	return out
+}
+
+func about(columns []string) (column, value string) {
+	for _, of := range [][2]string{{"account_id", "acme"}, {"feature", "export"}, {"segment", "smb"}, {"topic", "telemetry"}} {
+		if slices.Contains(columns, of[0]) {
+			return of[0], of[1]
+		}
+	}
+	panic("no column to ask by among " + strings.Join(columns, ", "))
+}
+
+// filled is a database whose views believe it is noon on the 10th of March 2026 and all have something to show.
+func filled(t *testing.T) (*chtest.Database, *sql.DB) {
+	t.Helper()
+	const years = 365 * 24 * time.Hour
+	d := chtest.Shared(t)
+	opts, err := clickhouse.ParseDSN(d.DSN(devclickhouse.Migrator))
+	require.NoError(t, err)
+	db := clickhouse.OpenDB(opts)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	o := migrate.DefaultOptions()
+	o.Retention = migrate.Retention{Minute: 20 * years, Hour: 20 * years, Day: 20 * years}
+	o.Now = "toDateTime('2026-03-10 12:00:00', 'UTC')"
+	require.NoError(t, migrate.Up(t.Context(), db, o))
+	script, err := os.ReadFile("testdata/rows.sql")
+	require.NoError(t, err)
+	for statement := range strings.SplitSeq(strings.TrimSpace(string(script)), ";") {
+		if strings.TrimSpace(statement) != "" {
+			_, err := db.ExecContext(t.Context(), statement)
+			require.NoError(t, err, statement)
+		}
+	}
+	return d, db
+}
+
+func connection(t *testing.T, d *chtest.Database) plan {
+	t.Helper()
+	u, err := url.Parse(d.HTTPURL(devclickhouse.Reader))
+	require.NoError(t, err)
+	port, err := strconv.Atoi(u.Port())
+	require.NoError(t, err)
+	password, _ := u.User.Password()
+	return plan{Host: u.Hostname(), Port: port, User: u.User.Username(), Password: password, Database: d.Name}
+}
+
+func indented(t *testing.T, v any) []byte {
+	t.Helper()
+	content, err := json.Marshal(v)
+	require.NoError(t, err)
+	var out bytes.Buffer
+	require.NoError(t, json.Indent(&out, content, "", " "))
+	return append(out.Bytes(), '\n')
+}

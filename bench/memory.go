@@ -27,13 +27,10 @@ func windowBytes() (float64, error) {
 		return 0, err
 	}
 	before := heap()
-	core, err := worker.NewCore(worker.Spec{
+	core := worker.NewCore(worker.Spec{
 		Source: "telemetry/0@bench", Program: program, Limits: decode.Limits{MaxFuture: time.Minute, MaxAge: time.Hour},
 		Retention: [3]time.Duration{time.Hour, time.Hour, time.Hour}, DedupRecords: 1,
 	}, 0)
-	if err != nil {
-		return 0, err
-	}
 	offset := uint64(0)
 	for account := range measuredAccounts {
 		for user := range measuredUsers {
@@ -41,10 +38,12 @@ func windowBytes() (float64, error) {
 			if v, _ := core.Step(&worker.Record{Offset: offset, Time: 1_790_000_000_000, Value: value}); v != worker.Applied {
 				return 0, fmt.Errorf("measure memory: verdict %d", v)
 			}
-			offset++
+			if offset++; offset%10_000 == 0 {
+				core.Take() // the rows to write are not the state's
+			}
 		}
 	}
-	core.Take() // the rows to write are not the state's
+	core.Take()
 	used := heap() - before
 	windows := core.Windows()
 	runtime.KeepAlive(core)

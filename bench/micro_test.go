@@ -20,15 +20,15 @@ import (
 // flushEvery is how many records of one source come between two flushes when eight catch up.
 const flushEvery = 10_000
 
-// onePartition returns the records of one of the eight partitions of the default topic.
-func onePartition(b *testing.B) []worker.Record {
+// onePartition returns the first n records of one of the eight partitions of the default topic.
+func onePartition(b *testing.B, n int) []worker.Record {
 	b.Helper()
 	start := time.Now().UTC().Truncate(24 * time.Hour).Add(-14 * time.Hour)
 	g := newGenerator(shape{
 		Events: 250_000, Accounts: 250, Users: 20, Features: 12, Minutes: 45, Active: 1.0 / 3, Late: 0.01, Duplicates: 0.01, Seed: 1,
 	}, start)
 	var records []worker.Record
-	for m, ok := g.next(); ok; m, ok = g.next() {
+	for m, ok := g.next(); ok && len(records) < n; m, ok = g.next() {
 		records = append(records, worker.Record{Offset: uint64(len(records)), Time: start.UnixMilli(), Key: m.key, Value: m.value})
 	}
 	return records
@@ -61,7 +61,7 @@ func cpuTime() time.Duration {
 }
 
 func BenchmarkDecode(b *testing.B) {
-	records := onePartition(b)
+	records := onePartition(b, 20_000)
 	spec := testSpec(b)
 	d := decode.NewTelemetry(spec.Program, spec.Limits)
 	var ev decode.Event
@@ -91,7 +91,7 @@ func BenchmarkDuplicateFilter(b *testing.B) {
 
 // BenchmarkCore steps the whole log of a source and takes what it has changed every flushEvery records.
 func BenchmarkCore(b *testing.B) {
-	records := onePartition(b)
+	records := onePartition(b, 250_000)
 	spec := testSpec(b)
 	b.ReportAllocs()
 	b.ResetTimer()
@@ -121,7 +121,7 @@ func BenchmarkWrite(b *testing.B) {
 	db, err := services.database(b.Context(), devclickhouse.Database+"_write")
 	require.NoError(b, err)
 	b.Cleanup(func() { require.NoError(b, db.drop(context.Background())) })
-	records := onePartition(b)
+	records := onePartition(b, 250_000)
 	core, err := worker.NewCore(testSpec(b), 0)
 	require.NoError(b, err)
 	var flushes []*clickhouse.Batch

@@ -245,8 +245,7 @@ func (w *world) verify() {
 		id := source.ID{Topic: "telemetry", Partition: n, TopicID: topics["telemetry"].ID}
 		spec := w.spec()
 		spec.Source = id.String()
-		core, err := worker.NewCore(spec, 0)
-		require.NoError(w.t, err)
+		core := worker.NewCore(spec, 0)
 		end, _ := ends.Lookup("telemetry", n)
 		require.NoError(w.t, id.ReadRange(w.ctx, w.options(w.stack.DialContext), 0, uint64(end.Offset), func(r *kgo.Record) { //nolint:gosec // an offset
 			core.Step(&worker.Record{Offset: uint64(r.Offset), Time: r.Timestamp.UnixMilli(), Key: r.Key, Value: r.Value}) //nolint:gosec // an offset

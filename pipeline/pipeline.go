@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -91,7 +92,7 @@ func New(cfg Config) (*Pipeline, error) {
 	for i, t := range cfg.Topics {
 		names[i] = t.Name
 	}
-	opts := append(cfg.Kafka[:len(cfg.Kafka):len(cfg.Kafka)],
+	opts := append(slices.Clone(cfg.Kafka),
 		kgo.ConsumerGroup(cfg.Group),
 		kgo.ConsumeTopics(names...),
 		kgo.Balancers(kgo.CooperativeStickyBalancer()),
@@ -154,6 +155,10 @@ func (p *Pipeline) poll(ctx context.Context) error {
 		fetches.EachError(func(topic string, n int32, err error) {
 			// The client goes on by itself, with the group and with every partition that can be fetched again.
 			p.cfg.Log.Error("fetch failed", zap.String("topic", topic), zap.Int32("partition", n), zap.Error(err))
+			if w := p.worker(topic, n); w != nil && errors.Is(err, kerr.OffsetOutOfRange) {
+				w.Fail(&worker.StopError{Reason: fmt.Sprintf("%s/%d: records were deleted before they were read: restart this process to see which, and what to do",
+					topic, n)})
+			}
 			if errors.Is(err, kerr.FencedInstanceID) {
 				fatal = fmt.Errorf("another process uses the instance id %s: give each its own kafka.instance_id: %w", p.cfg.InstanceID, err)
 			}

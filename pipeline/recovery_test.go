@@ -119,7 +119,58 @@ func TestAnExpiredOffsetStopsThePartition(t *testing.T) {
 		why := stopped(m)
 		require.Len(t, why, 1, "the other partitions go on")
 		require.Contains(t, why[2], "outside the log")
-		require.Contains(t, why[2], "accept the loss by resetting the group's offset")
+		require.Contains(t, why[2], "accept the loss by setting the group's offset to")
+		w.leave(m)
+
+		first, err := admin.ListStartOffsets(w.ctx, "telemetry")
+		require.NoError(t, err)
+		at, _ := first.Lookup("telemetry", 2)
+		time.Sleep(time.Minute) // a static member is a member until its session has run out
+		byHand := func(offset int64) {
+			require.NoError(t, admin.CommitAllOffsets(w.ctx, "g", kadm.Offsets{"telemetry": {2: {Topic: "telemetry", Partition: 2, At: offset}}}))
+		}
+		byHand(at.Offset) // the loss is accepted
+		w.produce(200)
+		m = w.join("m")
+		require.True(t, w.settle(time.Minute))
+		require.Empty(t, stopped(m))
+		w.leave(m)
+		ends, err = admin.ListEndOffsets(w.ctx, "telemetry")
+		require.NoError(t, err)
+		end, _ = ends.Lookup("telemetry", 2)
+		time.Sleep(time.Minute)
+		byHand(end.Offset - 1) // neither a checkpoint nor the end of a gap
+		m = w.join("m")
+		time.Sleep(time.Minute)
+		require.Contains(t, stopped(m)[2], "neither a checkpoint nor the end of a gap")
+		w.leave(m)
+		time.Sleep(time.Minute)
+		byHand(end.Offset)
+		m = w.join("m")
+		time.Sleep(time.Minute)
+		require.Empty(t, stopped(m))
+		w.leave(m)
+	})
+}
+
+func TestRecordsDeletedUnderAReaderStopThePartition(t *testing.T) {
+	in(t, func(w *world) {
+		t := w.t
+		m := w.join("m")
+		w.produce(200)
+		require.True(t, w.settle(time.Minute))
+		m.cut()
+		w.produce(200)
+		admin := kadm.NewClient(w.client)
+		ends, err := admin.ListEndOffsets(w.ctx, "telemetry")
+		require.NoError(t, err)
+		end, _ := ends.Lookup("telemetry", 2)
+		_, err = admin.DeleteRecords(w.ctx, kadm.Offsets{"telemetry": {2: {Topic: "telemetry", Partition: 2, At: end.Offset}}})
+		require.NoError(t, err)
+		m.offKafka.Store(false) // back before its session has run out, so that nothing is recovered
+		time.Sleep(time.Minute)
+		require.Len(t, stopped(m), 1, "the other partitions go on")
+		require.Contains(t, stopped(m)[2], "deleted before they were read")
 		w.leave(m)
 	})
 }

@@ -16,6 +16,9 @@ const (
 	eventTypeCount
 )
 
+// MaxDistinct is how many distinct metrics an account, or a feature, can have: a user's sets are a mask of bits.
+const MaxDistinct = 30
+
 // Program is the compiled catalogue: for each event what to fold, with metrics as dense slots.
 //
 // Slots index the name lists: a count or sum of the account is AccountCounters[slot], and so on. The order is the
@@ -125,6 +128,9 @@ func (p *Program) add(c *Catalogue, m Metric) error {
 		ins.Slot = slot(&p.AccountDistincts, m.Name)
 	default:
 		ins.Slot = slot(&p.AccountCounters, m.Name)
+	}
+	if m.Aggregate == Distinct && ins.Slot >= MaxDistinct {
+		return fmt.Errorf("more than %d distinct metrics of an account, or of a feature, do not fit", MaxDistinct)
 	}
 	if m.Of != "" {
 		ins.Property = p.property(m.Of)

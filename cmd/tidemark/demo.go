@@ -19,7 +19,6 @@ import (
 	"tidemark/internal/devclickhouse"
 	"tidemark/internal/devkafka"
 	"tidemark/internal/simulate"
-	"tidemark/pipeline"
 	"tidemark/pipeline/collect"
 	"tidemark/sinks/clickhouse"
 )
@@ -187,14 +186,13 @@ func (d *demoCmd) play(ctx context.Context, g *globals, cfg *config.Config, log 
 			return fmt.Errorf("ClickHouse has ended by itself (see %s): %w", engine.LogFile(), engine.Err())
 		}
 	})
-	err = d.simulate(ctx, serve, g, cfg, collector.Addr(), p, reader, registry)
+	err = d.simulate(ctx, serve, g, cfg, collector.Addr(), reader, registry)
 	stop()
 	return errors.Join(err, group.Wait())
 }
 
 func (d *demoCmd) simulate(
-	ctx, serve context.Context, g *globals, cfg *config.Config, collector string, p *pipeline.Pipeline, reader *clickhouse.Client,
-	registry prometheus.Gatherer,
+	ctx, serve context.Context, g *globals, cfg *config.Config, collector string, reader *clickhouse.Client, registry prometheus.Gatherer,
 ) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -227,7 +225,7 @@ func (d *demoCmd) simulate(
 	if err != nil || ctx.Err() != nil {
 		return err
 	}
-	return d.compare(ctx, g, cfg, truth, reader)
+	return d.compare(ctx, g, truth, reader)
 }
 
 func (d *demoCmd) welcome(g *globals, cfg *config.Config, engine *devclickhouse.Server, collector, ops string) {
@@ -264,14 +262,14 @@ Try, in another terminal: count an event of your own, see it, and look at the cu
 const compareTimeout = time.Minute
 
 // compare waits until all that was sent is in ClickHouse and compares it with what the simulator meant.
-func (d *demoCmd) compare(ctx context.Context, g *globals, cfg *config.Config, truth *simulate.Truth, reader *clickhouse.Client) error {
+func (d *demoCmd) compare(ctx context.Context, g *globals, truth *simulate.Truth, reader *clickhouse.Client) error {
 	ctx, cancel := context.WithTimeout(ctx, compareTimeout)
 	defer cancel()
-	differences, err := simulate.CompareTruth(ctx, reader.Conn(), truth)
+	differences, err := compareAll(ctx, reader, truth)
 	for err == nil && len(differences) > 0 { // parked events may still be on their way from the collector
 		select {
 		case <-time.After(time.Second):
-			differences, err = simulate.CompareTruth(ctx, reader.Conn(), truth)
+			differences, err = compareAll(ctx, reader, truth)
 			continue
 		case <-ctx.Done():
 		}
@@ -284,14 +282,23 @@ func (d *demoCmd) compare(ctx context.Context, g *globals, cfg *config.Config, t
 	for _, n := range truth.DeadLetters {
 		dead += n
 	}
-	fmt.Fprintf(g.stdout, "\nThe simulator sent %d messages: %d applied, %d duplicates, %d filtered, %d dead letters.\n",
-		truth.Messages, truth.Applied, truth.Duplicates, truth.Filtered, dead)
+	fmt.Fprintf(g.stdout, "\nThe simulator sent %d messages: %d applied, %d duplicates, %d filtered, %d dead letters, %d parked until their account is known.\n",
+		truth.Messages, truth.Applied, truth.Duplicates, truth.Filtered, dead, truth.Parked())
 	if len(differences) == 0 {
-		fmt.Fprintf(g.stdout, "ClickHouse agrees in every window: %d cells compared, 0 differences.\n", len(truth.Cells()))
+		fmt.Fprintf(g.stdout, "ClickHouse agrees in every window: %d cells of the tables and the views of usage, workflows and support compared, 0 differences.\n", len(truth.Cells()))
 		return nil
 	}
 	for _, diff := range differences[:min(len(differences), 20)] {
 		fmt.Fprintln(g.stdout, diff)
 	}
 	return fmt.Errorf("ClickHouse differs from the simulator's truth in %d cells (the first are above)", len(differences))
+}
+
+// compareAll compares the tables and, once those agree, the views.
+func compareAll(ctx context.Context, reader *clickhouse.Client, truth *simulate.Truth) ([]simulate.Difference, error) {
+	differences, err := simulate.CompareTruth(ctx, reader.Conn(), truth)
+	if err != nil || len(differences) > 0 {
+		return differences, err
+	}
+	return simulate.CompareFigures(ctx, reader.Conn(), truth)
 }

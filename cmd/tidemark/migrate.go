@@ -12,13 +12,24 @@ import (
 )
 
 type migrateCmd struct {
-	SkipTopics bool `help:"Leave Kafka's topics alone."`
+	SkipTopics  bool `help:"Leave Kafka's topics alone."`
+	PrintGrants bool `help:"Only print the SQL by which an administrator prepares a ClickHouse server: database, accounts, rights."`
 }
 
 // Run creates what is missing: topics in Kafka, tables and views in ClickHouse.
 func (m *migrateCmd) Run(ctx context.Context, g *globals) error {
 	cfg, err := g.load()
 	if err != nil {
+		return err
+	}
+	if m.PrintGrants {
+		c := cfg.ClickHouse
+		grants, err := migrate.RoleGrants(migrate.Accounts{
+			Database: c.Database, Migrator: c.Migrator.User, Writer: c.Writer.User, Reader: c.Reader.User,
+		})
+		if err == nil {
+			_, err = fmt.Fprint(g.stdout, grants)
+		}
 		return err
 	}
 	if !m.SkipTopics {
@@ -59,5 +70,9 @@ func migrateUp(ctx context.Context, cfg *config.Config) error {
 		return err
 	}
 	defer db.Close() //nolint:errcheck // nothing is left to lose
-	return migrate.Up(ctx, db, migrateOptions(&cfg.Pipeline))
+	options, err := migrateOptions(cfg)
+	if err != nil {
+		return err
+	}
+	return migrate.Up(ctx, db, options)
 }

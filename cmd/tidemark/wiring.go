@@ -20,6 +20,7 @@ import (
 	"tidemark/schemas"
 	"tidemark/sinks/clickhouse"
 	"tidemark/sinks/clickhouse/migrate"
+	"tidemark/sinks/clickhouse/views"
 	"tidemark/sinks/kafka/topics"
 )
 
@@ -100,8 +101,21 @@ func migratorDB(c *config.ClickHouse) (*sql.DB, error) {
 	}), nil
 }
 
-func migrateOptions(p *config.Pipeline) migrate.Options {
-	return migrate.Options{Retention: migrate.Retention{Minute: p.Retention.Minute, Hour: p.Retention.Hour, Day: p.Retention.Day}}
+func migrateOptions(cfg *config.Config) (migrate.Options, error) {
+	catalogue, err := schemas.Load(cfg.Pipeline.Catalogue)
+	if err != nil {
+		return migrate.Options{}, err
+	}
+	t, p := cfg.Kafka.Topics, cfg.Pipeline
+	return migrate.Options{
+		Catalogue: catalogue,
+		Retention: migrate.Retention{Minute: p.Retention.Minute, Hour: p.Retention.Hour, Day: p.Retention.Day},
+		Topics: views.Topics{
+			Telemetry: views.Topic{Name: t.Telemetry, Disorder: p.Disorder.Telemetry},
+			Tickets:   views.Topic{Name: t.Tickets, Disorder: p.Disorder.Tickets},
+			Accounts:  views.Topic{Name: t.Accounts, Disorder: p.Disorder.Accounts},
+		},
+	}, nil
 }
 
 // pipelineConfig maps the configuration onto the pipeline's, but for its store, log and metrics.

@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"sync/atomic"
 	"syscall"
@@ -132,7 +133,7 @@ func (s *Server) spawn(opts Options) error {
 	if err != nil {
 		return fmt.Errorf("make the engine's log: %w", err)
 	}
-	args := append(opts.EngineCommand[1:len(opts.EngineCommand):len(opts.EngineCommand)], "--config-json="+string(config))
+	args := append(slices.Clone(opts.EngineCommand[1:]), "--config-json="+string(config))
 	cmd := exec.Command(opts.EngineCommand[0], args...)
 	cmd.Dir = s.files.root
 	cmd.Stderr = log                    // Standard output has only the banner and prompts of clickhouse-local, so it is dropped.

@@ -57,7 +57,7 @@ func TestDemoAgreesWithItsTruth(t *testing.T) {
 }
 
 func TestDemoSaysWhichPortIsTaken(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // at once
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer l.Close()                                    //nolint:errcheck // the test is over
 	port := strconv.Itoa(l.Addr().(*net.TCPAddr).Port) //nolint:forcetypeassert // it is TCP

@@ -24,7 +24,7 @@ var binary = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	path := filepath.Join(dir, "tidemark")
-	cmd := exec.Command("go", "build", "-o", path, "tidemark/cmd/tidemark") //nolint:noctx // a build that hangs is ended by go test's own limit
+	cmd := exec.Command("go", "build", "-o", path, "tidemark/cmd/tidemark")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build tidemark: %w\n%s", err, out)
 	}
@@ -57,8 +57,8 @@ func start(t *testing.T, name string, env []string, args ...string) *process {
 	p := &process{name: name, log: filepath.Join(t.TempDir(), name+".log"), done: make(chan struct{})}
 	log, err := os.Create(p.log)
 	require.NoError(t, err)
-	defer log.Close()                   //nolint:errcheck // the child has its own descriptor
-	p.cmd = exec.Command(path, args...) //nolint:noctx // ended by signals, which is what is tested
+	defer log.Close() //nolint:errcheck // the child has its own descriptor
+	p.cmd = exec.Command(path, args...)
 	p.cmd.Env = append(os.Environ(), env...)
 	p.cmd.Stderr, p.cmd.Stdout = log, log
 	require.NoError(t, p.cmd.Start())

@@ -26,8 +26,7 @@ func newState(t *testing.T) *State {
 	require.NoError(t, err)
 	p, err := schemas.Compile(c)
 	require.NoError(t, err)
-	s, err := New("telemetry/0@id", p, retention)
-	require.NoError(t, err)
+	s := New("telemetry/0@id", p, retention)
 	return s
 }
 

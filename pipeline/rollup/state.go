@@ -7,7 +7,6 @@ package rollup
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"time"
 
@@ -98,16 +97,13 @@ const none = -1
 
 // New returns an empty state of a source, by its name in ClickHouse. Nothing of it is known to exist in ClickHouse; a
 // source that may have rows needs Resume. Retention is by tier, shortest first.
-func New(source string, p *schemas.Program, retention [tiers]time.Duration) (*State, error) {
-	if max(len(p.AccountDistincts), len(p.FeatureDistincts)) > MaxDistinct {
-		return nil, fmt.Errorf("the catalogue has more than %d distinct metrics of an account or a feature", MaxDistinct)
-	}
+func New(source string, p *schemas.Program, retention [tiers]time.Duration) *State {
 	s := &State{source: source, program: p, accounts: map[string]*account{}, batch: &clickhouse.Batch{}}
 	for i := range s.counters {
 		s.counters[i] = map[int64]int{}
 		s.retention[i] = retention[i].Milliseconds()
 	}
-	return s, nil
+	return s
 }
 
 // Resume sets the state up to go on at position, after a watermark in Unix ms: rows are the counters of every window that

@@ -24,8 +24,6 @@ const (
 	// bits below.
 	timedBit = 1 << 30
 	dirtyBit = 1 << 31
-	// MaxDistinct is the number of distinct metrics that a keyed row can have.
-	MaxDistinct = 30
 )
 
 // add puts the user in and returns its place, valid until the next add, and the bits of mask that it did not have yet.

@@ -5,7 +5,6 @@
 package worker
 
 import (
-	"fmt"
 	"time"
 
 	"tidemark/pipeline/decode"
@@ -74,19 +73,15 @@ type Core struct {
 }
 
 // NewCore returns the core of a source without history that is read from the offset first on.
-func NewCore(spec Spec, first uint64) (*Core, error) {
-	state, err := rollup.New(spec.Source, spec.Program, spec.Retention)
-	if err != nil {
-		return nil, fmt.Errorf("source %s: %w", spec.Source, err)
-	}
+func NewCore(spec Spec, first uint64) *Core {
 	return &Core{
 		spec:    spec,
 		decoder: decode.NewTelemetry(spec.Program, spec.Limits),
 		filter:  dedup.New(spec.DedupRecords),
 		users:   enrich.NewUsers(spec.Source, true),
-		state:   state,
+		state:   rollup.New(spec.Source, spec.Program, spec.Retention),
 		prefix:  clickhouse.Checkpoint{Source: spec.Source, Offset: first, Catalogue: spec.Program.Hash},
-	}, nil
+	}
 }
 
 // Resume sets a new core up to go on from a checkpoint: open are the counters of every window that holds the checkpoint's

@@ -123,6 +123,9 @@ func (w *Worker) recovered(ctx context.Context) (*Core, error) {
 	if !s.hasCommitted {
 		return w.begin(ctx, s)
 	}
+	if s.metadata == "" {
+		return w.adopt(ctx, s)
+	}
 	meta, err := source.ParseMetadata(s.metadata)
 	if err != nil {
 		return nil, stop("%s: %v", s.id, err)
@@ -133,13 +136,18 @@ func (w *Worker) recovered(ctx context.Context) (*Core, error) {
 	}
 	if s.committed < s.first || s.committed > s.end {
 		return nil, stop("%s: the committed offset %d is outside the log, which holds %d to %d: records between were deleted before they "+
-			"were read. Restore the log, or accept the loss by resetting the group's offset", s.id, s.committed, s.first, s.end)
+			"were read. Restore the log; or accept the loss by setting the group's offset to %d (kafka-consumer-groups --reset-offsets "+
+			"--to-earliest, with the pipelines stopped): counting goes on from there", s.id, s.committed, s.first, s.end, s.first)
 	}
 	if meta.Catalogue != w.spec.Program.Hash {
 		w.log.Info("the catalogue has changed: new metrics count from here on", zap.Uint64("offset", s.committed),
 			zap.String("was", meta.Catalogue), zap.String("is", w.spec.Program.Hash))
 	}
-	return w.resume(ctx, s, meta)
+	point, open, err := w.promised(ctx, s, meta)
+	if err != nil {
+		return nil, err
+	}
+	return w.resume(ctx, s, point, open)
 }
 
 // begin starts a source that has no commit. Rows may be there all the same: of a flush whose commit did not get through.
@@ -148,17 +156,14 @@ func (w *Worker) begin(ctx context.Context, s start) (*Core, error) {
 	if err != nil {
 		return nil, err
 	}
-	core, err := NewCore(w.spec, s.first)
-	if err != nil {
-		return nil, err
-	}
+	core := NewCore(w.spec, s.first)
 	if !found {
 		w.log.Info("reading a new source from the start of its log", zap.Uint64("offset", s.first))
 		return core, nil
 	}
 	if s.first > 0 {
 		return nil, stop("%s: ClickHouse has rows up to offset %d, but the group %s has no committed offset, and the log no longer starts at 0. "+
-			"Set the group's offset to a checkpoint of the table checkpoints", s.id, last, w.broker.Group)
+			"Set the group's offset to %d (kafka-consumer-groups --reset-offsets, with the pipelines stopped)", s.id, last, w.broker.Group, max(last, s.first))
 	}
 	open, err := w.store.OpenCounters(ctx, w.spec.Source, 0)
 	if err != nil {
@@ -169,12 +174,45 @@ func (w *Worker) begin(ctx context.Context, s start) (*Core, error) {
 	return core, nil
 }
 
-// resume loads what the commit promises.
-func (w *Worker) resume(ctx context.Context, s start, meta source.Metadata) (*Core, error) {
-	var point clickhouse.Checkpoint
-	var open *clickhouse.Counters
+// adopt goes on from an offset that was committed by hand, with no metadata: from a checkpoint, or past a gap in the log
+// whose loss somebody has accepted. Anything between would leave records uncounted, or make the account a guess.
+func (w *Worker) adopt(ctx context.Context, s start) (*Core, error) {
+	last, found, err := w.store.LastCheckpoint(ctx, w.spec.Source)
+	if err != nil {
+		return nil, err
+	}
+	point, exact, err := w.store.Checkpoint(ctx, w.spec.Source, s.committed)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case s.committed < s.first || s.committed > s.end:
+		return nil, stop("%s: the offset %d that was set by hand is outside the log, which holds %d to %d", s.id, s.committed, s.first, s.end)
+	case exact:
+	case !found && s.committed == s.first:
+		return w.begin(ctx, s)
+	case found && last < s.first && s.committed == s.first:
+		if point, _, err = w.store.Checkpoint(ctx, w.spec.Source, last); err != nil {
+			return nil, err
+		}
+		w.log.Warn("going on past a gap in the log, as was asked for by setting the offset by hand; the records between are lost",
+			zap.Uint64("from", last), zap.Uint64("to", s.committed))
+		point.Offset = s.committed
+	default:
+		return nil, stop("%s: the offset %d was set by hand, but is neither a checkpoint nor the end of a gap: set it to a checkpoint's "+
+			"(SELECT offset FROM checkpoints WHERE source = '%s'), the last of which is %d", s.id, s.committed, s.id, last)
+	}
+	open, err := w.store.OpenCounters(ctx, w.spec.Source, point.Watermark)
+	if err != nil {
+		return nil, err
+	}
+	return w.resume(ctx, s, point, open)
+}
+
+// promised loads what the commit promises: its checkpoint, and the counters of the windows open at its watermark.
+func (w *Worker) promised(ctx context.Context, s start, meta source.Metadata) (point clickhouse.Checkpoint, open *clickhouse.Counters, err error) {
 	backoff := retry.WithMaxDuration(replicaPatience, retry.WithCappedDuration(lastRetry, retry.NewExponential(firstRetry)))
-	err := retry.Do(ctx, backoff, func(ctx context.Context) error {
+	err = retry.Do(ctx, backoff, func(ctx context.Context) error {
 		var found bool
 		var err error
 		if point, found, err = w.store.Checkpoint(ctx, w.spec.Source, s.committed); err != nil {
@@ -193,17 +231,16 @@ func (w *Worker) resume(ctx context.Context, s start, meta source.Metadata) (*Co
 		}
 		return nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	core, err := NewCore(w.spec, s.first)
-	if err != nil {
-		return nil, err
-	}
 	point.Watermark = meta.Watermark
+	return point, open, err
+}
+
+// resume makes the core that goes on from a checkpoint.
+func (w *Worker) resume(ctx context.Context, s start, point clickhouse.Checkpoint, open *clickhouse.Counters) (*Core, error) {
+	core := NewCore(w.spec, s.first)
 	core.Resume(point, open)
 	if w.spec.Content != Accounts {
-		err = s.id.ReadRange(ctx, w.broker.Read, max(core.WarmFrom(), s.first), s.committed, func(r *kgo.Record) {
+		err := s.id.ReadRange(ctx, w.broker.Read, max(core.WarmFrom(), s.first), s.committed, func(r *kgo.Record) {
 			rec := record(r)
 			core.Warm(&rec)
 		})

@@ -54,6 +54,7 @@ type Worker struct {
 	cancel  context.CancelFunc
 	drain   chan struct{} // closed: flush, commit and end
 	ended   chan struct{} // closed by Run
+	failed  chan error    // why the source cannot be read any more
 	arrived chan struct{} // holds a token while queue may be non-empty
 
 	mu     sync.Mutex
@@ -68,7 +69,6 @@ type Worker struct {
 	taken    uint64      // position of the last Take
 	inFlight *request
 	flying   []time.Time // the samples of the flush in flight
-	oldest   time.Time   // timestamp of the oldest record that is not written; zero = none
 }
 
 // Status is where a worker stands, for lag.
@@ -87,7 +87,7 @@ func New(cfg Config, topic string, partition int32, spec Spec) *Worker {
 		Config: cfg, topic: topic, partition: partition, spec: spec, broker: cfg.Broker, store: cfg.Store,
 		log:   cfg.Log.With(zap.String("topic", topic), zap.Int32("partition", partition)),
 		id:    source.ID{Topic: topic, Partition: partition},
-		drain: make(chan struct{}), ended: make(chan struct{}), arrived: make(chan struct{}, 1), paused: true,
+		drain: make(chan struct{}), ended: make(chan struct{}), arrived: make(chan struct{}, 1), failed: make(chan error, 1), paused: true,
 		status: Status{ID: source.ID{Topic: topic, Partition: partition}},
 	}
 }
@@ -122,6 +122,15 @@ func (w *Worker) dequeue() []*kgo.Record {
 		w.Resume(w.topic, w.partition)
 	}
 	return records
+}
+
+// Fail stops the source, as an error that needs a person does. Nothing more is fetched for it.
+func (w *Worker) Fail(err error) {
+	w.Pause(w.topic, w.partition)
+	select {
+	case w.failed <- err:
+	default: // it is failing already
+	}
 }
 
 // Drain ends the worker in order: what is folded is flushed and committed, as far as ctx allows. Then it is given up.
@@ -239,6 +248,8 @@ func (w *Worker) loop(ctx context.Context) error {
 			if err := w.foldQueued(ctx); err != nil {
 				return err
 			}
+		case err := <-w.failed:
+			return err
 		case <-timer.C:
 			w.flush(ctx)
 		case err := <-written:

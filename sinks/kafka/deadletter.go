@@ -2,6 +2,7 @@
 package kafka
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -22,7 +23,7 @@ const (
 // DeadLetter returns the record to produce to topic for a record that could not be folded: its bytes and headers
 // unchanged, with the reason and the position added.
 func DeadLetter(topic, source string, r *kgo.Record, reason schemas.Reason, detail string) *kgo.Record {
-	headers := append(r.Headers[:len(r.Headers):len(r.Headers)],
+	headers := append(slices.Clone(r.Headers),
 		kgo.RecordHeader{Key: HeaderReason, Value: []byte(reason)},
 		kgo.RecordHeader{Key: HeaderDetail, Value: []byte(detail)},
 		kgo.RecordHeader{Key: HeaderSource, Value: []byte(source)},

@@ -15,7 +15,7 @@ type Accounts struct{ Database, Migrator, Writer, Reader string }
 
 // DefaultAccounts are those of the default configuration.
 func DefaultAccounts() Accounts {
-	return Accounts{Database: "tidemark", Migrator: "tidemark_migrator", Writer: "tidemark_writer", Reader: "tidemark_reader"}
+	return Accounts{Database: "tidemark", Migrator: "migrator", Writer: "writer", Reader: "reader"}
 }
 
 var accountName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)

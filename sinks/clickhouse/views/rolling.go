@@ -61,6 +61,9 @@ func (m rollingMeasure) whole(suffix string) string {
 	if m.fractional() {
 		return m.Column + suffix
 	}
+	if m.Type == "Int64" { // a time between two moments: in another order than they should come in, it is below zero
+		return "toInt64(" + m.Column + suffix + ")"
+	}
 	return "toUInt64(" + m.Column + suffix + ")"
 }
 

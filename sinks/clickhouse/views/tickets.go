@@ -117,6 +117,8 @@ func (b *builder) rollingSupportOf(days int64, measures []measure, types map[str
 			h.From, h.Kind, h.Part = fromTicketDays, running, "sumIf(delta, metric = "+quoteString(what)+")"
 		case "backlog":
 			h.Kind = running
+		case "reply_ms", "resolution_ms":
+			h.Type = "Int64"
 		}
 		r.Helpers = append(r.Helpers, h)
 	}

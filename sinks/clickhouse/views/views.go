@@ -43,6 +43,10 @@ func DefaultTopics() Topics {
 // a view that somebody else made.
 const mark = "(made by tidemark migrate)"
 
+// settings are those that would change what a query means. Clients send some of them on their own.
+const settings = "join_use_nulls = 0, aggregate_functions_null_for_empty = 0, cast_keep_nullable = 0, transform_null_in = 0, " +
+	"prefer_column_name_to_alias = 0, final = 0"
+
 // Statements returns the CREATE OR REPLACE VIEW statements in the order in which they must run.
 func Statements(cat *schemas.Catalogue, o Options) ([]string, error) {
 	all, err := build(cat, o)
@@ -127,9 +131,8 @@ func (v view) statement(database string) string {
 	for i, c := range v.Columns {
 		columns[i] = fmt.Sprintf("    %s %s COMMENT %s", quoteName(c.Name), c.Type, quoteString(c.comment()))
 	}
-	return fmt.Sprintf("CREATE OR REPLACE VIEW %s.%s\n(\n%s\n)\nCOMMENT %s\nAS\n%s",
-		quoteName(database), quoteName(v.Name), strings.Join(columns, ",\n"), quoteString(v.Comment+" "+mark),
-		strings.TrimSpace(v.Query))
+	return fmt.Sprintf("CREATE OR REPLACE VIEW %s.%s\n(\n%s\n)\nCOMMENT %s\nAS\n%s\nSETTINGS %s",
+		quoteName(database), quoteName(v.Name), strings.Join(columns, ",\n"), quoteString(v.Comment+" "+mark), v.Query, settings)
 }
 
 func quoteString(s string) string {

@@ -104,9 +104,8 @@ func TestDecodeDoesNotAllocate(t *testing.T) {
 		"timestamp":"2026-09-21T13:33:20.123Z","receivedAt":"2026-09-21T13:33:20.123Z"}`)
 	d := NewTelemetry(program(t), testLimits)
 	var ev Event
-	rej := d.Decode(value, recordTime, &ev)
-	require.Nil(t, rej)
-	require.Zero(t, testing.AllocsPerRun(1000, func() { rej = d.Decode(value, recordTime, &ev) }))
+	require.Nil(t, d.Decode(value, recordTime, &ev))
+	require.Zero(t, testing.AllocsPerRun(1000, func() { d.Decode(value, recordTime, &ev) }))
 }
 
 func TestTicket(t *testing.T) {
@@ -157,9 +156,8 @@ func FuzzScan(f *testing.F) {
 		}
 		s = scanner{b: b}
 		for more := s.object(); more; more = s.member() {
-			key := s.key()
-			value := string(s.text())
-			if w, ok := want[string(key)]; ok && !jsonRepaired(b) {
+			key, value := string(s.key()), string(s.text())
+			if w, ok := want[key]; ok && !jsonRepaired(b) {
 				require.Equal(t, w, value)
 			}
 		}
@@ -185,6 +183,29 @@ func jsonRepaired(b []byte) bool {
 	return json.Unmarshal(b, &doc) != nil || n != len(doc)
 }
 
+// FuzzDecodeAfter holds that what a decoder has seen before never shows: it remembers the order of keys and the minute.
+func FuzzDecodeAfter(f *testing.F) {
+	texts := []string{
+		`{"type":"track","event":"A","messageId":"m","userId":"u","timestamp":"2026-09-21T13:33:20.123Z"}`,
+		`{"type":"page","userId":"u","context":{"groupId":"g"},"receivedAt":"2026-09-21T13:33:59.000Z"}`,
+		`{"type" : "page","user\u0049d":"u","userId" :"v","timestamp":"2026-09-21T13:33:2x.123Z"}`,
+		`{"typ":"track","event":"A"}`, `{"type":"page","userId":"u"`, `{"type":"page","receivedAt":"2026-09-21T13:33:60.000Z"}`,
+	}
+	for _, a := range texts {
+		for _, b := range texts {
+			f.Add([]byte(a), []byte(b))
+		}
+	}
+	p := program(f)
+	f.Fuzz(func(t *testing.T, a, b []byte) {
+		used, fresh := NewTelemetry(p, testLimits), NewTelemetry(p, testLimits)
+		var first, got, want Event
+		used.Decode(a, recordTime, &first)
+		require.Equal(t, fresh.Decode(b, recordTime, &want), used.Decode(b, recordTime, &got))
+		require.Equal(t, want, got)
+	})
+}
+
 // FuzzTime holds the time parser to the standard library.
 func FuzzTime(f *testing.F) {
 	for _, s := range []string{"2026-02-29T00:00:00Z", "2024-02-29T23:59:59.999999999+14:00", "0000-01-01T00:00:00Z", "1969-12-31T23:59:59.9999-00:30"} {
@@ -192,6 +213,14 @@ func FuzzTime(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		ms, ok := parseTime([]byte(s))
+		var c clock
+		for range 2 { // once unprepared, once after a time of the same minute
+			again, okAgain := c.parse([]byte(s))
+			require.Equal(t, ok, okAgain, s)
+			if ok {
+				require.Equal(t, ms, again, s)
+			}
+		}
 		want, err := time.Parse(time.RFC3339Nano, s)
 		if ok {
 			require.NoError(t, err, s)

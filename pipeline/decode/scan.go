@@ -3,6 +3,7 @@ package decode
 import (
 	"bytes"
 	"encoding/binary"
+	"math/bits"
 	"strconv"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -21,6 +22,13 @@ const maxDepth = 10000
 
 // next skips white space and returns the byte at hand, 0 at the end.
 func (s *scanner) next() byte {
+	if s.i < len(s.b) && s.b[s.i] > ' ' { // nobody sends telemetry with white space in it, but they may
+		return s.b[s.i]
+	}
+	return s.skipSpace()
+}
+
+func (s *scanner) skipSpace() byte {
 	for s.i < len(s.b) {
 		switch c := s.b[s.i]; c {
 		case ' ', '\t', '\n', '\r':
@@ -95,16 +103,16 @@ const (
 	highs = 0x8080808080808080
 )
 
-// clean returns the length of the run at b that holds no quote, backslash or control character, in steps of 8 bytes.
+// clean returns the length of the run at b that holds no quote, backslash or control character.
 func clean(b []byte) int {
 	n := 0
 	for len(b)-n >= 8 {
 		w := binary.LittleEndian.Uint64(b[n:])
 		quote := w ^ ones*'"'
 		slash := w ^ ones*'\\'
-		// The classic zero-byte test, and "less than 0x20"; false alarms above a true one are harmless.
-		if ((quote-ones)&^quote|(slash-ones)&^slash|(w-ones*0x20)&^w)&highs != 0 {
-			break
+		// The classic zero-byte test, and "less than 0x20"; only above a true alarm can there be a false one.
+		if found := ((quote-ones)&^quote | (slash-ones)&^slash | (w-ones*0x20)&^w) & highs; found != 0 {
+			return n + bits.TrailingZeros64(found)/8
 		}
 		n += 8
 	}
@@ -121,11 +129,12 @@ func (s *scanner) string() []byte {
 		return nil
 	}
 	start := s.i + 1
-	s.i = start + clean(s.b[start:])
-	if s.i < len(s.b) && s.b[s.i] == '"' {
-		v := s.b[start:s.i]
+	rest := s.b[start:]
+	n := clean(rest)
+	s.i = start + n
+	if n < len(rest) && rest[n] == '"' {
 		s.i++
-		return v
+		return rest[:n]
 	}
 	return s.escaped(start)
 }

@@ -91,6 +91,8 @@ type Telemetry struct {
 	limits     Limits
 	id         []byte // scratch for hashing
 	times      times
+	clock      clock
+	order      order
 }
 
 // times holds the time fields of the event at hand.
@@ -131,31 +133,32 @@ type fields struct {
 
 func (t *Telemetry) scan(value []byte, ev *Event) (f fields, s scanner) {
 	s = scanner{b: value}
+	place := 0
 	for more := s.object(); more; more = s.member() {
-		switch key := s.key(); string(key) {
-		case "type":
+		switch t.order.key(&s, place) {
+		case typeField:
 			f.kind = s.text()
-		case "action":
+		case actionField:
 			f.action = s.text()
-		case "event":
+		case eventField:
 			ev.Name = s.text()
-		case "messageId":
+		case messageIDField:
 			f.messageID = s.text()
-		case "userId":
+		case userIDField:
 			f.userID = s.text()
-		case "anonymousId":
+		case anonymousIDField:
 			f.anonymousID = s.text()
-		case "groupId":
+		case groupIDField:
 			f.groupID = s.text()
-		case "originalTimestamp":
+		case originalTimestampField:
 			t.times.original = s.text()
-		case "sentAt":
+		case sentAtField:
 			t.times.sent = s.text()
-		case "receivedAt":
+		case receivedAtField:
 			t.times.received = s.text()
-		case "timestamp":
+		case timestampField:
 			t.times.timestamp = s.text()
-		case "context":
+		case contextField:
 			for more := s.objectOrNull(); more; more = s.member() {
 				if string(s.key()) == "groupId" {
 					f.contextGroup = s.text()
@@ -163,13 +166,14 @@ func (t *Telemetry) scan(value []byte, ev *Event) (f fields, s scanner) {
 					s.skip(1)
 				}
 			}
-		case "properties":
+		case propertiesField:
 			t.scanProperties(&s, ev)
-		case "traits":
+		case traitsField:
 			f.company = scanTraits(&s, f.company)
 		default:
 			s.skip(0)
 		}
+		place++
 	}
 	if s.next(); !s.bad && s.i != len(s.b) {
 		s.fail()
@@ -300,7 +304,7 @@ func (t *Telemetry) date(recordTime int64, ev *Event) *Rejection {
 	var original, sent int64
 	ok := true
 	parse := func(field string, text []byte, into *int64) *Rejection {
-		if *into, ok = parseTime(text); !ok {
+		if *into, ok = t.clock.parse(text); !ok {
 			return reject(schemas.BadTime, "%s %.60q is not an RFC 3339 time", field, text)
 		}
 		return nil

@@ -1,5 +1,37 @@
 package decode
 
+import "bytes"
+
+// clock reads times, most of which are of the same minute as the one before.
+type clock struct {
+	minute [len("2006-01-02T15:04")]byte // as it was written
+	start  int64                         // Unix ms
+}
+
+// parse is parseTime.
+func (c *clock) parse(b []byte) (ms int64, ok bool) {
+	const form = "2006-01-02T15:04:05.000Z"
+	if len(b) != len(form) || b[len(form)-1] != 'Z' || b[16] != ':' || b[19] != '.' {
+		return parseTime(b)
+	}
+	if !bytes.Equal(b[:16], c.minute[:]) {
+		if ms, ok = parseTime(b); ok {
+			c.start = ms - ms%60_000
+			if ms < 0 {
+				return ms, ok // what is left of a minute before 1970 counts backwards
+			}
+			copy(c.minute[:], b)
+		}
+		return ms, ok
+	}
+	second, ok0 := number(b[17:19])
+	fraction, ok1 := number(b[20:23])
+	if !ok0 || !ok1 || second > 59 {
+		return 0, false
+	}
+	return c.start + second*1000 + fraction, true
+}
+
 // parseTime reads an RFC 3339 time and returns it in Unix milliseconds; further digits are truncated towards the past.
 // It takes what time.Parse(time.RFC3339Nano, …) takes of the strict form, without allocating.
 func parseTime(b []byte) (ms int64, ok bool) {

@@ -189,13 +189,24 @@ func (s *stage) source(ctx context.Context, topic string, partition int) string 
 }
 
 func TestEmbeddedKafka(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
 	defer cancel()
 	broker, err := devkafka.Start(ctx, devkafka.Options{DataDir: t.TempDir(), NoSync: true})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, broker.Close()) })
 	s := newStage(t, broker.Addrs())
 	s.mayhem(ctx, func(string) {})
+
+	want, err := recount.Count(ctx, recount.Options{Brokers: s.brokers, Telemetry: "telemetry", Tickets: "tickets", Accounts: "accounts"})
+	require.NoError(t, err)
+	reader := s.db.Open(t, devclickhouse.Reader)
+	diffs, err := recount.CompareViews(ctx, reader, want)
+	require.NoError(t, err)
+	require.Empty(t, diffs, "views that differ from the recount")
+	var complete, open uint64
+	require.NoError(t, reader.QueryRow(ctx, "SELECT countIf(complete), countIf(NOT complete) FROM usage_hour").Scan(&complete, &open))
+	require.NotZero(t, complete, "hours that the watermark has passed")
+	require.NotZero(t, open, "the hour that it has not")
 }
 
 // TestRealKafka is the same on Apache Kafka, with the SDKs that people use and the simulator sending through the collector.

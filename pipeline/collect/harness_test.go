@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"runtime/pprof"
 	"testing"
 	"time"
 
@@ -103,6 +104,7 @@ func start(t testing.TB, c Config) *running {
 		case err := <-r.err:
 			require.NoError(t, err)
 		case <-time.After(patience):
+			require.NoError(t, pprof.Lookup("goroutine").WriteTo(os.Stderr, 1))
 			require.FailNow(t, "the collector did not stop")
 		}
 	}

@@ -18,8 +18,8 @@ const (
 	// transactionTimeout is how long readers of telemetry wait at most when a
 	// collector dies inside a transaction and no other takes over.
 	transactionTimeout = 10 * time.Second
-	// endTimeout is how long a transaction that was begun may take when the
-	// collector stops or loses the partition.
+	// endTimeout is how long a transaction that was begun may still take when
+	// the collector stops or loses the partition.
 	endTimeout = 5 * time.Second
 	// giveUpEvery is how often events are looked for that waited too long, at
 	// most.
@@ -248,8 +248,10 @@ func transact(ctx context.Context, client *kgo.Client, records []*kgo.Record) er
 		return fmt.Errorf("begin transaction: %w", err)
 	}
 	// Stopping in the middle would make readers wait for the timeout.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout+transactionTimeout)
+	stopping := ctx
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), transactionTimeout)
 	defer cancel()
+	defer context.AfterFunc(stopping, func() { time.AfterFunc(endTimeout, cancel) })()
 	if err := client.ProduceSync(ctx, records...).FirstErr(); err != nil {
 		err = fmt.Errorf("produce: %w", err)
 		if errors.Is(err, kerr.InvalidProducerEpoch) || errors.Is(err, kerr.ProducerFenced) {

@@ -70,8 +70,14 @@ func (r *releaser) run(ctx context.Context) error {
 	// The partitions read for themselves; this client is only a member.
 	client.PauseFetchTopics(r.config.Topics.Parked)
 	<-ctx.Done()
-	client.Close()
 	r.stop(r.partitions())
+	leaving, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
+	defer cancel()
+	// Without the goodbye the others take over after the session timeout.
+	if err := client.LeaveGroupContext(leaving); err != nil {
+		r.log.Warn("leave the group of collectors", zap.Error(err))
+	}
+	client.Close()
 	return nil
 }
 

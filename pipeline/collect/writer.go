@@ -146,7 +146,7 @@ func (w *writer) enqueue(tp topicPartition, p *pending) error {
 func (w *writer) produce(ctx context.Context, tp topicPartition, records []kafka.Record) error {
 	answer, err := w.client.Produce(ctx, &kafka.ProduceRequest{
 		Topic: tp.topic, Partition: tp.partition, RequiredAcks: kafka.RequireAll,
-		Compression: compress.Lz4, Records: kafka.NewRecordReader(records...),
+		Compression: compress.Snappy, Records: kafka.NewRecordReader(records...),
 	})
 	if err == nil {
 		err = answer.Error

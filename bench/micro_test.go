@@ -98,8 +98,7 @@ func BenchmarkCore(b *testing.B) {
 	done := perEvent(b, b.N)
 	rows := 0
 	for left := b.N; left > 0; {
-		core, err := worker.NewCore(spec, 0)
-		require.NoError(b, err)
+		core := worker.NewCore(spec, 0)
 		for i := range min(left, len(records)) {
 			if v, _ := core.Step(&records[i]); v > worker.Filtered {
 				b.Fatalf("record %d: verdict %d", i, v)
@@ -122,8 +121,7 @@ func BenchmarkWrite(b *testing.B) {
 	require.NoError(b, err)
 	b.Cleanup(func() { require.NoError(b, db.drop(context.Background())) })
 	records := onePartition(b, 250_000)
-	core, err := worker.NewCore(testSpec(b), 0)
-	require.NoError(b, err)
+	core := worker.NewCore(testSpec(b), 0)
 	var flushes []*clickhouse.Batch
 	for i := range records {
 		core.Step(&records[i])

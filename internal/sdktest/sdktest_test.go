@@ -154,7 +154,7 @@ func TestOutage(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			cluster := startKafka(t)
 			registry := prometheus.NewRegistry()
-			endpoint := startCollectorOn(t, cluster, registry)
+			endpoint := startCollectorOn(t, cluster, registry, time.Second)
 			var until time.Time
 			cluster.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
 				if until.IsZero() {
@@ -211,7 +211,7 @@ func requests(t *testing.T, registry *prometheus.Registry, code string) float64 
 func startCollector(t *testing.T) (brokers []string, endpoint string) {
 	t.Helper()
 	cluster := startKafka(t)
-	return cluster.ListenAddrs(), startCollectorOn(t, cluster, prometheus.NewRegistry())
+	return cluster.ListenAddrs(), startCollectorOn(t, cluster, prometheus.NewRegistry(), patience)
 }
 
 func startKafka(t *testing.T) *kfake.Cluster {
@@ -222,10 +222,10 @@ func startKafka(t *testing.T) *kfake.Cluster {
 	return cluster
 }
 
-func startCollectorOn(t *testing.T, cluster *kfake.Cluster, registry *prometheus.Registry) (endpoint string) {
+func startCollectorOn(t *testing.T, cluster *kfake.Cluster, registry *prometheus.Registry, writeTimeout time.Duration) (endpoint string) {
 	t.Helper()
 	c, err := collect.New(collect.Config{
-		Listen: "127.0.0.1:0", Brokers: cluster.ListenAddrs(), WriteKeys: []string{writeKey}, WriteTimeout: time.Second,
+		Listen: "127.0.0.1:0", Brokers: cluster.ListenAddrs(), WriteKeys: []string{writeKey}, WriteTimeout: writeTimeout,
 	}, zaptest.NewLogger(t, zaptest.Level(zap.ErrorLevel)), registry)
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())

@@ -124,7 +124,9 @@ func BenchmarkWrite(b *testing.B) {
 	core := worker.NewCore(testSpec(b), 0)
 	var flushes []*clickhouse.Batch
 	for i := range records {
-		core.Step(&records[i])
+		if v, rej := core.Step(&records[i]); v == worker.Blocked {
+			b.Fatal("blocked without history", rej)
+		}
 		if i%(8*flushEvery) == 8*flushEvery-1 {
 			flushes = append(flushes, core.Take().Rows)
 		}

@@ -167,7 +167,7 @@ func collectConfig(cfg *config.Config) (collect.Config, error) {
 	}
 	c, t := cfg.Collector, cfg.Kafka.Topics
 	out := collect.Config{
-		Listen: c.Listen, Brokers: cfg.Kafka.Brokers, TLS: tls,
+		Listen: c.Listen, Brokers: cfg.Kafka.Brokers, TLS: tls, Instance: instanceID(cfg), SessionTimeout: cfg.Kafka.SessionTimeout,
 		Topics:        collect.Topics{Telemetry: t.Telemetry, Users: t.Users, Accounts: t.Accounts, Parked: t.Parked},
 		MaxEventBytes: int(c.MaxEvent), MaxBatchBytes: int(c.MaxBatch), MaxInFlight: c.MaxInFlight,
 	}

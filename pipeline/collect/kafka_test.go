@@ -240,8 +240,12 @@ func TestDrain(t *testing.T) {
 		c.stop()
 	}()
 	eventually(t, func() bool { // no new connections
-		_, err := client.Get("http://" + c.Addr() + "/livez")
-		return err != nil
+		resp, err := client.Get("http://" + c.Addr() + "/livez")
+		if err != nil {
+			return true
+		}
+		require.NoError(t, resp.Body.Close())
+		return false
 	}, patience, 5*time.Millisecond)
 	release()
 	require.Equal(t, http.StatusOK, (<-first).code)

@@ -132,9 +132,9 @@ func (o *object) remove(name string) {
 	}
 }
 
-// appendTo appends the object as JSON.
-func (o object) appendTo(dst []byte) []byte {
-	dst = append(dst, '{')
+// encode returns the object as JSON.
+func (o object) encode() []byte {
+	dst := []byte{'{'}
 	for i, m := range o {
 		if i > 0 {
 			dst = append(dst, ',')

@@ -130,7 +130,7 @@ func (m *message) readObjects() *refusal {
 		if r := readID(&o, "context.", "groupId", &m.contextID); r != nil {
 			return r
 		}
-		m.body.set("context", o.appendTo(nil))
+		m.body.set("context", o.encode())
 	}
 	m.traits = nested[1]
 	if m.kind != typeIdentify || !m.traits.has("company") {

@@ -195,5 +195,5 @@ func (d departure) telemetry(topic string) (*kgo.Record, error) {
 			return nil, fmt.Errorf("parked event %q: %w", d.key, err)
 		}
 	}
-	return &kgo.Record{Topic: topic, Key: []byte(key), Value: body.appendTo(nil)}, nil
+	return &kgo.Record{Topic: topic, Key: []byte(key), Value: body.encode()}, nil
 }

@@ -16,8 +16,8 @@ const (
 	maxWriteBytes = 900_000
 	// recordOverhead is about what a record takes besides key and value.
 	recordOverhead = 32
-	retryMin       = 20 * time.Millisecond
-	retryMax       = 500 * time.Millisecond
+	firstRetry     = 20 * time.Millisecond
+	lastRetry      = 500 * time.Millisecond
 )
 
 // pending are the records of one request for one partition.
@@ -125,7 +125,7 @@ func (q *queue) write(batch []*pending) error {
 	for _, p := range batch {
 		records = append(records, p.records...)
 	}
-	for wait := retryMin; ; wait = min(2*wait, retryMax) {
+	for wait := firstRetry; ; wait = min(2*wait, lastRetry) {
 		err := q.writer.produce(ctx, q.topicPartition, kafkaRecords(records, now))
 		if err == nil {
 			return nil

@@ -118,7 +118,7 @@ func (p *partition) session(ctx context.Context) error {
 		}
 	}
 	cancel()
-	<-reading
+	<-reading //nolint:errcheck // it says that it was cancelled
 	return err
 }
 

@@ -140,7 +140,7 @@ func inherit(body *object, shared object) *refusal {
 		if err != nil {
 			return invalidObject(m.name, err)
 		}
-		body.set(m.name, mergeObjects(common, mine).appendTo(nil))
+		body.set(m.name, mergeObjects(common, mine).encode())
 	}
 	return nil
 }

@@ -131,7 +131,7 @@ func (c *Collector) prepare(ctx context.Context, messages []*message, received t
 func (c *Collector) record(m *message) (kafka.Message, error) {
 	if m.account == "" {
 		key := parkedKey(m.users()[0], m.messageID)
-		return kafka.Message{Topic: c.config.Topics.Parked, Key: []byte(key), Value: m.body.appendTo(nil)}, nil
+		return kafka.Message{Topic: c.config.Topics.Parked, Key: []byte(key), Value: m.body.encode()}, nil
 	}
 	body := m.body
 	if m.contextID == "" {
@@ -140,7 +140,7 @@ func (c *Collector) record(m *message) (kafka.Message, error) {
 			return kafka.Message{}, err
 		}
 	}
-	return kafka.Message{Topic: c.config.Topics.Telemetry, Key: []byte(m.account), Value: body.appendTo(nil)}, nil
+	return kafka.Message{Topic: c.config.Topics.Telemetry, Key: []byte(m.account), Value: body.encode()}, nil
 }
 
 func (c *Collector) countWritten(records []kafka.Message) {

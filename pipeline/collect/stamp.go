@@ -45,7 +45,7 @@ func (g *ids) of(m *message) string {
 	if m.original.IsZero() && m.sent.IsZero() {
 		return uuid.NewString()
 	}
-	sum := sha256.Sum256(m.body.appendTo(nil))
+	sum := sha256.Sum256(m.body.encode())
 	n := g.seen[sum] // tells apart equal messages of one request
 	g.seen[sum] = n + 1
 	if n > 0 {
@@ -65,6 +65,6 @@ func withAccount(event object, account string) (object, error) {
 	}
 	context.set("groupId", encodeString(account))
 	stamped := append(make(object, 0, len(event)+1), event...)
-	stamped.set("context", context.appendTo(nil))
+	stamped.set("context", context.encode())
 	return stamped, nil
 }

@@ -60,6 +60,7 @@ func TestGeneratedIDs(t *testing.T) {
 	require.NotEqual(t, first[0], ids(`{"sentAt":"2026-03-01T10:00:01Z","batch":[{"type":"track","event":"e","userId":"a"}]}`)[0])
 
 	untimed := `{"batch":[{"type":"track","event":"e","userId":"a"}]}`
-	require.NotEqual(t, ids(untimed), ids(untimed), "without a client's time equal requests are different events")
+	once, again := ids(untimed), ids(untimed)
+	require.NotEqual(t, once, again, "without a client's time equal requests are different events")
 	require.Equal(t, []string{"mine"}, ids(`{"batch":[{"type":"track","event":"e","userId":"a","messageId":"mine"}]}`))
 }

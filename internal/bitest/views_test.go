@@ -12,7 +12,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/stretchr/testify/require"
@@ -137,14 +136,12 @@ func about(columns []string) (column, value string) {
 // filled is a database whose views believe it is noon on the 10th of March 2026 and all have something to show.
 func filled(t *testing.T) (*chtest.Database, *sql.DB) {
 	t.Helper()
-	const years = 365 * 24 * time.Hour
 	d := chtest.Shared(t)
 	opts, err := clickhouse.ParseDSN(d.DSN(devclickhouse.Migrator))
 	require.NoError(t, err)
 	db := clickhouse.OpenDB(opts)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
 	o := migrate.DefaultOptions()
-	o.Retention = migrate.Retention{Minute: 20 * years, Hour: 20 * years, Day: 20 * years}
 	o.Now = "toDateTime('2026-03-10 12:00:00', 'UTC')"
 	require.NoError(t, migrate.Up(t.Context(), db, o))
 	script, err := os.ReadFile("testdata/rows.sql")

@@ -1,3 +1,8 @@
+-- Their time is long past, and the rows must stay all the same.
+ALTER TABLE counters REMOVE TTL;
+ALTER TABLE members REMOVE TTL;
+ALTER TABLE user_minutes REMOVE TTL;
+ALTER TABLE facts REMOVE TTL;
 ALTER TABLE checkpoints REMOVE TTL;
 ALTER TABLE dead_letters REMOVE TTL;
 INSERT INTO account_changes VALUES

@@ -88,7 +88,8 @@ func (o Options) makeViews(ctx context.Context, db *sql.DB) error {
 		return fmt.Errorf("ask for the database: %w", err)
 	}
 	return views.Apply(ctx, db, cat, views.Options{
-		Database: name, Topics: o.Topics, HourRetention: o.Retention.Hour, DayRetention: o.Retention.Day, Now: o.Now,
+		Database: name, Topics: o.Topics, Now: o.Now,
+		MinuteRetention: o.Retention.Minute, HourRetention: o.Retention.Hour, DayRetention: o.Retention.Day,
 	})
 }
 

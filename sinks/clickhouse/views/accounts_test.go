@@ -70,9 +70,6 @@ func TestSegments(t *testing.T) {
 
 func TestOperations(t *testing.T) {
 	f := newFixture(t)
-	for _, table := range []string{"checkpoints", "dead_letters"} { // the rows below are long expired
-		f.exec(t, "ALTER TABLE "+table+" REMOVE TTL")
-	}
 	f.insert(t, "checkpoints",
 		"('telemetry/0@T', 10, 10, 7, 1, 1, 1, '2026-03-10 09:00:00', '2026-03-10 09:05:00', '2026-03-10 09:10:00', 'c1')",
 		"('telemetry/0@T', 25, 25, 20, 2, 1, 2, '2026-03-10 09:20:00', '2026-03-10 09:25:00', '2026-03-10 09:50:00', 'c1')",

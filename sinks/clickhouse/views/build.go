@@ -44,11 +44,11 @@ const (
 
 // tiers lists the window lengths. Their slices are explained in sql/user_events.sql.
 func (b *builder) tiers() []tier {
-	minutes := int64(b.HourRetention / time.Second) // how long user minutes are kept
+	seconds := func(d time.Duration) int64 { return int64(d / time.Second) }
 	return []tier{
-		{"minute", "toStartOfMinute", minute, 1 * day, ages(minute, minutes, 2*hour, 1*day, 16*day)},
-		{"hour", "toStartOfHour", hour, 62 * day, ages(hour, minutes, 2*day, 16*day, 128*day)},
-		{"day", "toStartOfDay", day, 400 * day, ages(day, minutes, 8*day, 64*day)},
+		{"minute", "toStartOfMinute", minute, 1 * day, ages(minute, seconds(b.MinuteRetention), 2*hour, 1*day)},
+		{"hour", "toStartOfHour", hour, 62 * day, ages(hour, seconds(b.HourRetention), 2*day, 16*day, 128*day)},
+		{"day", "toStartOfDay", day, 400 * day, ages(day, seconds(b.HourRetention), 8*day, 64*day)},
 	}
 }
 

@@ -32,19 +32,20 @@ type fixture struct {
 
 func newFixture(t *testing.T) fixture {
 	t.Helper()
+	t.Parallel() // Planning the bigger views takes a core most of the time.
 	d := chtest.Shared(t)
 	opts, err := clickhouse.ParseDSN(d.DSN(devclickhouse.Migrator))
 	require.NoError(t, err)
 	f := fixture{d, clickhouse.OpenDB(opts)}
 	t.Cleanup(func() { require.NoError(t, f.db.Close()) })
-	require.NoError(t, migrate.Up(t.Context(), f.db, migrate.Options{Retention: forever(), Now: now}))
+	o := migrate.DefaultOptions()
+	o.Now = now
+	require.NoError(t, migrate.Up(t.Context(), f.db, o))
+	// The tests' time is long past, and their rows must stay all the same.
+	for _, table := range []string{"counters", "members", "user_minutes", "facts", "checkpoints", "dead_letters"} {
+		f.exec(t, "ALTER TABLE "+table+" REMOVE TTL")
+	}
 	return f
-}
-
-// forever keeps rows of the tests' fixed time for as long as the suite may be in use.
-func forever() migrate.Retention {
-	const years = 365 * 24 * time.Hour
-	return migrate.Retention{Minute: 20 * years, Hour: 20 * years, Day: 20 * years}
 }
 
 func (f fixture) exec(t *testing.T, text string) {

@@ -15,7 +15,7 @@ import (
 // Markdown describes every view and its columns: docs/views.md.
 func Markdown(cat *schemas.Catalogue) (string, error) {
 	all, err := build(cat, Options{
-		Database: "tidemark", Topics: DefaultTopics(), HourRetention: 9600 * time.Hour, DayRetention: 43800 * time.Hour,
+		Database: "tidemark", Topics: DefaultTopics(), MinuteRetention: 336 * time.Hour, HourRetention: 9600 * time.Hour, DayRetention: 43800 * time.Hour,
 	})
 	if err != nil {
 		return "", err

@@ -152,9 +152,9 @@ func (r rollingSlice) FirstDay() string {
 // LastDay is the SQL of the last day of the slice.
 func (r rollingSlice) LastDay() string { return r.StartOfDay(r.Ages.From * day) }
 
-// MinutesFrom is the SQL of the first minute that the slice needs.
+// MinutesFrom is the SQL of the first minute that the slice needs. Of sessions the window before is not shown.
 func (r rollingSlice) MinutesFrom() string {
-	return r.FirstDay() + fmt.Sprintf(" - %d", int64(time.Duration(r.cat.SessionGap)/time.Second)+minute)
+	return r.StartOfDay((r.Ages.To-1+r.Days-1)*day + int64(time.Duration(r.cat.SessionGap)/time.Second) + minute)
 }
 
 // Tier is that of days, for the templates that rolling views share with tumbling ones.
@@ -187,7 +187,7 @@ func (b *builder) StartOfDay(ago int64) string {
 
 // rollingSlices are ranges of ages of rolling windows: each reads 2*days more days than it shows.
 func (b *builder) rollingSlices() []slice {
-	return ages(day, int64(b.DayRetention/time.Second), 2*day, 32*day, 400*day)
+	return ages(day, int64(b.DayRetention/time.Second), 8*day, 100*day)
 }
 
 func (b *builder) rollingUsage() ([]view, error) {

@@ -4,8 +4,6 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-
-	"tidemark/sinks/clickhouse/views"
 )
 
 // week is a small history: acme is used on the 7th and the 9th of March, silent is known and silent, gone was removed.
@@ -99,7 +97,6 @@ func TestUsageDay(t *testing.T) {
 	})
 
 	t.Run("user minutes that have expired are unknown, not zero", func(t *testing.T) {
-		require.NoError(t, views.Apply(t.Context(), f.db, catalogue(t, ""), f.options()))
 		f.insert(t, "counters", "('day', 'acme', '2025-01-01', '', 'events', 'telemetry/0@T', 1, 1)")
 		require.Equal(t, golden(`1 | \N | \N | \N`),
 			f.rows(t, "SELECT events, sessions, session_seconds_avg, active_minutes FROM usage_day WHERE account_id = 'acme' AND window_start = '2025-01-01'"))

@@ -19,8 +19,9 @@ import (
 type Options struct {
 	Database string // that of the tables and the views
 	Topics   Topics
-	// HourRetention and DayRetention are how far back user minutes and daily windows go.
-	HourRetention, DayRetention time.Duration
+	// MinuteRetention, HourRetention and DayRetention are how far back the windows of each tier go. User minutes go back as
+	// far as hours.
+	MinuteRetention, HourRetention, DayRetention time.Duration
 	// Now is the SQL expression of the current time, a DateTime('UTC'). Empty: now('UTC'). Tests give a fixed time.
 	Now string
 }

@@ -75,6 +75,7 @@ func TestUp(t *testing.T) {
 				require.NoError(t, migrate.Up(t.Context(), db, options()))
 				require.Equal(t, tables, query[string](t, db, tablesOf))
 			}
+			require.Empty(t, query[string](t, db, "SELECT account_id FROM usage_day"), "the views are there")
 			states, err = migrate.Status(t.Context(), db)
 			require.NoError(t, err)
 			for _, s := range states {

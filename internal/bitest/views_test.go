@@ -3,6 +3,7 @@ package bitest
 import (
 	"bytes"
 	"database/sql"
+	"embed"
 	"encoding/json"
 	"flag"
 	"net/url"
@@ -12,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/stretchr/testify/require"
@@ -19,16 +21,23 @@ import (
 
 	"tidemark/internal/devclickhouse"
 	"tidemark/internal/devclickhouse/chtest"
+	"tidemark/internal/foreign"
 	"tidemark/sinks/clickhouse/migrate"
 )
+
+//go:embed node/package.json node/package-lock.json node/read.mjs python/requirements.txt python/read.py
+var files embed.FS
+
+// readTimeout bounds one client's reading of everything, on a busy machine.
+const readTimeout = 5 * time.Minute
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(chtest.WithShared(m)) }
 
 var update = flag.Bool("update", false, "write what the clients got to testdata, to be read before it is committed")
 
-func TestPython(t *testing.T) { testClient(t, "python", pythonClient(t)) }
+func TestPython(t *testing.T) { testClient(t, "python", foreign.Python(t, files, "read.py")) }
 
-func TestNode(t *testing.T) { testClient(t, "node", nodeClient(t)) }
+func TestNode(t *testing.T) { testClient(t, "node", foreign.Node(t, files, "read.mjs")) }
 
 // plan tells a client where to connect and what to ask.
 type plan struct {
@@ -88,7 +97,7 @@ func ask(t *testing.T, p plan, command []string) reading {
 	require.NoError(t, err)
 	path := filepath.Join(t.TempDir(), "plan.json")
 	require.NoError(t, os.WriteFile(path, content, 0o600))
-	answer := run(t, readTimeout, "", command[0], append(slices.Clone(command[1:]), path)...)
+	answer := foreign.Run(t, readTimeout, "", command[0], append(slices.Clone(command[1:]), path)...)
 	var got reading
 	require.NoError(t, json.Unmarshal(answer, &got), "%s", answer)
 	return got

@@ -3,17 +3,17 @@
 package sdktest
 
 import (
-	"bytes"
-	"context"
 	"embed"
 	"encoding/json"
 	"os"
-	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"tidemark/internal/foreign"
 )
 
 //go:embed node/package.json node/package-lock.json node/send.mjs python/requirements.txt python/send.py
@@ -62,48 +62,24 @@ type Result struct {
 // fails it when CI=true.
 func SendNode(t testing.TB, endpoint, writeKey string, plan Plan) Result {
 	t.Helper()
-	if _, err := exec.LookPath("npm"); err != nil {
-		if os.Getenv("CI") == "true" {
-			require.FailNow(t, "npm is missing: install Node.js 20 or later with npm")
-		}
-		t.Skip("npm is missing: install Node.js 20 or later with npm to test the Node SDK")
-	}
-	dir := installNode(t)
-	return send(t, endpoint, writeKey, plan, "node", filepath.Join(dir, "send.mjs"))
+	return send(t, endpoint, writeKey, plan, foreign.Node(t, files, "send.mjs"))
 }
 
 // SendPython is SendNode with segment-analytics-python. It fails the test where
 // python3 is missing.
 func SendPython(t testing.TB, endpoint, writeKey string, plan Plan) Result {
 	t.Helper()
-	dir := installPython(t)
-	return send(t, endpoint, writeKey, plan, filepath.Join(dir, "venv", "bin", "python"), filepath.Join(dir, "send.py"))
+	return send(t, endpoint, writeKey, plan, foreign.Python(t, files, "send.py"))
 }
 
-func send(t testing.TB, endpoint, writeKey string, plan Plan, program, script string) Result {
+func send(t testing.TB, endpoint, writeKey string, plan Plan, command []string) Result {
 	t.Helper()
 	content, err := json.Marshal(plan)
 	require.NoError(t, err)
 	planFile := filepath.Join(t.TempDir(), "plan.json")
 	require.NoError(t, os.WriteFile(planFile, content, 0o600))
-	stdout := run(t, sendTimeout, "", program, script, planFile, endpoint, writeKey)
+	stdout := foreign.Run(t, sendTimeout, "", command[0], append(slices.Clone(command[1:]), planFile, endpoint, writeKey)...)
 	var result Result
 	require.NoError(t, json.Unmarshal(stdout, &result), "%s", stdout)
 	return result
-}
-
-// run runs a program in dir and returns its standard output. It fails the test,
-// with all of the output, when the program does not succeed in time.
-func run(t testing.TB, timeout time.Duration, dir, program string, args ...string) []byte {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), timeout)
-	defer cancel()
-	command := exec.CommandContext(ctx, program, args...)
-	command.Dir = dir
-	command.WaitDelay = 5 * time.Second
-	var stdout, stderr bytes.Buffer
-	command.Stdout, command.Stderr = &stdout, &stderr
-	err := command.Run()
-	require.NoError(t, err, "%s\n%s\n%s", command, stdout.Bytes(), stderr.Bytes())
-	return stdout.Bytes()
 }

@@ -66,6 +66,7 @@ func (c *Client) insertContext(ctx context.Context) context.Context {
 	settings := clickhouse.Settings{
 		"async_insert":                    0,
 		"max_partitions_per_insert_block": 0,
+		"optimize_on_insert":              0, // merging is the background's work: most rows of one insert are distinct
 	}
 	if c.quorum != "" {
 		settings["insert_quorum"] = c.quorum

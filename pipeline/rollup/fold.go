@@ -2,140 +2,119 @@ package rollup
 
 import (
 	"math/bits"
-	"slices"
 
 	"tidemark/pipeline/decode"
 	"tidemark/schemas"
 	"tidemark/sinks/clickhouse"
 )
 
-// hits is what one event adds, worked out once for all tiers.
-type hits struct {
-	account, feature         []hit
-	accountUsers, featureUse uint32 // the distinct metrics that the event's user joins
+// waiting is an event that is to be folded.
+type waiting struct {
+	time, received  int64 // Unix ms
+	user            uint64
+	offset          uint64
+	account, forUse effect
+	feature         int32 // of the account, for which forUse holds; none = the event is of no feature
+	next            int32 // the account's next event that waits; none = it is the last
 }
 
-type hit struct {
-	slot  int
-	delta uint64
-}
+// maxWaiting bounds the events that wait. They are folded account by account, so that an account's windows are fetched
+// from memory once for some events, not for each: that is most of what folding costs.
+const maxWaiting = 4096
 
-// Fold folds a track, page or screen event into the account's windows in every tier. It returns false, with nothing
-// changed, when a window has to be loaded first: Missing says which.
+// Fold folds a track, page or screen event into the account's windows in every tier, before the next Take. It returns false,
+// with nothing changed, when a window has to be loaded first: Missing says which.
 func (s *State) Fold(ev *decode.Event, accountID []byte, offset uint64) bool {
 	a := s.accounts[string(accountID)]
 	if a == nil {
 		a = s.account(string(accountID))
 	}
-	var windows [tiers]*window
-	for i, tier := range clickhouse.Tiers {
-		if ev.Received-ev.Time > s.retention[i] {
-			continue
-		}
-		start := tier.Start(ev.Time)
-		w := a.window(i, start)
-		if w == nil {
-			if s.evicted[i].mayExist(a.id, start) {
-				return false
-			}
-			w = a.open(i, start, s)
-		}
-		windows[i] = w
+	if s.lacks(a, ev) {
+		return false
 	}
 	plan := s.program.Plan(schemas.EventType(ev.Type), ev.Name)
-	s.match(ev, plan)
-	feature := none
-	if f := &ev.Properties[s.program.FeatureProperty]; f.Kind == decode.String && len(f.Text) > 0 &&
-		ev.Type == decode.Track && len(s.hits.feature)+int(s.hits.featureUse) > 0 {
-		var ok bool
-		if feature, ok = a.features[string(f.Text)]; !ok {
+	w := waiting{time: ev.Time, received: ev.Received, user: ev.User, offset: offset, feature: none, next: none}
+	w.account, w.forUse = s.match(ev, &plan.Account), s.match(ev, &plan.Feature)
+	if f := &ev.Properties[s.program.FeatureProperty]; f.Kind == decode.String && len(f.Text) > 0 && ev.Type == decode.Track && !w.forUse.none() {
+		feature, ok := a.features[string(f.Text)]
+		if !ok {
 			feature = a.feature(string(f.Text))
 		}
+		w.feature = int32(feature) //nolint:gosec // a small number
 	}
-	s.foldWindows(ev, a, &windows, feature, offset)
 	for _, st := range plan.Steps {
 		s.step(ev, a.id, st, offset)
 	}
+	s.wait(a, w)
 	return true
 }
 
-// match works out what the event adds.
-func (s *State) match(ev *decode.Event, plan *schemas.Plan) {
-	s.hits.account, s.hits.accountUsers = matched(ev, &plan.Account, s.hits.account[:0])
-	s.hits.feature, s.hits.featureUse = matched(ev, &plan.Feature, s.hits.feature[:0])
+// wait puts an event at the end of its account's line.
+func (s *State) wait(a *account, w waiting) {
+	n := int32(len(s.waiting)) //nolint:gosec // at most maxWaiting
+	if a.last == none {
+		a.first = n
+		s.lines = append(s.lines, a)
+	} else {
+		s.waiting[a.last].next = n
+	}
+	a.last = n
+	if s.waiting = append(s.waiting, w); len(s.waiting) >= maxWaiting {
+		s.drain()
+	}
 }
 
-func matched(ev *decode.Event, ins *schemas.Instructions, out []hit) ([]hit, uint32) {
-	for i := range ins.Counts {
-		if holds(ev, ins.Counts[i].Where) {
-			out = append(out, hit{ins.Counts[i].Slot, 1})
+// drain folds the events that wait.
+func (s *State) drain() {
+	for _, a := range s.lines {
+		for i := a.first; i != none; i = s.waiting[i].next {
+			s.fold(a, &s.waiting[i])
 		}
+		a.first, a.last = none, none
 	}
-	for i := range ins.Sums {
-		// A sum that nothing is added to is no row, so that the value 0 can stand for "no row".
-		if n, ok := ev.Properties[ins.Sums[i].Property].Number(); ok && n > 0 && holds(ev, ins.Sums[i].Where) {
-			out = append(out, hit{ins.Sums[i].Slot, n})
-		}
-	}
-	var mask uint32
-	if ev.User != 0 {
-		for i := range ins.Distincts {
-			if holds(ev, ins.Distincts[i].Where) {
-				mask |= 1 << ins.Distincts[i].Slot
-			}
-		}
-	}
-	return out, mask
+	clear(s.lines)
+	s.lines, s.waiting, s.hits = s.lines[:0], s.waiting[:0], s.hits[:0]
 }
 
-// holds reports whether all conditions hold.
-func holds(ev *decode.Event, where []schemas.Condition) bool {
-	for i := range where {
-		v := &ev.Properties[where[i].Property]
-		is := v.Kind != decode.Absent
-		if is && where[i].In != nil {
-			is = slices.Contains(where[i].In, string(v.Text))
-		}
-		if is == where[i].Negate {
-			return false
-		}
-	}
-	return true
-}
-
-// foldWindows folds the hits into the windows, shortest first. A user that a set of a shorter window holds already has been
-// put into those of the longer ones, so only users new to one tier are looked for in the next.
-func (s *State) foldWindows(ev *decode.Event, a *account, windows *[tiers]*window, feature int, offset uint64) {
-	accountUsers, featureUse := s.hits.accountUsers, s.hits.featureUse
-	for tier, w := range windows {
-		if w == nil {
+// fold folds an event into the windows, shortest first. A user that a set of a shorter window holds already has been put
+// into those of the longer ones, so only users new to one tier are looked for in the next.
+func (s *State) fold(a *account, ev *waiting) {
+	users, featureUsers := ev.account.users, ev.forUse.users
+	for i, tier := range clickhouse.Tiers {
+		if ev.received-ev.time > s.retention[i] {
 			continue
 		}
-		w.used = s.takes
-		changed := s.add(&w.row, s.hits.account, tier, w.start, offset)
-		if tier == 0 && ev.User != 0 {
-			accountUsers = s.meet(ev, a, w, accountUsers)
-		} else if accountUsers != 0 {
-			accountUsers = s.join(&w.row, join{account: a, start: w.start, user: ev.User, feature: none, tier: int8(tier)}, accountUsers)
+		start := tier.Start(ev.time)
+		w := a.window(i, start)
+		if w == nil {
+			w = a.open(i, start, s)
 		}
-		if feature != none {
-			r := w.feature(feature, s.program)
-			changed = s.add(r, s.hits.feature, tier, w.start, offset) || changed
-			if featureUse != 0 {
-				featureUse = s.join(r, join{account: a, start: w.start, user: ev.User, feature: int32(feature), tier: int8(tier)}, featureUse) //nolint:gosec // a small number
+		w.used = s.takes
+		changed := s.add(&w.row, ev.account.counters, i, start, ev.offset)
+		j := join{account: a, start: start, user: ev.user, feature: none, tier: int8(i)}
+		if tier == clickhouse.Minute && ev.user != 0 {
+			users = s.meet(ev, w, j, users)
+		} else if users != 0 {
+			users = s.join(&w.row, j, users)
+		}
+		if ev.feature != none {
+			r := w.feature(int(ev.feature), s.program)
+			changed = s.add(r, ev.forUse.counters, i, start, ev.offset) || changed
+			if j.feature = ev.feature; featureUsers != 0 {
+				featureUsers = s.join(r, j, featureUsers)
 			}
 		}
 		if changed && !w.dirty {
 			w.dirty = true
-			s.dirty = append(s.dirty, ref{a, w, tier})
+			s.dirty = append(s.dirty, ref{a, w, i})
 		}
 	}
 }
 
 // add folds hits into a row's counters, but for those that have this offset already.
-func (s *State) add(r *row, hits []hit, tier int, start int64, offset uint64) (changed bool) {
-	for _, h := range hits {
-		sl := &r.slots[h.slot]
+func (s *State) add(r *row, add hits, tier int, start int64, offset uint64) (changed bool) {
+	for _, h := range s.hits[add.from:add.to] {
+		sl := r.slot(h.slot)
 		if sl.value != 0 && offset <= sl.applied {
 			continue
 		}
@@ -148,24 +127,24 @@ func (s *State) add(r *row, hits []hit, tier int, start int64, offset uint64) (c
 }
 
 // meet puts the event's user into the sets of an account's minute, with the event's time, and returns what is new.
-func (s *State) meet(ev *decode.Event, a *account, w *window, mask uint32) (fresh uint32) {
-	place, fresh := w.users.add(ev.User, mask)
-	if place.stretch(uint16(ev.Time - w.start*1000)) { //nolint:gosec // below 60 000
-		s.spans = append(s.spans, userRef{a, w, ev.User})
+func (s *State) meet(ev *waiting, w *window, j join, mask uint32) (fresh uint32) {
+	place, fresh := w.users.add(ev.user, mask)
+	if place.stretch(uint16(ev.time - w.start*1000)) { //nolint:gosec // below 60 000
+		s.spans = append(s.spans, userRef{j.account, w, ev.user})
 	}
-	s.queue(join{account: a, start: w.start, user: ev.User, feature: none}, fresh)
+	s.joined(j, fresh)
 	return fresh
 }
 
 // join puts a user into a row's sets and returns what is new.
 func (s *State) join(r *row, j join, mask uint32) (fresh uint32) {
 	_, fresh = r.users.add(j.user, mask)
-	s.queue(j, fresh)
+	s.joined(j, fresh)
 	return fresh
 }
 
-// queue keeps what is new for the next Take.
-func (s *State) queue(j join, fresh uint32) {
+// joined keeps what is new for the next Take.
+func (s *State) joined(j join, fresh uint32) {
 	for ; fresh != 0; fresh &= fresh - 1 {
 		j.slot = int8(bits.TrailingZeros32(fresh)) //nolint:gosec // below 32
 		s.joins = append(s.joins, j)
@@ -195,14 +174,30 @@ func (s *State) step(ev *decode.Event, account string, st schemas.Step, offset u
 	f.Attributes = append(f.Attributes, nil)
 }
 
+// lacks reports whether the event needs a window that has to be loaded first.
+func (s *State) lacks(a *account, ev *decode.Event) bool {
+	for i, tier := range clickhouse.Tiers {
+		if start := tier.Start(ev.Time); start != a.latest[i] && s.unloaded(a, i, start, ev) {
+			return true
+		}
+	}
+	return false
+}
+
+// unloaded reports whether a window that the event is folded into may exist without being in memory.
+func (s *State) unloaded(a *account, tier int, start int64, ev *decode.Event) bool {
+	return ev.Received-ev.Time <= s.retention[tier] && a.window(tier, start) == nil && s.evicted[tier].mayExist(a.id, start)
+}
+
 // Missing appends to keys the windows that the event needs and that have to be loaded first.
 func (s *State) Missing(ev *decode.Event, accountID []byte, keys []clickhouse.WindowKey) []clickhouse.WindowKey {
 	a := s.accounts[string(accountID)]
+	if a == nil {
+		a = &account{id: string(accountID)}
+	}
 	for i, tier := range clickhouse.Tiers {
-		start := tier.Start(ev.Time)
-		if ev.Received-ev.Time <= s.retention[i] && (a == nil || a.window(i, start) == nil) &&
-			s.evicted[i].mayExist(string(accountID), start) {
-			keys = append(keys, clickhouse.WindowKey{AccountID: string(accountID), Tier: tier, Start: start})
+		if start := tier.Start(ev.Time); s.unloaded(a, i, start, ev) {
+			keys = append(keys, clickhouse.WindowKey{AccountID: a.id, Tier: tier, Start: start})
 		}
 	}
 	return keys

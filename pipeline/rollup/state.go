@@ -37,15 +37,20 @@ type State struct {
 	// counters holds how many counter rows there are by window start, in windows at and above the watermark's.
 	counters [tiers]map[int64]int
 
-	hits hits // scratch
+	waiting []waiting  // events to be folded
+	hits    []hit      // what they add
+	lines   []*account // whose they are
 }
 
 // account is one account's windows.
 type account struct {
 	id       string
-	features map[string]int // index into a window's features
-	names    []string       // the features by index
-	windows  [tiers][]*window
+	features map[string]int   // index into a window's features
+	names    []string         // the features by index
+	windows  [tiers][]*window // by start
+	latest   [tiers]int64     // start of the last of them; none = there is none
+
+	first, last int32 // its events that wait, by index; none = there is none
 }
 
 // window is one account's window in one tier: the counters of the account and of its features.
@@ -60,8 +65,15 @@ type window struct {
 // row is one keyed entity's counters and users.
 type row struct {
 	users users
-	slots []slot
-	few   [4]slot // what slots lies in, where it fits: one object less to find in memory
+	few   [4]slot // of the first metrics, in place: one object less to find in memory
+	more  []slot
+}
+
+func (r *row) slot(i int) *slot {
+	if i < len(r.few) {
+		return &r.few[i]
+	}
+	return &r.more[i-len(r.few)]
 }
 
 // slot is one counter row: its absolute value and the highest offset folded into it. Value 0: there is no row.
@@ -92,7 +104,7 @@ type join struct {
 	slot    int8
 }
 
-// none stands for the account itself where a feature's index is asked for.
+// none stands for the account itself where a feature's index is asked for, and for what is not there.
 const none = -1
 
 // New returns an empty state of a source, by its name in ClickHouse. Nothing of it is known to exist in ClickHouse; a
@@ -139,12 +151,13 @@ func (s *State) install(rows *clickhouse.Counters, counted bool) {
 		if f := rows.Feature[n]; f != "" {
 			r, names = w.feature(a.feature(f), s.program), s.program.FeatureCounters
 		}
-		for slot, name := range names {
+		for k, name := range names {
 			if name == rows.Metric[n] { // a metric that the catalogue no longer has stays as it is
+				sl := r.slot(k)
 				if counted {
-					s.count(i, start, &r.slots[slot])
+					s.count(i, start, sl)
 				}
-				r.slots[slot].value, r.slots[slot].applied = rows.Value[n], rows.AppliedOffset[n]
+				*sl = slot{rows.Value[n], rows.AppliedOffset[n]}
 			}
 		}
 	}
@@ -160,7 +173,7 @@ func (s *State) count(tier int, start int64, sl *slot) {
 func (s *State) account(id string) *account {
 	a := s.accounts[id]
 	if a == nil {
-		a = &account{id: id}
+		a = &account{id: id, latest: [tiers]int64{none, none, none}, first: none, last: none}
 		s.accounts[id] = a
 	}
 	return a
@@ -188,15 +201,15 @@ func (a *account) open(tier int, start int64, s *State) *window {
 	w.row.make(len(s.program.AccountCounters))
 	i, _ := position(a.windows[tier], start)
 	a.windows[tier] = slices.Insert(a.windows[tier], i, w)
+	a.latest[tier] = max(a.latest[tier], start)
 	s.windows++
 	return w
 }
 
 func (r *row) make(slots int) {
-	if r.slots = r.few[:]; slots > len(r.few) {
-		r.slots = make([]slot, slots)
+	if slots > len(r.few) {
+		r.more = make([]slot, slots-len(r.few))
 	}
-	r.slots = r.slots[:slots]
 }
 
 // feature returns the index of a feature of the account.

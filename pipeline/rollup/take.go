@@ -18,12 +18,13 @@ func (s *State) Batch() *clickhouse.Batch { return s.batch }
 
 // Pending returns about how many rows the next Take will hold.
 func (s *State) Pending() int {
-	return s.batch.Rows() + len(s.joins) + len(s.spans) + len(s.dirty)*len(s.program.AccountCounters)
+	return s.batch.Rows() + len(s.waiting) + len(s.joins) + len(s.spans) + len(s.dirty)*len(s.program.AccountCounters)
 }
 
 // Take returns the rows that have changed by offsets below position since the last Take. The caller writes them, until
 // that succeeds or the source is given up.
 func (s *State) Take(position uint64) *clickhouse.Batch {
+	s.drain()
 	s.batch.Counters.Grow(s.counted + s.counted/8)
 	for _, d := range s.dirty {
 		d.window.dirty = false
@@ -48,8 +49,8 @@ func (s *State) Take(position uint64) *clickhouse.Batch {
 
 func (s *State) takeRow(r *row, d ref, feature string, names []string) {
 	c := &s.batch.Counters
-	for i := range r.slots {
-		sl := &r.slots[i]
+	for i := range names {
+		sl := r.slot(i)
 		if sl.value == 0 || sl.applied < s.taken {
 			continue
 		}
@@ -146,6 +147,7 @@ func (s *State) Evict(watermark int64, most int) {
 
 // evict drops the windows below the floor that have not been used in the last takes.
 func (s *State) evict(idle uint32) {
+	s.drain() // what waits has been promised that its windows are in memory
 	for id, a := range s.accounts {
 		left := 0
 		for i := range a.windows {
@@ -159,6 +161,10 @@ func (s *State) evict(idle uint32) {
 			})
 			s.windows -= before - len(a.windows[i])
 			left += len(a.windows[i])
+			a.latest[i] = none
+			if n := len(a.windows[i]); n > 0 {
+				a.latest[i] = a.windows[i][n-1].start
+			}
 		}
 		if left == 0 {
 			delete(s.accounts, id)

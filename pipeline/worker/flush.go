@@ -104,6 +104,7 @@ func (f *Flusher) round(ctx context.Context, round []*request) {
 		return nil
 	})
 	if err == nil && len(round) > 0 {
+		reach("checkpoints acknowledged")
 		f.commit(ctx, round)
 		f.metrics.FlushTime.Observe(time.Since(start).Seconds())
 	}
@@ -143,12 +144,15 @@ func (f *Flusher) write(ctx context.Context, round []*request) error {
 		}
 		points.Add(r.flush.Checkpoint)
 	}
+	reach("flush begun")
 	if err := f.client.ProduceSync(ctx, dead...).FirstErr(); err != nil {
 		return fmt.Errorf("produce %d dead letters: %w", len(dead), err)
 	}
+	reach("dead letters acknowledged")
 	if err := f.store.Write(ctx, rows); err != nil {
 		return fmt.Errorf("flush %s: %w", describe(round), err)
 	}
+	reach("rows acknowledged")
 	f.metrics.FlushRows.Observe(float64(rows.Rows()))
 	if err := f.store.WriteCheckpoints(ctx, &points); err != nil {
 		return fmt.Errorf("flush %s: %w", describe(round), err)
@@ -209,5 +213,6 @@ func (f *Flusher) commit(ctx context.Context, round []*request) {
 		f.log.Warn("commit failed; the next flush commits further", zap.String("flush", describe(round)), zap.Error(err))
 		return
 	}
+	reach("commit acknowledged")
 	f.metrics.Commits.WithLabelValues("ok").Inc()
 }

@@ -94,6 +94,7 @@ func New(cfg Config, topic string, partition int32, spec Spec) *Worker {
 
 // Queue hands over records in the log's order. It never blocks: past maxQueued, fetching is paused.
 func (w *Worker) Queue(records []*kgo.Record) {
+	reach("polled")
 	w.mu.Lock()
 	w.queue = append(w.queue, records)
 	w.queued += len(records)
@@ -193,6 +194,7 @@ func (w *Worker) run(ctx context.Context) error {
 	if err := w.recover(ctx); err != nil {
 		return err
 	}
+	reach("recovered")
 	w.Metrics.Recovery.Observe(time.Since(began).Seconds())
 	w.publish()
 	w.mu.Lock()
@@ -282,6 +284,7 @@ func (w *Worker) foldQueued(ctx context.Context) error {
 	if err := w.fold(ctx, records); err != nil {
 		return err
 	}
+	reach("folded")
 	w.samples = append(w.samples, records[0].Timestamp, records[len(records)-1].Timestamp)
 	w.publish()
 	if w.core.Pending() >= w.FlushRows {

@@ -17,57 +17,74 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// binary builds the tidemark binary once a test binary and returns its path.
-var binary = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "tidemark-e2e-")
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(dir, "tidemark")
-	cmd := exec.Command("go", "build", "-o", path, "tidemark/cmd/tidemark")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build tidemark: %w\n%s", err, out)
-	}
-	return path, nil
-})
+// built holds the binaries that this test binary has built, by their build tags. It is global because a test binary has
+// no other place that outlives a test; Main removes them.
+var built = struct {
+	sync.Mutex
+	dir   string
+	paths map[string]string
+}{paths: map[string]string{}}
 
-// removeBinary removes what binary built, if it did.
-func removeBinary() error {
-	path, err := binary()
-	if err != nil {
-		return nil //nolint:nilerr // the tests have told
+// Binary builds tidemark with the build tags, once a test binary, and returns its path.
+func Binary(t *testing.T, tags string) string {
+	t.Helper()
+	built.Lock()
+	defer built.Unlock()
+	if path, ok := built.paths[tags]; ok {
+		return path
 	}
-	return os.RemoveAll(filepath.Dir(path))
+	if built.dir == "" {
+		dir, err := os.MkdirTemp("", "tidemark-e2e-")
+		require.NoError(t, err)
+		built.dir = dir
+	}
+	path := filepath.Join(built.dir, "tidemark"+tags)
+	out, err := exec.Command("go", "build", "-tags", tags, "-o", path, "tidemark/cmd/tidemark").CombinedOutput()
+	require.NoError(t, err, "build tidemark: %s", out)
+	built.paths[tags] = path
+	return path
 }
 
-// process is a running tidemark.
-type process struct {
-	name string
+// Main wraps a package's tests so that what Start needed is removed after the last one.
+func Main(m interface{ Run() int }) interface{ Run() int } { return cleaned{m} }
+
+type cleaned struct{ m interface{ Run() int } }
+
+func (c cleaned) Run() int {
+	code := c.m.Run()
+	if err := os.RemoveAll(built.dir); err != nil { // RemoveAll("") removes nothing
+		fmt.Fprintln(os.Stderr, err)
+		return max(code, 1)
+	}
+	return code
+}
+
+// Process is a running tidemark.
+type Process struct {
+	Name string
+	Done chan struct{} // closed when it has ended
+	Err  error         // valid once Done
 	cmd  *exec.Cmd
 	log  string // file of its standard error
-	done chan struct{}
-	err  error // valid once done
 }
 
-// start starts tidemark with arguments and environment; it is killed at the test's end if it still runs.
-func start(t *testing.T, name string, env []string, args ...string) *process {
+// Start starts a binary of tidemark with arguments and environment; it is killed at the test's end if it still runs.
+func Start(t *testing.T, binary, name string, env []string, args ...string) *Process {
 	t.Helper()
-	path, err := binary()
-	require.NoError(t, err)
-	p := &process{name: name, log: filepath.Join(t.TempDir(), name+".log"), done: make(chan struct{})}
+	p := &Process{Name: name, log: filepath.Join(t.TempDir(), name+".log"), Done: make(chan struct{})}
 	log, err := os.Create(p.log)
 	require.NoError(t, err)
 	defer log.Close() //nolint:errcheck // the child has its own descriptor
-	p.cmd = exec.Command(path, args...)
+	p.cmd = exec.Command(binary, args...)
 	p.cmd.Env = append(os.Environ(), env...)
 	p.cmd.Stderr, p.cmd.Stdout = log, log
 	require.NoError(t, p.cmd.Start())
 	go func() {
-		p.err = p.cmd.Wait()
-		close(p.done)
+		p.Err = p.cmd.Wait()
+		close(p.Done)
 	}()
 	t.Cleanup(func() {
-		p.kill()
+		p.Kill()
 		if t.Failed() {
 			text, _ := os.ReadFile(p.log)
 			t.Logf("%s said, at last:\n%s", name, text[max(0, len(text)-4000):])
@@ -76,45 +93,60 @@ func start(t *testing.T, name string, env []string, args ...string) *process {
 	return p
 }
 
-// kill ends the process as a crash does.
-func (p *process) kill() {
-	_ = p.cmd.Process.Signal(syscall.SIGKILL)
-	<-p.done
+// PID is the process id.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
+
+// Signal sends the process a signal.
+func (p *Process) Signal(t *testing.T, sig os.Signal) {
+	t.Helper()
+	require.NoError(t, p.cmd.Process.Signal(sig), "signal %s", p.Name)
 }
 
-// terminate asks the process to end, and requires that it does so in order.
-func (p *process) terminate(t *testing.T) {
+// Log returns what the process has said so far.
+func (p *Process) Log(t *testing.T) string {
 	t.Helper()
-	require.NoError(t, p.cmd.Process.Signal(syscall.SIGTERM))
+	log, err := os.ReadFile(p.log)
+	require.NoError(t, err)
+	return string(log)
+}
+
+// Kill ends the process as a crash does.
+func (p *Process) Kill() {
+	_ = p.cmd.Process.Signal(syscall.SIGKILL)
+	<-p.Done
+}
+
+// Terminate asks the process to end, and requires that it does so in order.
+func (p *Process) Terminate(t *testing.T) {
+	t.Helper()
+	p.Signal(t, syscall.SIGTERM)
 	select {
-	case <-p.done:
-		require.NoError(t, p.err, "%s did not end in order", p.name)
+	case <-p.Done:
+		require.NoError(t, p.Err, "%s did not end in order", p.Name)
 	case <-time.After(time.Minute):
-		require.Fail(t, "does not end", p.name)
+		require.Fail(t, "does not end", p.Name)
 	}
 }
 
-// running requires that the process has not ended by itself.
-func (p *process) running(t *testing.T) {
+// Running requires that the process has not ended by itself.
+func (p *Process) Running(t *testing.T) {
 	t.Helper()
 	select {
-	case <-p.done:
-		require.NoError(t, errors.Join(fmt.Errorf("%s has ended", p.name), p.err))
+	case <-p.Done:
+		require.NoError(t, errors.Join(fmt.Errorf("%s has ended", p.Name), p.Err))
 	default:
 	}
 }
 
-// says waits until the process has logged something that matches, and returns the match's first group.
-func (p *process) says(t *testing.T, pattern string) string {
+// Says waits until the process has logged something that matches, and returns the match's first group.
+func (p *Process) Says(t *testing.T, pattern string) string {
 	t.Helper()
 	expression := regexp.MustCompile(pattern)
-	var found [][]byte
+	var found []string
 	require.Eventually(t, func() bool {
-		p.running(t)
-		log, err := os.ReadFile(p.log)
-		require.NoError(t, err)
-		found = expression.FindSubmatch(log)
+		p.Running(t)
+		found = expression.FindStringSubmatch(p.Log(t))
 		return found != nil
-	}, time.Minute, 20*time.Millisecond, "%s never says %s", p.name, pattern)
-	return string(found[len(found)-1])
+	}, time.Minute, 20*time.Millisecond, "%s never says %s", p.Name, pattern)
+	return found[len(found)-1]
 }

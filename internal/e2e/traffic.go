@@ -9,9 +9,9 @@ import (
 	"github.com/segmentio/kafka-go"
 )
 
-// traffic writes what producers that are not the collector may write: canonical events with everything that can be wrong
+// Traffic writes what producers that are not the collector may write: canonical events with everything that can be wrong
 // in them, straight to Kafka, by a client that is not the pipeline's.
-type traffic struct {
+type Traffic struct {
 	rand    *rand.Rand
 	writer  *kafka.Writer
 	wire    *kafka.Transport
@@ -20,9 +20,10 @@ type traffic struct {
 	repeats []kafka.Message
 }
 
-func newTraffic(brokers []string, seed uint64) *traffic {
+// NewTraffic returns traffic that is the same for the same seed, but for the time. Close it.
+func NewTraffic(brokers []string, seed uint64) *Traffic {
 	wire := &kafka.Transport{MetadataTTL: time.Second} // soon sees a partition that is added
-	return &traffic{
+	return &Traffic{
 		rand: rand.New(rand.NewPCG(seed, seed)), //nolint:gosec // reproducible by seed
 		wire: wire,
 		writer: &kafka.Writer{
@@ -33,14 +34,14 @@ func newTraffic(brokers []string, seed uint64) *traffic {
 	}
 }
 
-// close writes what is waiting and closes the connections.
-func (g *traffic) close() error {
+// Close writes what is waiting and closes the connections.
+func (g *Traffic) Close() error {
 	defer g.wire.CloseIdleConnections()
 	return g.writer.Close()
 }
 
-// send writes n records.
-func (g *traffic) send(ctx context.Context, n int) error {
+// Send writes n records.
+func (g *Traffic) Send(ctx context.Context, n int) error {
 	messages := make([]kafka.Message, 0, n)
 	for range n {
 		g.n++
@@ -58,7 +59,7 @@ func (g *traffic) send(ctx context.Context, n int) error {
 	return nil
 }
 
-func (g *traffic) message() kafka.Message {
+func (g *Traffic) message() kafka.Message {
 	account := fmt.Sprintf("acct-%02d", g.rand.IntN(30))
 	user := fmt.Sprintf("%s-u%d", account, g.rand.IntN(8))
 	at := g.now.Add(-time.Duration(g.rand.IntN(120_000)) * time.Millisecond)
@@ -105,7 +106,7 @@ func (g *traffic) message() kafka.Message {
 		g.rand.IntN(4), g.rand.IntN(1000), head)
 }
 
-func (g *traffic) ticket(account string, at time.Time, id string) kafka.Message {
+func (g *Traffic) ticket(account string, at time.Time, id string) kafka.Message {
 	kinds := []string{"created", "replied_agent", "priority", "assignment", "tag", "sla_breach", "solved", "reopened", "status", "nonsense"}
 	return kafka.Message{Topic: "tickets", Key: []byte(account), Value: fmt.Appendf(nil,
 		`{"ticket_id":"%d","source":"desk","account_id":%q,"occurred_at":%q,"kind":%q,"from":"p3","to":"p1","tags":["escalated"],"source_event_id":%q}`,

@@ -57,6 +57,18 @@ func Compare(ctx context.Context, conn driver.Conn, result *Result) ([]Differenc
 	return differences, nil
 }
 
+// Rows is how many rows of all tables Compare compares with the log.
+func (r *Result) Rows() int {
+	n := len(r.Sources) // a checkpoint each
+	expired := expiry(time.Now())
+	for _, t := range tables {
+		want := t.want(r)
+		expired(want)
+		n += len(want)
+	}
+	return n
+}
+
 // expiry returns a function that drops the cells which ClickHouse may delete by
 // age, some of their rows before others: their sums mean nothing any more.
 func expiry(now time.Time) func(map[Cell]string) {

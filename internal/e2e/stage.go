@@ -1,0 +1,120 @@
+package e2e
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"tidemark/internal/devclickhouse"
+	"tidemark/internal/devclickhouse/chtest"
+	"tidemark/internal/recount"
+	"tidemark/pipeline/source"
+)
+
+// Stage is a Kafka and a ClickHouse with everything that tidemark needs in them.
+type Stage struct {
+	Brokers []string
+	DB      *chtest.Database
+	Env     []string // leads tidemark to them; of two settings of the same variable the later one counts
+	Admin   *kadm.Client
+	t       *testing.T
+}
+
+// NewStage sets up the way to a Kafka and to a database of ClickHouse; Migrate makes the topics and tables.
+func NewStage(t *testing.T, brokers []string, db *chtest.Database) *Stage {
+	t.Helper()
+	s := &Stage{t: t, Brokers: brokers, DB: db}
+	s.Env = []string{
+		"TIDEMARK_KAFKA_BROKERS=" + brokers[0], "TIDEMARK_KAFKA_PARTITIONS=4", "TIDEMARK_KAFKA_SESSION_TIMEOUT=6s",
+		"TIDEMARK_CLICKHOUSE_ADDR=" + s.DB.Server.NativeAddr(), "TIDEMARK_CLICKHOUSE_DATABASE=" + s.DB.Name,
+		"TIDEMARK_ADMIN_LISTEN=127.0.0.1:0", "TIDEMARK_LOG_FORMAT=json", "TIDEMARK_PIPELINE_FLUSH_INTERVAL=200ms",
+		"TIDEMARK_CANARY_ENABLED=false", // so that the log has an end
+	}
+	for _, role := range []devclickhouse.Role{devclickhouse.Migrator, devclickhouse.Writer, devclickhouse.Reader} {
+		dsn, err := url.Parse(s.DB.DSN(role))
+		require.NoError(t, err)
+		password, _ := dsn.User.Password()
+		s.Env = append(s.Env, fmt.Sprintf("TIDEMARK_CLICKHOUSE_%s_PASSWORD=%s", strings.ToUpper(string(role)), password))
+	}
+	client, err := kgo.NewClient(kgo.SeedBrokers(brokers...))
+	require.NoError(t, err)
+	t.Cleanup(client.Close)
+	s.Admin = kadm.NewClient(client)
+	return s
+}
+
+// Migrate makes the topics and the tables.
+func (s *Stage) Migrate() {
+	s.t.Helper()
+	migrate := Start(s.t, Binary(s.t, ""), "migrate", s.Env, "migrate")
+	<-migrate.Done
+	require.NoError(s.t, migrate.Err)
+}
+
+// Pipeline starts an instance of the pipeline under a name of its own in the group.
+func (s *Stage) Pipeline(binary, name string, env ...string) *Process {
+	s.t.Helper()
+	return Start(s.t, binary, name, slices.Concat(s.Env, []string{"TIDEMARK_KAFKA_INSTANCE_ID=" + name}, env), "run")
+}
+
+// Settle waits until the group has committed to the end of every topic.
+func (s *Stage) Settle(ctx context.Context, alive ...*Process) {
+	s.t.Helper()
+	topics := []string{"telemetry", "tickets", "accounts"}
+	var left string
+	defer func() {
+		if left != "" {
+			s.t.Log("not at the end of the log: ", left)
+		}
+	}()
+	require.Eventually(s.t, func() bool {
+		for _, p := range alive {
+			p.Running(s.t)
+		}
+		ends, err := s.Admin.ListCommittedOffsets(ctx, topics...)
+		require.NoError(s.t, err)
+		commits, err := s.Admin.FetchOffsetsForTopics(ctx, "tidemark", topics...)
+		if errors.Is(err, kerr.GroupIDNotFound) { // nobody has joined yet
+			return false
+		}
+		require.NoError(s.t, err)
+		left = ""
+		ends.Each(func(end kadm.ListedOffset) {
+			if c, ok := commits.Lookup(end.Topic, end.Partition); end.Offset > 0 && (!ok || c.At < end.Offset) {
+				left += fmt.Sprintf("%s/%d at %d of %d; ", end.Topic, end.Partition, c.At, end.Offset)
+			}
+		})
+		return left == ""
+	}, 2*time.Minute, 100*time.Millisecond, "the pipeline does not come to the end of the log")
+}
+
+// Verify requires that ClickHouse says what an independent recount of the log says.
+func (s *Stage) Verify(ctx context.Context) *recount.Result {
+	s.t.Helper()
+	want, err := recount.Count(ctx, recount.Options{Brokers: s.Brokers, Telemetry: "telemetry", Tickets: "tickets", Accounts: "accounts"})
+	require.NoError(s.t, err)
+	diffs, err := recount.Compare(ctx, s.DB.Open(s.t, devclickhouse.Reader), want)
+	require.NoError(s.t, err)
+	for _, d := range diffs[:min(len(diffs), 20)] {
+		s.t.Log(d)
+	}
+	require.Empty(s.t, diffs, "rows that differ from the recount")
+	return want
+}
+
+// Source returns a partition's name in ClickHouse.
+func (s *Stage) Source(ctx context.Context, topic string, partition int) string {
+	topics, err := s.Admin.ListTopics(ctx, topic)
+	require.NoError(s.t, err)
+	return source.ID{Topic: topic, Partition: int32(partition), TopicID: topics[topic].ID}.String() //nolint:gosec // small
+}

@@ -6,26 +6,21 @@ import (
 	"strings"
 )
 
-// accountFold reads one source of account records.
-type accountFold struct {
-	result *Result
-	source string
-}
-
-func (f *accountFold) fold(r record) verdict {
-	key := AccountChangeKey{Account: string(r.key), ValidFrom: r.time, Source: f.source, Offset: r.offset}
-	if len(r.value) == 0 {
+// account keeps a change of an account.
+func (f *Fold) account(r Record) Verdict {
+	key := AccountChangeKey{Account: string(r.Key), ValidFrom: r.Time, Source: f.source, Offset: r.Offset}
+	if len(r.Value) == 0 {
 		if key.Account == "" {
 			return refuse("missing_field")
 		}
-		f.result.AccountChanges[key] = AccountChange{Deleted: true, Attributes: map[string]string{}}
-		return verdict{kind: applied}
+		f.sink.AccountChange(key, AccountChange{Deleted: true, Attributes: map[string]string{}})
+		return Verdict{Kind: Applied, At: key.ValidFrom}
 	}
-	if len(r.value) > maxRecord {
+	if len(r.Value) > maxRecord {
 		return refuse("oversize")
 	}
 	var o object
-	if err := json.Unmarshal(r.value, &o); err != nil || o == nil {
+	if err := json.Unmarshal(r.Value, &o); err != nil || o == nil {
 		return refuse("malformed")
 	}
 	if id, err := o.text("account_id"); err == nil && id != "" {
@@ -47,8 +42,8 @@ func (f *accountFold) fold(r record) verdict {
 	delete(o, "at")
 	attributes := map[string]string{}
 	flatten(attributes, "", o)
-	f.result.AccountChanges[key] = AccountChange{Attributes: attributes}
-	return verdict{kind: applied}
+	f.sink.AccountChange(key, AccountChange{Attributes: attributes})
+	return Verdict{Kind: Applied, At: key.ValidFrom}
 }
 
 // flatten writes the object's values as strings, nested ones by dotted name. A

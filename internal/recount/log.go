@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"time"
 
 	"github.com/segmentio/kafka-go"
 	"github.com/segmentio/kafka-go/protocol"
@@ -19,88 +20,121 @@ import (
 // hundred round trips.
 const fetchBytes = 8 << 20
 
-// record is one record of a partition.
-type record struct {
-	offset     int64
-	time       int64 // Unix milliseconds
-	key, value []byte
+// fetchTimeout bounds one fetch, leader elections included.
+const fetchTimeout = time.Minute
+
+// Record is one record of a partition; Time is in Unix milliseconds.
+type Record struct {
+	Offset     int64
+	Time       int64
+	Key, Value []byte
 }
 
-// partition is a source with the range of offsets to read, [start, end).
-type partition struct {
-	source     string
-	topic      string
-	number     int
-	start, end int64
+// Partition is a source with the range of offsets that it had when it was
+// looked at, [Start, End).
+type Partition struct {
+	Source     string // topic/partition@topic id
+	Topic      string
+	Number     int
+	Start, End int64
 }
 
-// log reads committed records of some topics.
-type log struct {
-	client     *kafka.Client
-	transport  *kafka.Transport
-	partitions []partition
+// Log reads committed records of some topics.
+type Log struct {
+	Partitions []Partition // by topic (accounts, telemetry, tickets) and number
+
+	client    *kafka.Client
+	transport *kafka.Transport
 }
 
-// openLog finds the partitions of the topics and where each ends now.
-func openLog(ctx context.Context, opts Options) (*log, error) {
+// Open finds the partitions of the topics and where each begins and ends now.
+func Open(ctx context.Context, opts Options) (*Log, error) {
 	transport := opts.Transport
 	if transport == nil {
 		transport = &kafka.Transport{}
 	}
-	l := &log{transport: transport, client: &kafka.Client{Addr: kafka.TCP(opts.Brokers...), Transport: transport}}
+	l := &Log{transport: transport, client: &kafka.Client{Addr: kafka.TCP(opts.Brokers...), Transport: transport}}
 	for _, topic := range []string{opts.Accounts, opts.Telemetry, opts.Tickets} {
 		if topic == "" {
 			continue
 		}
 		if err := l.addTopic(ctx, opts, topic); err != nil {
-			l.close()
+			l.Close()
 			return nil, fmt.Errorf("find the partitions of topic %s: %w", topic, err)
 		}
 	}
 	return l, nil
 }
 
-func (l *log) close() { l.transport.CloseIdleConnections() }
+// Close closes the connections.
+func (l *Log) Close() { l.transport.CloseIdleConnections() }
 
-func (l *log) addTopic(ctx context.Context, opts Options, topic string) error {
+func (l *Log) addTopic(ctx context.Context, opts Options, topic string) error {
 	id, count, err := describeTopic(ctx, opts, topic)
 	if err != nil {
 		return err
 	}
-	request := make([]kafka.OffsetRequest, 0, 2*count)
-	for p := range count {
+	numbers := make([]int, count)
+	for p := range numbers {
+		numbers[p] = p
+	}
+	offsets, err := l.offsets(ctx, topic, numbers...)
+	if err != nil {
+		return err
+	}
+	for _, o := range offsets {
+		l.Partitions = append(l.Partitions, Partition{
+			Source: fmt.Sprintf("%s/%d@%s", topic, o.Partition, id),
+			Topic:  topic, Number: o.Partition, Start: o.FirstOffset, End: o.LastOffset,
+		})
+	}
+	return nil
+}
+
+// End is the offset at which the partition ends now.
+func (l *Log) End(ctx context.Context, p Partition) (int64, error) {
+	offsets, err := l.offsets(ctx, p.Topic, p.Number)
+	if err != nil {
+		return 0, fmt.Errorf("find the end of %s: %w", p.Source, err)
+	}
+	return offsets[0].LastOffset, nil
+}
+
+// offsets are the ends of partitions of a topic, by number.
+func (l *Log) offsets(ctx context.Context, topic string, partitions ...int) ([]kafka.PartitionOffsets, error) {
+	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
+	defer cancel()
+	request := make([]kafka.OffsetRequest, 0, 2*len(partitions))
+	for _, p := range partitions {
 		request = append(request, kafka.FirstOffsetOf(p), kafka.LastOffsetOf(p))
 	}
-	offsets, err := l.client.ListOffsets(ctx, &kafka.ListOffsetsRequest{
+	response, err := l.client.ListOffsets(ctx, &kafka.ListOffsetsRequest{
 		Topics:         map[string][]kafka.OffsetRequest{topic: request},
 		IsolationLevel: kafka.ReadCommitted,
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	for _, o := range offsets.Topics[topic] {
+	offsets := response.Topics[topic]
+	for _, o := range offsets {
 		if o.Error != nil {
-			return fmt.Errorf("offsets of partition %d: %w", o.Partition, o.Error)
+			return nil, fmt.Errorf("offsets of partition %d: %w", o.Partition, o.Error)
 		}
-		l.partitions = append(l.partitions, partition{
-			source: fmt.Sprintf("%s/%d@%s", topic, o.Partition, id),
-			topic:  topic, number: o.Partition, start: o.FirstOffset, end: o.LastOffset,
-		})
 	}
-	slices.SortStableFunc(l.partitions, func(a, b partition) int {
-		if a.topic != b.topic {
-			return 0
-		}
-		return a.number - b.number
-	})
-	return nil
+	if len(offsets) != len(partitions) {
+		return nil, fmt.Errorf("asked for the offsets of %d partitions, the broker told those of %d", len(partitions), len(offsets))
+	}
+	slices.SortFunc(offsets, func(a, b kafka.PartitionOffsets) int { return a.Partition - b.Partition })
+	return offsets, nil
 }
 
 // describeTopic returns the topic's id, as Kafka prints it, and the number of
 // its partitions. It asks with kadm: kafka-go's metadata request ends at a
 // version without topic ids.
 func describeTopic(ctx context.Context, opts Options, topic string) (string, int, error) {
-	client, err := kgo.NewClient(kgo.SeedBrokers(opts.Brokers...), kgo.DisableClientMetrics())
+	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
+	defer cancel()
+	client, err := kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(opts.Brokers...), kgo.DisableClientMetrics()}, opts.Kafka...)...)
 	if err != nil {
 		return "", 0, err
 	}
@@ -116,12 +150,19 @@ func describeTopic(ctx context.Context, opts Options, topic string) (string, int
 	return base64.RawURLEncoding.EncodeToString(detail.ID[:]), len(detail.Partitions), nil
 }
 
-// read calls each for every committed record of p, in order.
-func (l *log) read(ctx context.Context, p partition, each func(record)) error {
-	for next := p.start; next < p.end; {
-		after, err := l.fetch(ctx, p, next, each)
+// Read calls each for every committed record of [p.Start, p.End), in order. An
+// error of each ends it, and is returned as it is.
+func (l *Log) Read(ctx context.Context, p Partition, each func(Record) error) error {
+	for next := p.Start; next < p.End; {
+		var records []Record
+		after, err := l.fetch(ctx, p, next, func(r Record) { records = append(records, r) })
 		if err != nil {
-			return fmt.Errorf("read %s from offset %d: %w", p.source, next, err)
+			return fmt.Errorf("read %s from offset %d: %w", p.Source, next, err)
+		}
+		for _, r := range records {
+			if err := each(r); err != nil {
+				return err
+			}
 		}
 		next = after
 	}
@@ -130,12 +171,14 @@ func (l *log) read(ctx context.Context, p partition, each func(record)) error {
 
 // fetch reads one response's worth of records from offset from on, and returns
 // the next offset to ask for.
-func (l *log) fetch(ctx context.Context, p partition, from int64, each func(record)) (int64, error) {
+func (l *Log) fetch(ctx context.Context, p Partition, from int64, each func(Record)) (int64, error) {
+	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
+	defer cancel()
 	response, err := l.transport.RoundTrip(ctx, l.client.Addr, &fetch.Request{
 		ReplicaID: -1, MaxWaitTime: 1000, MinBytes: 1, MaxBytes: fetchBytes,
 		IsolationLevel: int8(kafka.ReadCommitted), SessionID: -1, SessionEpoch: -1,
-		Topics: []fetch.RequestTopic{{Topic: p.topic, Partitions: []fetch.RequestPartition{{
-			Partition: int32(p.number), CurrentLeaderEpoch: -1, FetchOffset: from,
+		Topics: []fetch.RequestTopic{{Topic: p.Topic, Partitions: []fetch.RequestPartition{{
+			Partition: int32(p.Number), CurrentLeaderEpoch: -1, FetchOffset: from,
 			LogStartOffset: -1, PartitionMaxBytes: fetchBytes,
 		}}}},
 	})
@@ -154,7 +197,7 @@ func (l *log) fetch(ctx context.Context, p partition, from int64, each func(reco
 	if !ok {
 		return from, nil // nothing yet: ask again
 	}
-	reader := batchReader{next: from, end: p.end, each: each, aborted: part.AbortedTransactions}
+	reader := batchReader{next: from, end: p.End, each: each, aborted: part.AbortedTransactions}
 	for _, batch := range stream.Records {
 		if err := reader.read(batch); err != nil {
 			return from, err
@@ -167,7 +210,7 @@ func (l *log) fetch(ctx context.Context, p partition, from int64, each func(reco
 // not of an aborted transaction, and inside [next, end).
 type batchReader struct {
 	next, end int64
-	each      func(record)
+	each      func(Record)
 	aborted   []fetch.ResponseTransaction
 }
 
@@ -209,7 +252,7 @@ func (b *batchReader) pass(r *protocol.Record, skip bool) error {
 	}
 	b.next = r.Offset + 1
 	if !skip {
-		b.each(record{offset: r.Offset, time: r.Time.UnixMilli(), key: key, value: value})
+		b.each(Record{Offset: r.Offset, Time: r.Time.UnixMilli(), Key: key, Value: value})
 	}
 	return nil
 }

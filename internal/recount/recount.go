@@ -1,7 +1,11 @@
 // Package recount counts the topics again, naively, to check the pipeline: one
 // goroutine reads every record with kafka-go and folds it into maps. It shares
 // no code with the pipeline, the sinks or the schemas, only the meaning of the
-// contract, so an error has to be made twice to go unnoticed.
+// contract, so an error has to be made twice to go unnoticed. Of a catalogue it
+// takes the declarations, and interprets them by itself.
+//
+// Count and Compare are for tests, which can wait until nothing moves. Log and
+// Fold are the parts of them that tidemark verify and tidemark explain need.
 package recount
 
 import (
@@ -9,6 +13,7 @@ import (
 	"time"
 
 	"github.com/segmentio/kafka-go"
+	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // Tier is a size of tumbling window.
@@ -67,9 +72,43 @@ type Options struct {
 	Tickets   string
 	Accounts  string
 
-	// Transport carries TLS and SASL; nil is a plain connection.
+	// Transport carries TLS and SASL; nil is a plain connection. Kafka are the
+	// same for franz-go, which is asked for topic ids.
 	Transport *kafka.Transport
+	Kafka     []kgo.Opt
+
+	// Rules is what is counted; nil is the built-in catalogue, written out by
+	// hand.
+	Rules *Rules
+	// Limits are the pipeline's; zero ones are its defaults.
+	Limits Limits
 }
+
+// Limits are the settings of the pipeline that rows depend on.
+type Limits struct {
+	DedupRecords int64         // how many offsets back a repeated message id is found
+	MaxFuture    time.Duration // how far an event may be ahead of its reception
+	Retention    map[Tier]time.Duration
+}
+
+func (l Limits) withDefaults() Limits {
+	if l.DedupRecords == 0 {
+		l.DedupRecords = 131072
+	}
+	if l.MaxFuture == 0 {
+		l.MaxFuture = 10 * time.Minute
+	}
+	if l.Retention == nil {
+		l.Retention = map[Tier]time.Duration{}
+		for _, tier := range Tiers {
+			l.Retention[tier] = tier.Retention()
+		}
+	}
+	return l
+}
+
+// keeps says whether an event of this age, in ms, is folded into the tier.
+func (l Limits) keeps(tier Tier, age int64) bool { return age <= l.Retention[tier].Milliseconds() }
 
 // Verdicts is the account of one source: received is the sum of the others.
 type Verdicts struct {
@@ -196,70 +235,76 @@ func newResult() *Result {
 // Count reads every partition of the topics from the beginning to the end it has
 // when it starts, and counts.
 func Count(ctx context.Context, opts Options) (*Result, error) {
-	log, err := openLog(ctx, opts)
+	log, err := Open(ctx, opts)
 	if err != nil {
 		return nil, err
 	}
-	defer log.close()
+	defer log.Close()
 
 	result := newResult()
 	result.telemetry = opts.Telemetry
-	for _, p := range log.partitions {
-		fold := result.folder(p.source, p.topic, opts)
-		verdicts := &Verdicts{Next: p.start, End: p.end}
-		err := log.read(ctx, p, func(r record) {
-			verdicts.Compacted = verdicts.Compacted || p.topic == opts.Accounts && r.offset != verdicts.Next
-			verdicts.Next = r.offset + 1
-			result.count(verdicts, p.source, r, fold(r))
+	for _, p := range log.Partitions {
+		fold := NewFold(p, opts, result)
+		verdicts := &Verdicts{Next: p.Start, End: p.End}
+		err := log.Read(ctx, p, func(r Record) error {
+			verdicts.Compacted = verdicts.Compacted || p.Topic == opts.Accounts && r.Offset != verdicts.Next
+			verdicts.Next = r.Offset + 1
+			got := fold.Take(r)
+			verdicts.Add(got.Kind)
+			if got.Kind == DeadLettered {
+				result.DeadLetters[DeadLetterKey{p.Source, r.Offset}] = got.Reason
+			}
+			return nil
 		})
 		if err != nil {
 			return nil, err
 		}
-		result.Sources[p.source] = *verdicts
+		result.Sources[p.Source] = *verdicts
 	}
 	return result, nil
 }
 
-// folder returns the fold of the topic's records.
-func (r *Result) folder(source, topic string, opts Options) func(record) verdict {
-	switch topic {
-	case opts.Telemetry:
-		return newTelemetryFold(r, source).fold
-	case opts.Tickets:
-		return newTicketFold(r, source).fold
-	default:
-		return (&accountFold{result: r, source: source}).fold
-	}
-}
-
-// verdict says what became of a record; reason is set for a dead letter only.
-type verdict struct {
-	kind   verdictKind
-	reason string
-}
-
-type verdictKind int
-
-const (
-	applied verdictKind = iota
-	duplicate
-	filtered
-	deadLettered
-)
-
-func refuse(reason string) verdict { return verdict{kind: deadLettered, reason: reason} }
-
-func (r *Result) count(v *Verdicts, source string, rec record, got verdict) {
+// Add counts one record more.
+func (v *Verdicts) Add(kind VerdictKind) {
 	v.Received++
-	switch got.kind {
-	case applied:
+	switch kind {
+	case Applied:
 		v.Applied++
-	case duplicate:
+	case Duplicate:
 		v.Duplicate++
-	case filtered:
+	case Filtered:
 		v.Filtered++
-	case deadLettered:
+	case DeadLettered:
 		v.DeadLettered++
-		r.DeadLetters[DeadLetterKey{source, rec.offset}] = got.reason
 	}
 }
+
+// Count, Member and the others make a Result a Sink.
+
+// Count adds n to a counter.
+func (r *Result) Count(key CounterKey, n uint64, _ int64) { r.Counters[key] += n }
+
+// Member puts a user into a set.
+func (r *Result) Member(key MemberKey, _ int64) { r.Members[key] = struct{}{} }
+
+// Visit dates an event of a user.
+func (r *Result) Visit(key UserMinuteKey, at, _ int64) {
+	who := AccountUser{key.Account, key.User}
+	r.visits[who] = append(r.visits[who], at)
+	span, ok := r.UserMinutes[key]
+	if !ok {
+		span = Span{at, at}
+	}
+	r.UserMinutes[key] = span.with(at)
+}
+
+// Fact keeps a fact.
+func (r *Result) Fact(key FactKey, fact Fact) { r.Facts[key] = fact }
+
+// AccountChange keeps a change of an account.
+func (r *Result) AccountChange(key AccountChangeKey, change AccountChange) {
+	r.AccountChanges[key] = change
+}
+
+// UserAccount keeps the account of a user.
+func (r *Result) UserAccount(key UserAccountKey, account string) { r.UserAccounts[key] = account }

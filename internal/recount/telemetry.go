@@ -8,14 +8,8 @@ import (
 	"github.com/cespare/xxhash/v2"
 )
 
-const (
-	// dedupWindow is how many offsets back a repeated message id is found.
-	dedupWindow = 131072
-	// maxRecord is the size in bytes past which a record is refused unread.
-	maxRecord = 1 << 20
-	// maxAhead is how far, in ms, an event may be ahead of its reception.
-	maxAhead = 10 * 60 * 1000
-)
+// maxRecord is the size in bytes past which a record is refused unread.
+const maxRecord = 1 << 20
 
 var (
 	loginNames  = []string{"Signed In", "Logged In", "Login", "User Signed In"}
@@ -35,9 +29,8 @@ type event struct {
 	messageID                      string
 	user                           string // "u:" or "a:" and the id; "" when there is none
 	groupID, contextGroup, company string
-	feature                        string
-	duration                       uint64 // ms
-	at, received                   int64  // ms
+	properties                     object
+	at, received                   int64 // ms
 }
 
 type object map[string]json.RawMessage
@@ -81,12 +74,12 @@ func (o object) inner(name string) (object, error) {
 
 // parseEvent reads a record as an event. The reason is empty, or that of the
 // dead letter that the record is.
-func parseEvent(r record) (e event, reason string) {
-	if len(r.value) > maxRecord {
+func (f *Fold) parseEvent(r Record) (e event, reason string) {
+	if len(r.Value) > maxRecord {
 		return e, "oversize"
 	}
 	var o object
-	if err := json.Unmarshal(r.value, &o); err != nil || o == nil {
+	if err := json.Unmarshal(r.Value, &o); err != nil || o == nil {
 		return e, "malformed"
 	}
 	var kind, action, name, title, userID, anonymousID string
@@ -115,7 +108,10 @@ func parseEvent(r record) (e event, reason string) {
 	if reason := e.check(); reason != "" {
 		return e, reason
 	}
-	return e, e.setTimes(times, r.time)
+	if reason := e.setTimes(times, r.Time); reason != "" {
+		return e, reason
+	}
+	return e, f.limits.checkAge(e.at, e.received)
 }
 
 // readInner reads what the event needs of its context, properties and traits.
@@ -127,13 +123,9 @@ func (e *event) readInner(o object) error {
 	if e.contextGroup, err = context.text("groupId"); err != nil {
 		return err
 	}
-	properties, err := o.inner("properties")
-	if err != nil {
+	if e.properties, err = o.inner("properties"); err != nil {
 		return err
 	}
-	// A feature or a duration of another type counts as none.
-	e.feature, _ = properties.text("feature")
-	e.duration = milliseconds(properties["duration_ms"])
 	traits, err := o.inner("traits")
 	if err != nil {
 		return err
@@ -144,8 +136,18 @@ func (e *event) readInner(o object) error {
 	return nil
 }
 
-// milliseconds reads a number in [0, 2^53], rounded down; anything else is 0.
-func milliseconds(raw json.RawMessage) uint64 {
+// feature is the feature that a track event names in the property; one of
+// another type counts as none.
+func (e *event) feature(property string) string {
+	if e.kind != "track" {
+		return ""
+	}
+	feature, _ := e.properties.text(property)
+	return feature
+}
+
+// amount reads a number in [0, 2^53], rounded down; anything else is 0.
+func amount(raw json.RawMessage) uint64 {
 	var f float64
 	if raw == nil || json.Unmarshal(raw, &f) != nil || f < 0 || f > 1<<53 {
 		return 0
@@ -202,7 +204,7 @@ func (e *event) setTimes(t eventTimes, logTime int64) (reason string) {
 	if err != nil {
 		return "bad_time"
 	}
-	return checkAge(e.at, e.received)
+	return ""
 }
 
 // millis parses an RFC 3339 time to Unix milliseconds, truncating.
@@ -215,64 +217,46 @@ func millis(s string) (int64, error) {
 }
 
 // checkAge refuses what is too far ahead, or older than the day tier keeps.
-func checkAge(at, received int64) string {
+func (l Limits) checkAge(at, received int64) string {
 	switch {
-	case at > received+maxAhead:
+	case at > received+l.MaxFuture.Milliseconds():
 		return "future"
-	case received-at > Day.Retention().Milliseconds():
+	case received-at > l.Retention[Day].Milliseconds() || at < 0:
 		return "too_old"
 	}
 	return ""
 }
 
-// recent tells whether an id was seen among the last dedupWindow offsets.
-type recent map[string]int64
-
-func (seen recent) repeated(id string, offset int64) bool {
-	if id == "" {
-		return false
-	}
-	before, ok := seen[id]
-	seen[id] = offset
-	return ok && offset-before <= dedupWindow
-}
-
-// telemetryFold counts one source of telemetry.
-type telemetryFold struct {
-	result *Result
-	source string
-	seen   recent
-	users  map[string]string // user to account
-}
-
-func newTelemetryFold(r *Result, source string) *telemetryFold {
-	return &telemetryFold{result: r, source: source, seen: recent{}, users: map[string]string{}}
-}
-
-func (f *telemetryFold) fold(r record) verdict {
-	e, reason := parseEvent(r)
+// telemetry counts an event, or keeps the account that it names for its user.
+func (f *Fold) telemetry(r Record) Verdict {
+	e, reason := f.parseEvent(r)
 	if reason != "" {
 		return refuse(reason)
 	}
-	if f.seen.repeated(e.messageID, r.offset) {
-		return verdict{kind: duplicate}
-	}
-	account := f.account(e)
+	v := Verdict{Kind: Applied, ID: e.messageID, At: e.at}
+	repeated := f.seen.repeated(e.messageID, r.Offset)
+	account := f.accountOf(e)
+	counts := e.kind == "track" || e.kind == "page" || e.kind == "screen"
 	switch {
+	case repeated:
+		v.Kind = Duplicate
+		if f.Repeats != nil && counts && account != "" {
+			f.add(f.Repeats, e, account, r.Offset)
+		}
 	case e.kind == "alias", e.kind == "identify" && account == "":
-		return verdict{kind: filtered} // nothing to count, whoever's it is
+		v.Kind = Filtered // nothing to count, whoever's it is
 	case account == "":
 		return refuse("no_account")
-	case e.kind == "identify", e.kind == "group":
-		f.setAccount(e.user, account, r.offset)
+	case counts:
+		f.add(f.sink, e, account, r.Offset)
 	default:
-		f.add(e, account, r.offset)
+		f.setAccount(xxhash.Sum64String(e.user), account, r.Offset)
 	}
-	return verdict{kind: applied}
+	return v
 }
 
-// account is the one to count the event for, or to map its user to.
-func (f *telemetryFold) account(e event) string {
+// accountOf is the account to count the event for, or to map its user to.
+func (f *Fold) accountOf(e event) string {
 	switch {
 	case e.kind == "identify":
 		return e.company
@@ -280,96 +264,108 @@ func (f *telemetryFold) account(e event) string {
 		return e.groupID
 	case e.contextGroup != "" || e.kind == "group":
 		return e.contextGroup
+	case e.user == "":
+		return ""
 	}
-	return f.users[e.user]
+	return f.users[xxhash.Sum64String(e.user)]
 }
 
 // setAccount maps a user; only what changes something is a row.
-func (f *telemetryFold) setAccount(user, account string, offset int64) {
+func (f *Fold) setAccount(user uint64, account string, offset int64) {
 	if f.users[user] == account {
 		return
 	}
 	f.users[user] = account
-	f.result.UserAccounts[UserAccountKey{f.source, xxhash.Sum64String(user), offset}] = account
+	f.sink.UserAccount(UserAccountKey{f.source, user, offset}, account)
 }
 
 // add counts a track, page or screen event.
-func (f *telemetryFold) add(e event, account string, offset int64) {
+func (f *Fold) add(to Sink, e event, account string, offset int64) {
+	age := e.received - e.at
 	for _, tier := range Tiers {
-		if e.received-e.at <= tier.Retention().Milliseconds() {
-			f.addWindow(e, CounterKey{Tier: tier, Account: account, Window: tier.Window(e.at), Source: f.source})
+		if !f.limits.keeps(tier, age) {
+			continue
+		}
+		w := window{to, CounterKey{Tier: tier, Account: account, Window: tier.Window(e.at), Source: f.source}, e.user, offset}
+		if f.opts.Rules == nil {
+			w.addBuiltin(e)
+		} else {
+			w.add(f.opts.Rules, e)
 		}
 	}
 	if e.user == "" {
 		return
 	}
 	user := xxhash.Sum64String(e.user)
-	if e.received-e.at <= Minute.Retention().Milliseconds() {
-		f.addVisit(AccountUser{account, user}, e.at)
+	if f.limits.keeps(Minute, age) {
+		to.Visit(UserMinuteKey{Account: account, Minute: Minute.Window(e.at), User: user, Source: f.source}, e.at, offset)
 	}
 	if e.kind != "track" {
 		return
 	}
-	for workflow, steps := range workflowSteps {
+	steps := workflowSteps
+	if f.opts.Rules != nil {
+		steps = f.opts.Rules.Workflows
+	}
+	for workflow, steps := range steps {
 		if slices.Contains(steps, e.name) {
-			key := FactKey{Kind: "workflow", Account: account, Entity: workflow, At: e.at, Name: e.name,
-				User: user, ID: factID(e.messageID, offset), Source: f.source}
-			f.result.Facts[key] = Fact{Offset: offset}
+			to.Fact(FactKey{Kind: "workflow", Account: account, Entity: workflow, At: e.at, Name: e.name,
+				User: user, ID: factID(e.messageID, offset), Source: f.source}, Fact{Offset: offset})
 		}
 	}
 }
 
-// addWindow counts the event in one window.
-func (f *telemetryFold) addWindow(e event, window CounterKey) {
-	count := func(metric, feature string, n uint64) {
-		key := window
-		key.Metric, key.Feature = metric, feature
-		f.result.Counters[key] += n
+// window is one window of an account to which an event is added.
+type window struct {
+	to     Sink
+	key    CounterKey
+	user   string
+	offset int64
+}
+
+func (w window) count(metric, feature string, n uint64) {
+	w.key.Metric, w.key.Feature = metric, feature
+	w.to.Count(w.key, n, w.offset)
+}
+
+func (w window) member(metric, feature string) {
+	if w.user == "" {
+		return
 	}
-	member := func(metric, feature string) {
-		if e.user == "" {
-			return
-		}
-		key := MemberKey{CounterKey: window, Member: xxhash.Sum64String(e.user)}
-		key.Metric, key.Feature = metric, feature
-		f.result.Members[key] = struct{}{}
-	}
-	count("events", "", 1)
-	member("users", "")
+	w.key.Metric, w.key.Feature = metric, feature
+	w.to.Member(MemberKey{CounterKey: w.key, Member: xxhash.Sum64String(w.user)}, w.offset)
+}
+
+// addBuiltin counts the event by the built-in catalogue.
+func (w window) addBuiltin(e event) {
+	w.count("events", "", 1)
+	w.member("users", "")
 	if e.kind != "track" {
-		count("page_views", "", 1)
+		w.count("page_views", "", 1)
 		return
 	}
 	isError, isLogin := slices.Contains(errorNames, e.name), slices.Contains(loginNames, e.name)
 	if isLogin {
-		count("logins", "", 1)
+		w.count("logins", "", 1)
 	}
 	if isError {
-		count("errors", "", 1)
+		w.count("errors", "", 1)
 	}
 	if !isError && !isLogin && !slices.Contains(logoutNames, e.name) {
-		member("active_users", "")
+		w.member("active_users", "")
 	}
-	switch {
-	case e.feature == "":
+	switch feature := e.feature("feature"); {
+	case feature == "":
 	case isError:
-		count("feature_errors", e.feature, 1)
+		w.count("feature_errors", feature, 1)
 	default:
-		count("feature_uses", e.feature, 1)
-		count("feature_duration_ms", e.feature, e.duration)
-		member("feature_users", e.feature)
+		w.count("feature_uses", feature, 1)
+		w.count("feature_duration_ms", feature, amount(e.properties["duration_ms"]))
+		w.member("feature_users", feature)
 	}
 }
 
-func (f *telemetryFold) addVisit(u AccountUser, at int64) {
-	f.result.visits[u] = append(f.result.visits[u], at)
-	key := UserMinuteKey{Account: u.Account, Minute: Minute.Window(at), User: u.User, Source: f.source}
-	span, ok := f.result.UserMinutes[key]
-	if !ok {
-		span = Span{at, at}
-	}
-	f.result.UserMinutes[key] = Span{min(span.First, at), max(span.Last, at)}
-}
+func (s Span) with(at int64) Span { return Span{min(s.First, at), max(s.Last, at)} }
 
 // factID tells apart facts of the same time: by message id, else by offset.
 func factID(id string, offset int64) uint64 {

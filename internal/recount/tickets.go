@@ -6,13 +6,13 @@ import (
 	"strings"
 )
 
-var (
-	ticketKinds = []string{"created", "replied_customer", "replied_agent", "status", "priority", "assignment",
-		"tag", "sla_breach", "csat", "reopened", "solved", "merged", "deleted"}
-	escalationGroups = []string{"escalations", "tier-3"}
-	escalationTags   = []string{"escalated", "escalation"}
-	urgent           = []string{"p1", "p2"}
-)
+var ticketKinds = []string{"created", "replied_customer", "replied_agent", "status", "priority", "assignment",
+	"tag", "sla_breach", "csat", "reopened", "solved", "merged", "deleted"}
+
+// builtinEscalation is the built-in catalogue's meaning of an escalation.
+var builtinEscalation = Escalation{
+	Priorities: []string{"p1", "p2"}, Groups: []string{"escalations", "tier-3"}, Tags: []string{"escalated", "escalation"}, SLABreach: true,
+}
 
 // ticketEvent is a ticket record's content.
 type ticketEvent struct {
@@ -23,12 +23,12 @@ type ticketEvent struct {
 	at                                int64
 }
 
-func parseTicket(r record) (t ticketEvent, reason string) {
-	if len(r.value) > maxRecord {
+func (f *Fold) parseTicket(r Record) (t ticketEvent, reason string) {
+	if len(r.Value) > maxRecord {
 		return t, "oversize"
 	}
 	var o object
-	if err := json.Unmarshal(r.value, &o); err != nil || o == nil {
+	if err := json.Unmarshal(r.Value, &o); err != nil || o == nil {
 		return t, "malformed"
 	}
 	var occurredAt, receivedAt string
@@ -50,7 +50,7 @@ func parseTicket(r record) (t ticketEvent, reason string) {
 	if !slices.Contains(ticketKinds, t.kind) {
 		return t, "unknown_kind"
 	}
-	received := r.time
+	received := r.Time
 	if receivedAt != "" {
 		if received, err = millis(receivedAt); err != nil {
 			return t, "bad_time"
@@ -59,38 +59,40 @@ func parseTicket(r record) (t ticketEvent, reason string) {
 	if t.at, err = millis(occurredAt); err != nil {
 		return t, "bad_time"
 	}
-	return t, checkAge(t.at, received)
+	return t, f.limits.checkAge(t.at, received)
 }
 
 // escalation is why this event alone escalates its ticket, or "".
-func (t ticketEvent) escalation() string {
+func (t ticketEvent) escalation(when Escalation) string {
 	switch t.kind {
 	case "priority":
-		if slices.Contains(urgent, t.to) && !slices.Contains(urgent, t.from) {
+		if slices.Contains(when.Priorities, t.to) && !slices.Contains(when.Priorities, t.from) {
 			return "priority"
 		}
 	case "assignment":
-		if slices.Contains(escalationGroups, t.to) {
+		if slices.Contains(when.Groups, t.to) {
 			return "assignment"
 		}
 	case "tag":
 		for _, tag := range append([]string{t.to}, t.tags...) {
-			if slices.Contains(escalationTags, tag) {
+			if slices.Contains(when.Tags, tag) {
 				return "tag"
 			}
 		}
 	case "sla_breach":
-		return "sla_breach"
+		if when.SLABreach {
+			return "sla_breach"
+		}
 	}
 	return ""
 }
 
 // attributes are the columns of the fact that are not its key; empty ones are
 // left out.
-func (t ticketEvent) attributes() map[string]string {
+func (t ticketEvent) attributes(when Escalation) map[string]string {
 	all := map[string]string{
 		"from": t.from, "to": t.to, "priority": t.priority, "status": t.status, "channel": t.channel,
-		"tags": strings.Join(t.tags, ","), "requester_id": t.requesterID, "escalation": t.escalation(),
+		"tags": strings.Join(t.tags, ","), "requester_id": t.requesterID, "escalation": t.escalation(when),
 	}
 	for name, value := range all {
 		if value == "" {
@@ -100,19 +102,9 @@ func (t ticketEvent) attributes() map[string]string {
 	return all
 }
 
-// ticketFold counts one source of tickets.
-type ticketFold struct {
-	result *Result
-	source string
-	seen   recent
-}
-
-func newTicketFold(r *Result, source string) *ticketFold {
-	return &ticketFold{result: r, source: source, seen: recent{}}
-}
-
-func (f *ticketFold) fold(r record) verdict {
-	t, reason := parseTicket(r)
+// ticket keeps a ticket's event as a fact.
+func (f *Fold) ticket(r Record) Verdict {
+	t, reason := f.parseTicket(r)
 	if reason != "" {
 		return refuse(reason)
 	}
@@ -120,11 +112,19 @@ func (f *ticketFold) fold(r record) verdict {
 	if t.eventID != "" {
 		id = t.source + "|" + t.eventID
 	}
-	if f.seen.repeated(id, r.offset) {
-		return verdict{kind: duplicate}
+	v := Verdict{Kind: Applied, ID: id, At: t.at}
+	to := f.sink
+	if f.seen.repeated(id, r.Offset) {
+		v.Kind, to = Duplicate, f.Repeats
 	}
-	key := FactKey{Kind: "ticket", Account: t.accountID, Entity: t.source + ":" + t.ticketID, At: t.at,
-		Name: t.kind, ID: factID(id, r.offset), Source: f.source}
-	f.result.Facts[key] = Fact{Offset: r.offset, Attributes: t.attributes()}
-	return verdict{kind: applied}
+	if to == nil {
+		return v
+	}
+	escalated := builtinEscalation
+	if f.opts.Rules != nil {
+		escalated = f.opts.Rules.Escalated
+	}
+	to.Fact(FactKey{Kind: "ticket", Account: t.accountID, Entity: t.source + ":" + t.ticketID, At: t.at,
+		Name: t.kind, ID: factID(id, r.Offset), Source: f.source}, Fact{Offset: r.Offset, Attributes: t.attributes(escalated)})
+	return v
 }

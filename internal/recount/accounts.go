@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+	"time"
 )
 
 // account keeps a change of an account.
@@ -12,6 +13,9 @@ func (f *Fold) account(r Record) Verdict {
 	if len(r.Value) == 0 {
 		if key.Account == "" {
 			return refuse("missing_field")
+		}
+		if !keepable(key.ValidFrom) {
+			return refuse("bad_time")
 		}
 		f.sink.AccountChange(key, AccountChange{Deleted: true, Attributes: map[string]string{}})
 		return Verdict{Kind: Applied, At: key.ValidFrom}
@@ -38,29 +42,59 @@ func (f *Fold) account(r Record) Verdict {
 			return refuse("bad_time")
 		}
 	}
+	if !keepable(key.ValidFrom) {
+		return refuse("bad_time")
+	}
 	delete(o, "account_id")
 	delete(o, "at")
-	attributes := map[string]string{}
-	flatten(attributes, "", o)
-	f.sink.AccountChange(key, AccountChange{Attributes: attributes})
+	flat := flattened{attributes: map[string]string{}}
+	flat.add("", o, 1)
+	switch {
+	case flat.deep:
+		return refuse("malformed")
+	case flat.size > maxRecord:
+		return refuse("oversize")
+	}
+	f.sink.AccountChange(key, AccountChange{Attributes: flat.attributes})
 	return Verdict{Kind: Applied, At: key.ValidFrom}
 }
 
-// flatten writes the object's values as strings, nested ones by dotted name. A
-// null empties an attribute.
-func flatten(to map[string]string, prefix string, o object) {
+// keepable says whether a DateTime64 of ClickHouse can hold an instant.
+func keepable(at int64) bool {
+	year := time.UnixMilli(at).UTC().Year()
+	return year >= 1900 && year <= 2261
+}
+
+// maxNesting is how many objects deep attributes may be.
+const maxNesting = 16
+
+// flattened are an object's values as strings, nested ones by dotted name.
+type flattened struct {
+	attributes map[string]string
+	size       int  // of all names and values
+	deep       bool // some are nested too deep, and are left out
+}
+
+// add takes up an object that stands at a depth. A null empties an attribute.
+func (f *flattened) add(prefix string, o object, depth int) {
 	for name, raw := range o {
 		var inner object
-		var text string
+		text := ""
 		switch {
 		case string(raw) == "null":
-			to[prefix+name] = ""
-		case json.Unmarshal(raw, &inner) == nil:
-			flatten(to, prefix+name+".", inner)
-		case json.Unmarshal(raw, &text) == nil:
-			to[prefix+name] = text
-		default:
-			to[prefix+name] = string(raw)
+		case raw[0] == '{' && depth == maxNesting:
+			f.deep = true
+			continue
+		case raw[0] == '{':
+			if json.Unmarshal(raw, &inner) == nil { // it is part of a text that was read
+				f.add(prefix+name+".", inner, depth+1)
+			}
+			continue
+		case json.Unmarshal(raw, &text) != nil:
+			text = string(raw)
+		}
+		if f.size += len(prefix) + len(name) + len(text); f.size <= maxRecord {
+			f.attributes[prefix+name] = text
 		}
 	}
 }

@@ -1,5 +1,7 @@
 package recount
 
+import "unicode/utf8"
+
 // Sink is told what records add to the tables. Offsets are those of the record.
 type Sink interface {
 	Count(key CounterKey, n uint64, offset int64)
@@ -47,7 +49,7 @@ type Fold struct {
 // NewFold returns a fold of the partition's records, from the first on: nothing
 // came before it.
 func NewFold(p Partition, opts Options, sink Sink) *Fold {
-	f := &Fold{source: p.Source, opts: opts, limits: opts.Limits.withDefaults(), sink: sink, users: map[uint64]string{}}
+	f := &Fold{source: p.Source, opts: opts, limits: opts.Limits.WithDefaults(), sink: sink, users: map[uint64]string{}}
 	f.seen = recent{reach: f.limits.DedupRecords, at: map[string]int64{}}
 	switch p.Topic {
 	case opts.Telemetry:
@@ -61,13 +63,18 @@ func NewFold(p Partition, opts Options, sink Sink) *Fold {
 }
 
 // Take counts the next record.
-func (f *Fold) Take(r Record) Verdict { return f.take(r) }
+func (f *Fold) Take(r Record) Verdict {
+	if len(r.Value) <= maxRecord && !utf8.Valid(r.Value) {
+		return refuse("malformed")
+	}
+	return f.take(r)
+}
 
 // Warm has the fold remember the id of a record from before those that count.
 func (f *Fold) Warm(r Record) {
 	sink, repeats, users := f.sink, f.Repeats, f.users
 	f.sink, f.Repeats, f.users = nothing{}, nil, map[uint64]string{}
-	f.take(r)
+	f.Take(r)
 	f.sink, f.Repeats, f.users = sink, repeats, users
 }
 

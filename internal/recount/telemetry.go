@@ -219,7 +219,7 @@ func millis(s string) (int64, error) {
 // checkAge refuses what is too far ahead, or older than the day tier keeps.
 func (l Limits) checkAge(at, received int64) string {
 	switch {
-	case at > received+l.MaxFuture.Milliseconds():
+	case at > received+l.MaxFuture.Milliseconds(), at >= time.Date(2106, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli():
 		return "future"
 	case received-at > l.Retention[Day].Milliseconds() || at < 0:
 		return "too_old"

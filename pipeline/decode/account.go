@@ -1,8 +1,7 @@
 package decode
 
 import (
-	"bytes"
-	"encoding/json"
+	"unicode/utf8"
 
 	"tidemark/schemas"
 )
@@ -12,8 +11,17 @@ type Account struct {
 	ID         string
 	ValidFrom  int64 // Unix ms
 	Deleted    bool
-	Attributes map[string]string // numbers as written; nested objects flattened with dots (external_ids.zendesk)
+	Attributes map[string]string // numbers and arrays as written; nested objects flattened with dots (external_ids.zendesk)
 }
+
+// maxNesting is how deep an account's attributes may be nested: a name below it holds those above.
+const maxNesting = 16
+
+// The times that ClickHouse's DateTime64 can hold, in Unix ms.
+const (
+	firstTime = -2_208_988_800_000 // 1900-01-01T00:00:00Z
+	lastTime  = 9_214_646_400_000  // 2262-01-01T00:00:00Z, which it does not hold
+)
 
 // DecodeAccount reads an account record: a JSON object, or an empty value (a tombstone) for an account removed.
 // recordTime, in Unix ms, dates a record without `at`.
@@ -27,53 +35,105 @@ func DecodeAccount(key, value []byte, recordTime int64) (*Account, *Rejection) {
 			return nil, reject(schemas.MissingField, "a tombstone needs the account's id as its key")
 		}
 		a.Deleted = true
-		return a, nil
+		return a, a.checkTime()
 	}
-	dec := json.NewDecoder(bytes.NewReader(value))
-	dec.UseNumber()
-	var doc map[string]any
-	if err := dec.Decode(&doc); err != nil || doc == nil || dec.More() {
-		return nil, reject(schemas.Malformed, "an account record must be one JSON object: %v", err)
+	s := accountScan{scanner: scanner{b: value}, attributes: map[string]string{}}
+	s.members("", 1)
+	if s.end(); s.bad {
+		return nil, reject(schemas.Malformed, "an account record must be one JSON object: it is broken near byte %d", s.i)
 	}
-	if id, ok := doc["account_id"].(string); ok && id != "" {
-		a.ID = id
+	if !utf8.Valid(value) {
+		return nil, notUTF8
+	}
+	if s.id != "" {
+		a.ID = s.id
 	}
 	if a.ID == "" {
 		return nil, reject(schemas.MissingField, "an account record needs account_id, or the account's id as its key")
 	}
-	if at, given := doc["at"]; given && at != nil {
-		text, _ := at.(string)
+	if s.dated {
 		var ok bool
-		if a.ValidFrom, ok = parseTime([]byte(text)); !ok {
-			return nil, reject(schemas.BadTime, "at %.60q is not an RFC 3339 time", text)
+		if a.ValidFrom, ok = parseTime(s.at); !ok {
+			return nil, reject(schemas.BadTime, "at %.60q is not an RFC 3339 time", s.at)
 		}
 	}
-	delete(doc, "account_id")
-	delete(doc, "at")
-	a.Attributes = map[string]string{}
-	flatten(a.Attributes, "", doc)
+	if rej := a.checkTime(); rej != nil {
+		return nil, rej
+	}
+	switch {
+	case s.deep:
+		return nil, reject(schemas.Malformed, "attributes are nested more than %d deep", maxNesting)
+	case s.size > MaxValue:
+		return nil, reject(schemas.Oversize, "the attributes, each by its whole dotted name, take %d bytes or more, at most %d are taken", s.size, MaxValue)
+	}
+	a.Attributes = s.attributes
 	return a, nil
 }
 
-// flatten writes scalars under their dotted names. Null clears an attribute: it is written as the empty string.
-func flatten(into map[string]string, prefix string, doc map[string]any) {
-	for k, v := range doc {
-		switch v := v.(type) {
-		case map[string]any:
-			flatten(into, prefix+k+".", v)
-		case string:
-			into[prefix+k] = v
-		case json.Number:
-			into[prefix+k] = v.String()
-		case bool:
-			into[prefix+k] = map[bool]string{true: "true", false: "false"}[v]
-		case nil:
-			into[prefix+k] = ""
-		default: // an array, kept as it was written
-			text, err := json.Marshal(v)
-			if err == nil {
-				into[prefix+k] = string(text)
+func (a *Account) checkTime() *Rejection {
+	if a.ValidFrom < firstTime || a.ValidFrom >= lastTime {
+		return reject(schemas.BadTime, "the time from which the record is valid is not between the years 1900 and 2261, which can be stored")
+	}
+	return nil
+}
+
+// accountScan gathers what an account record says.
+type accountScan struct {
+	scanner
+	id         string
+	at         []byte
+	dated      bool
+	attributes map[string]string
+	size       int  // of the attributes, names included: nesting can make it far larger than the record
+	deep       bool // they are nested too deep
+}
+
+// members reads an object that stands in depth-1 others. Null clears an attribute: it is written as the empty string.
+func (s *accountScan) members(prefix string, depth int) {
+	for more := s.object(); more; more = s.member() {
+		key := s.key()
+		switch c := s.next(); {
+		case depth == 1 && string(key) == "account_id":
+			if c == '"' {
+				s.id = string(s.string())
+			} else {
+				s.skip(depth)
 			}
+		case depth == 1 && string(key) == "at":
+			if c == '"' {
+				s.at, s.dated = s.string(), true
+			} else {
+				s.dated = c != 'n'
+				s.skip(depth)
+			}
+		case c == '{' && depth < maxNesting:
+			s.members(prefix+string(key)+".", depth+1)
+		case c == '{':
+			s.deep = true
+			s.skip(depth)
+		default:
+			s.add(prefix, key, s.scalar(depth))
 		}
+	}
+}
+
+// scalar returns a string's content, and another value but null as it is written.
+func (s *accountScan) scalar(depth int) []byte {
+	switch s.next() {
+	case '"':
+		return s.string()
+	case 'n':
+		s.literal("null")
+		return nil
+	}
+	start := s.i
+	s.skip(depth)
+	return s.b[start:s.i]
+}
+
+// add keeps an attribute, unless there are too many already.
+func (s *accountScan) add(prefix string, key, value []byte) {
+	if s.size += len(prefix) + len(key) + len(value); !s.bad && s.size <= MaxValue {
+		s.attributes[prefix+string(key)] = string(value)
 	}
 }

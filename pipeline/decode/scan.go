@@ -232,17 +232,16 @@ func (s *scanner) hex4() rune {
 	return r
 }
 
-// skip consumes one value of any kind.
+// skip consumes one value of any kind, which stands in depth objects and arrays.
 func (s *scanner) skip(depth int) {
-	if depth > maxDepth {
-		s.fail()
-	}
 	if s.bad {
 		return
 	}
 	switch c := s.next(); {
 	case c == '"':
 		s.skipString()
+	case (c == '{' || c == '[') && depth >= maxDepth:
+		s.fail()
 	case c == '{':
 		for more := s.object(); more; more = s.member() {
 			s.next()
@@ -383,9 +382,39 @@ func (s *scanner) text() []byte {
 	return nil
 }
 
+// texts reads an array of strings and nulls, or null.
+func (s *scanner) texts() []string {
+	if s.next() == 'n' {
+		s.literal("null")
+		return nil
+	}
+	s.take('[')
+	if s.next() == ']' {
+		s.i++
+		return nil
+	}
+	var all []string
+	for !s.bad {
+		all = append(all, string(s.text()))
+		if s.next() == ']' {
+			s.i++
+			return all
+		}
+		s.take(',')
+	}
+	return nil
+}
+
+// end fails unless nothing follows but white space.
+func (s *scanner) end() {
+	if s.next(); s.i != len(s.b) {
+		s.fail()
+	}
+}
+
 // wholeNumber returns the number's integer part where it is a non-negative number within 2^53, else ok = false.
 func wholeNumber(text []byte) (n uint64, ok bool) {
-	if len(text) == 0 || len(text) > 40 {
+	if len(text) == 0 {
 		return 0, false
 	}
 	for i, c := range text {

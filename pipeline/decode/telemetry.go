@@ -7,6 +7,7 @@ package decode
 import (
 	"fmt"
 	"time"
+	"unicode/utf8"
 
 	"github.com/cespare/xxhash/v2"
 
@@ -78,6 +79,9 @@ type Rejection struct {
 	Detail string // for people: what was wrong where
 }
 
+// notUTF8 refuses what JSON's readers disagree on: some keep such bytes, some replace them, and a name would be two.
+var notUTF8 = &Rejection{Reason: schemas.Malformed, Detail: "the record is not UTF-8, as JSON has to be"}
+
 // Error makes a rejection printable.
 func (r *Rejection) Error() string { return fmt.Sprintf("%s: %s", r.Reason, r.Detail) }
 
@@ -117,6 +121,9 @@ func (t *Telemetry) Decode(value []byte, recordTime int64, ev *Event) *Rejection
 	*ev = Event{Properties: props}
 	t.times = times{}
 	f, s := t.scan(value, ev)
+	if !s.bad && !utf8.Valid(value) {
+		return notUTF8
+	}
 	if s.bad {
 		return reject(schemas.Malformed, "not a telemetry event: broken JSON or a field of the wrong type near byte %d", s.i)
 	}
@@ -163,7 +170,7 @@ func (t *Telemetry) scan(value []byte, ev *Event) (f fields, s scanner) {
 				if string(s.key()) == "groupId" {
 					f.contextGroup = s.text()
 				} else {
-					s.skip(1)
+					s.skip(2)
 				}
 			}
 		case propertiesField:
@@ -171,12 +178,12 @@ func (t *Telemetry) scan(value []byte, ev *Event) (f fields, s scanner) {
 		case traitsField:
 			f.company = scanTraits(&s, f.company)
 		default:
-			s.skip(0)
+			s.skip(1)
 		}
 		place++
 	}
-	if s.next(); !s.bad && s.i != len(s.b) {
-		s.fail()
+	if !s.bad { // where it broke is where it is
+		s.end()
 	}
 	return f, s
 }
@@ -201,7 +208,7 @@ func (t *Telemetry) scanProperties(s *scanner, ev *Event) {
 			}
 		}
 		if slot < 0 {
-			s.skip(1)
+			s.skip(2)
 			continue
 		}
 		v := Value{}
@@ -212,10 +219,10 @@ func (t *Telemetry) scanProperties(s *scanner, ev *Event) {
 			v = Value{Number, s.number()}
 		case c == 't' || c == 'f':
 			start := s.i
-			s.skip(1)
+			s.skip(2)
 			v = Value{Bool, s.b[start:s.i]}
 		default:
-			s.skip(1)
+			s.skip(2)
 		}
 		ev.Properties[slot] = v
 	}
@@ -225,14 +232,14 @@ func (t *Telemetry) scanProperties(s *scanner, ev *Event) {
 func scanTraits(s *scanner, company []byte) []byte {
 	for more := s.objectOrNull(); more; more = s.member() {
 		if string(s.key()) != "company" || s.next() != '{' {
-			s.skip(1)
+			s.skip(2)
 			continue
 		}
 		for more := s.object(); more; more = s.member() {
 			if string(s.key()) == "id" && s.next() == '"' {
 				company = s.string()
 			} else {
-				s.skip(2)
+				s.skip(3)
 			}
 		}
 	}
@@ -334,11 +341,17 @@ func (t *Telemetry) date(recordTime int64, ev *Event) *Rejection {
 	return t.limits.check(ev.Time, ev.Received)
 }
 
+// endOfTime is the first time, in Unix ms, that no window can begin at: ClickHouse's DateTime ends in 2106.
+const endOfTime = 4_291_747_200_000 // 2106-01-01T00:00:00Z
+
 func (l Limits) check(at, received int64) *Rejection {
 	switch {
+	case at >= endOfTime:
+		return reject(schemas.Future, "%s is later than can be stored, which is the year 2105; check the sender's clock",
+			time.UnixMilli(at).UTC().Format(time.RFC3339))
 	case at > received+l.MaxFuture.Milliseconds():
-		return reject(schemas.Future, "%s is %s after it was received; check the sender's clock",
-			time.UnixMilli(at).UTC().Format(time.RFC3339), time.Duration(at-received)*time.Millisecond)
+		return reject(schemas.Future, "%s is more than %s after it was received; check the sender's clock",
+			time.UnixMilli(at).UTC().Format(time.RFC3339), l.MaxFuture)
 	case at < received-l.MaxAge.Milliseconds() || at < 0:
 		return reject(schemas.TooOld, "%s is older than the longest retention of %s",
 			time.UnixMilli(at).UTC().Format(time.RFC3339), l.MaxAge)

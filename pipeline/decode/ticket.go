@@ -1,9 +1,9 @@
 package decode
 
 import (
-	"encoding/json"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/cespare/xxhash/v2"
 
@@ -18,24 +18,21 @@ var ticketKinds = []string{
 
 // Ticket is one normalised ticket event.
 type Ticket struct {
-	TicketID      string   `json:"ticket_id"`
-	Source        string   `json:"source"`
-	AccountID     string   `json:"account_id"`
-	OccurredAt    string   `json:"occurred_at"`
-	ReceivedAt    string   `json:"receivedAt"`
-	Kind          string   `json:"kind"`
-	From          string   `json:"from"`
-	To            string   `json:"to"`
-	Priority      string   `json:"priority"`
-	Status        string   `json:"status"`
-	Channel       string   `json:"channel"`
-	Tags          []string `json:"tags"`
-	RequesterID   string   `json:"requester_id"`
-	SourceEventID string   `json:"source_event_id"`
+	TicketID    string
+	Source      string
+	AccountID   string
+	Kind        string
+	From        string
+	To          string
+	Priority    string
+	Status      string
+	Channel     string
+	Tags        []string
+	RequesterID string
 
-	ID       uint64 `json:"-"` // hash of source and source_event_id; 0 = it has none
-	Time     int64  `json:"-"` // Unix ms
-	Received int64  `json:"-"` // Unix ms
+	ID       uint64 // hash of source and source_event_id; 0 = it has none
+	Time     int64  // Unix ms
+	Received int64  // Unix ms
 }
 
 // DecodeTicket reads a normalised ticket event; recordTime is in Unix ms.
@@ -44,11 +41,31 @@ func DecodeTicket(value []byte, recordTime int64, limits Limits) (*Ticket, *Reje
 		return nil, reject(schemas.Oversize, "%d bytes, at most %d are taken", len(value), MaxValue)
 	}
 	var t Ticket
-	if err := json.Unmarshal(value, &t); err != nil {
-		return nil, reject(schemas.Malformed, "not a ticket event: %v", err)
+	var occurredAt, receivedAt, eventID string
+	into := map[string]*string{
+		"ticket_id": &t.TicketID, "source": &t.Source, "account_id": &t.AccountID, "kind": &t.Kind, "from": &t.From, "to": &t.To,
+		"priority": &t.Priority, "status": &t.Status, "channel": &t.Channel, "requester_id": &t.RequesterID,
+		"occurred_at": &occurredAt, "receivedAt": &receivedAt, "source_event_id": &eventID,
+	}
+	s := scanner{b: value}
+	for more := s.object(); more; more = s.member() {
+		key := s.key()
+		if text, ok := into[string(key)]; ok {
+			*text = string(s.text())
+		} else if string(key) == "tags" {
+			t.Tags = s.texts()
+		} else {
+			s.skip(1)
+		}
+	}
+	if s.end(); s.bad {
+		return nil, reject(schemas.Malformed, "not a ticket event: broken JSON or a field of the wrong type near byte %d", s.i)
+	}
+	if !utf8.Valid(value) {
+		return nil, notUTF8
 	}
 	for _, f := range []struct{ name, value string }{
-		{"ticket_id", t.TicketID}, {"account_id", t.AccountID}, {"occurred_at", t.OccurredAt}, {"kind", t.Kind},
+		{"ticket_id", t.TicketID}, {"account_id", t.AccountID}, {"occurred_at", occurredAt}, {"kind", t.Kind},
 	} {
 		if f.value == "" {
 			return nil, reject(schemas.MissingField, "a ticket event needs %s", f.name)
@@ -58,20 +75,20 @@ func DecodeTicket(value []byte, recordTime int64, limits Limits) (*Ticket, *Reje
 		return nil, reject(schemas.UnknownKind, "kind %.40q is none of %s", t.Kind, strings.Join(ticketKinds, ", "))
 	}
 	var ok bool
-	if t.Time, ok = parseTime([]byte(t.OccurredAt)); !ok {
-		return nil, reject(schemas.BadTime, "occurred_at %.60q is not an RFC 3339 time", t.OccurredAt)
+	if t.Time, ok = parseTime([]byte(occurredAt)); !ok {
+		return nil, reject(schemas.BadTime, "occurred_at %.60q is not an RFC 3339 time", occurredAt)
 	}
 	t.Received = recordTime
-	if t.ReceivedAt != "" {
-		if t.Received, ok = parseTime([]byte(t.ReceivedAt)); !ok {
-			return nil, reject(schemas.BadTime, "receivedAt %.60q is not an RFC 3339 time", t.ReceivedAt)
+	if receivedAt != "" {
+		if t.Received, ok = parseTime([]byte(receivedAt)); !ok {
+			return nil, reject(schemas.BadTime, "receivedAt %.60q is not an RFC 3339 time", receivedAt)
 		}
 	}
 	if rej := limits.check(t.Time, t.Received); rej != nil {
 		return nil, rej
 	}
-	if t.SourceEventID != "" {
-		t.ID = max(xxhash.Sum64String(t.Source+"|"+t.SourceEventID), 1)
+	if eventID != "" {
+		t.ID = max(xxhash.Sum64String(t.Source+"|"+eventID), 1)
 	}
 	return &t, nil
 }

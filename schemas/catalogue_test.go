@@ -75,6 +75,7 @@ func TestErrorsNameTheLine(t *testing.T) {
 		"taken name":       {"metrics:\n  - {name: events, view: usage, aggregate: count}\n", "declared twice"},
 		"bad duration":     {"session_gap: soon\n", `"soon" is not a positive duration`},
 		"unknown meaning":  {"metrics:\n  - {name: a, view: usage, match: {active: zeal}, aggregate: count}\n", `active "zeal" is not declared`},
+		"endless meaning":  {"active_when: {x: {active: x}}\n", "a meaning does not refer to another, or to itself"},
 		"one-step funnel":  {"workflows:\n  - {name: w, within: 1h, steps: [a]}\n", "needs at least two steps"},
 		"sum without `of`": {"metrics:\n  - {name: a, view: usage, aggregate: sum}\n", "`of` goes with aggregate sum"},
 	} {

@@ -50,6 +50,9 @@ func (c *Catalogue) validate(name string) error {
 		}
 	}
 	for set, m := range c.ActiveWhen {
+		if m.Active != "" {
+			bad(0, "active_when %s: active is for metrics: a meaning does not refer to another, or to itself", set)
+		}
 		c.validateMatch(m, func(format string, args ...any) {
 			bad(0, "active_when %s: %s", set, fmt.Sprintf(format, args...))
 		})

@@ -10,8 +10,8 @@ import (
 	"sync/atomic"
 )
 
-// crashAt and crashLeft say when to die: TIDEMARK_CRASH=name:n is the n-th time that the step name is reached.
-var crashAt, crashLeft = crashPoint(os.Getenv("TIDEMARK_CRASH"))
+// crashAt and crashLeft say when to die: CRASH_AT=name:n is the n-th time that the step name is reached.
+var crashAt, crashLeft = crashPoint(os.Getenv("CRASH_AT"))
 
 func crashPoint(text string) (name string, left *atomic.Int64) {
 	left = &atomic.Int64{}
@@ -21,7 +21,7 @@ func crashPoint(text string) (name string, left *atomic.Int64) {
 	name, count, _ := strings.Cut(text, ":")
 	n, err := strconv.ParseInt(count, 10, 64)
 	if err != nil || n < 1 {
-		panic(fmt.Sprintf("TIDEMARK_CRASH is %q: set it to a step and the how-manieth time, as in folded:3", text))
+		panic(fmt.Sprintf("CRASH_AT is %q: set it to a step and the how-manieth time, as in folded:3", text))
 	}
 	left.Store(n)
 	return name, left

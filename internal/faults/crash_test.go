@@ -1,0 +1,94 @@
+package faults_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tidemark/internal/devclickhouse/chtest"
+	"tidemark/internal/e2e"
+	"tidemark/internal/faults"
+)
+
+// steps are where the pipeline kills itself (worker's reach), in the order in which it comes to them.
+var steps = []string{
+	"recovered", "polled", "folded", "flush begun", "dead letters acknowledged", "rows acknowledged",
+	"checkpoints acknowledged", "commit acknowledged",
+}
+
+// onTheWire are where it is killed with a message on its way: a request that is sent, or sent by half, or whose answer the
+// server has given and the pipeline has not read.
+var onTheWire = struct{ store, kafka []faults.Point }{
+	store: []faults.Point{
+		"counters begun", "counters torn", "counters sent", "counters answered", "members sent", "members answered",
+		"facts answered", "dead_letters answered", "checkpoints begun", "checkpoints sent", "checkpoints answered",
+	},
+	kafka: []faults.Point{"commit sent", "commit answered"},
+}
+
+// crashAt runs a pipeline that kills itself when it comes to the step for the n-th time.
+func (s *stage) crashAt(step string, n int) {
+	s.t.Helper()
+	s.dies(s.pipeline("a", fmt.Sprintf("CRASH_AT=%s:%d", step, n)), step)
+}
+
+// crashOnTheWire runs a pipeline that is killed when the proxy sees the point for the n-th time.
+func (s *stage) crashOnTheWire(proxy *faults.Proxy, point faults.Point, n int) {
+	s.t.Helper()
+	p := s.pipeline("a")
+	proxy.Trap(point, n, p.Kill)
+	s.dies(p, string(point))
+}
+
+// dies sends traffic until the process has been killed.
+func (s *stage) dies(p *e2e.Process, at string) {
+	s.t.Helper()
+	began := time.Now()
+	deadline := time.After(patience)
+	for {
+		s.send(100)
+		select {
+		case <-p.Done:
+			require.EqualError(s.t, p.Err, "signal: killed", at)
+			s.figures.kills++
+			s.t.Logf("%s: killed after %s", at, time.Since(began).Round(time.Millisecond))
+			return
+		case <-deadline:
+			require.Fail(s.t, "the pipeline never comes to "+at, p.Log(s.t))
+		case <-time.After(50 * time.Millisecond): // the next batch
+		}
+	}
+}
+
+// TestCrashAtSomeSteps is the part of TestCrashAtEveryStep that is fast enough for make test.
+func TestCrashAtSomeSteps(t *testing.T) {
+	s := newStage(t, startKafka(t).Addrs(), chtest.Shared(t), 1)
+	s.crashAt("folded", 3)
+	s.crashAt("rows acknowledged", 2)
+	s.crashOnTheWire(s.store, "counters torn", 2)
+	s.crashOnTheWire(s.kafka, "commit sent", 2)
+	s.end(s.pipeline("a"))
+}
+
+// crashes kills a pipeline at every step, several times, and recounts in between.
+func (s *stage) crashes() {
+	for _, n := range []int{1, 2, 6} {
+		for _, step := range steps {
+			s.crashAt(step, n)
+		}
+		for _, point := range onTheWire.store {
+			s.crashOnTheWire(s.store, point, n)
+		}
+		for _, point := range onTheWire.kafka {
+			s.crashOnTheWire(s.kafka, point, n)
+		}
+		p := s.pipeline("a")
+		s.recounted(p)
+		p.Kill()
+		s.figures.kills++
+	}
+	require.Equal(s.t, 3*(len(steps)+len(onTheWire.store)+len(onTheWire.kafka)+1), s.figures.kills)
+	s.end(s.pipeline("a"))
+}

@@ -31,7 +31,7 @@ func (s *countingStore) Write(ctx context.Context, rows *clickhouse.Batch) error
 	s.mu.Lock()
 	s.Flushes++
 	for table, n := range map[string]int{
-		"counters": len(rows.Counters.Value), "members": len(rows.Members.Member), "user_minutes": len(rows.UserMinutes.User),
+		"counters": len(rows.Counters.Value), "member_sets": rows.Members.Members.Rows(), "user_minutes": len(rows.UserMinutes.User),
 		"facts": len(rows.Facts.ID), "account_changes": len(rows.AccountChanges.Offset),
 		"user_accounts": len(rows.UserAccounts.User), "dead_letters": len(rows.DeadLetters.Offset),
 	} {

@@ -111,14 +111,14 @@ func (m *Model) Apply(b *clickhouse.Batch, keep func() bool) {
 	for i := range c.Value {
 		if keep() {
 			m.mergeCounter(counter{
-				clickhouse.Tier(c.Tier[i]), c.AccountID[i], c.Feature[i], c.Metric[i], c.Source[i], c.WindowStart[i], c.Value[i], c.AppliedOffset[i],
+				clickhouse.Tier(c.Tier[i]), c.AccountID.At(i), c.Feature.At(i), c.Metric.At(i), c.Source.At(i), c.WindowStart[i], c.Value[i], c.AppliedOffset[i],
 			})
 		}
 	}
 	u := &b.UserMinutes
 	for i := range u.User {
 		if keep() {
-			m.mergeMinute(fmt.Sprint(u.AccountID[i], u.Minute[i], u.User[i], u.Source[i]), u.First[i], u.Last[i])
+			m.mergeMinute(fmt.Sprint(u.AccountID.At(i), u.Minute[i], u.User[i], u.Source.At(i)), u.First[i], u.Last[i])
 		}
 	}
 	w := &b.UserAccounts
@@ -151,8 +151,10 @@ func (m *Model) addSets(b *clickhouse.Batch, keep func() bool) {
 		}
 	}
 	s, f, d, a := &b.Members, &b.Facts, &b.DeadLetters, &b.AccountChanges
-	for i := range s.Member {
-		add("member", s.Tier[i], s.AccountID[i], s.WindowStart[i], s.Feature[i], s.Metric[i], s.Member[i], s.Source[i])
+	for i := range s.Tier {
+		for _, member := range s.Members.At(i) { // sets merge to their union, so each member stands for itself
+			add("member", s.Tier[i], s.AccountID.At(i), s.WindowStart[i], s.Feature.At(i), s.Metric.At(i), member, s.Source.At(i))
+		}
 	}
 	for i := range f.ID {
 		add("fact", f.Kind[i], f.AccountID[i], f.Entity[i], f.At[i], f.Name[i], f.User[i], f.ID[i], f.Source[i], f.Offset[i], f.Attributes[i])
@@ -227,11 +229,11 @@ func (m *Model) load(ctx context.Context, source string, want func(counter) bool
 			continue
 		}
 		out.Tier = append(out.Tier, int8(c.tier))
-		out.AccountID = append(out.AccountID, c.account)
+		out.AccountID.Append(c.account)
 		out.WindowStart = append(out.WindowStart, c.start)
-		out.Feature = append(out.Feature, c.feature)
-		out.Metric = append(out.Metric, c.metric)
-		out.Source = append(out.Source, source)
+		out.Feature.Append(c.feature)
+		out.Metric.Append(c.metric)
+		out.Source.Append(source)
 		out.Value = append(out.Value, c.value)
 		out.AppliedOffset = append(out.AppliedOffset, c.applied)
 	}

@@ -87,7 +87,7 @@ func TestClickHouseAsItShouldBe(t *testing.T) {
 		"ok clickhouse.reader: reader reached ADDR",
 		"ok clickhouse: ADDR is version VERSION",
 		"ok clock: ClickHouse's agrees with this machine's",
-		"ok migrations: all 9 are applied",
+		"ok migrations: all 12 are applied",
 		"ok tables: inserts are durable, reads see them, rows merge by their keys",
 		"ok clickhouse.migrator: migrator may create, alter and drop tables and views",
 		"ok clickhouse.writer: writer may insert and read",
@@ -112,7 +112,7 @@ func TestClickHouseOfAnOlderVersionOfTidemark(t *testing.T) {
 	db := migrated(t)
 	exec(t, db, "DELETE FROM migrations WHERE version_id IN (8, 9)")
 	c := check(t, db)
-	require.Equal(t, []string{"error migrations: 2 of 9 are missing: 00008_dead_letters.sql, 00009_source_progress.sql | run tidemark migrate"},
+	require.Equal(t, []string{"error migrations: 2 of 12 are missing: 00008_dead_letters.sql, 00009_source_progress.sql | run tidemark migrate"},
 		grave(lines(c.Check(t.Context()), hide(t, db)...)))
 }
 
@@ -188,10 +188,10 @@ func TestInvariants(t *testing.T) {
 	require.NotErrorAs(t, err, new(*preflight.Violation))
 
 	exec(t, db, "ALTER TABLE facts MODIFY SETTING fsync_after_insert = 0")
-	exec(t, db, "ALTER TABLE members RESET SETTING fsync_part_directory")
+	exec(t, db, "ALTER TABLE member_sets RESET SETTING fsync_part_directory")
 	exec(t, db, "DROP TABLE dead_letters")
 	require.EqualError(t, preflight.Invariants(ctx, writer(t, db, nil), one), ""+
-		"the table members has fsync_part_directory = 0, so that an acknowledged insert may vanish when the power fails; run ALTER TABLE members MODIFY SETTING fsync_part_directory = 1\n"+
+		"the table member_sets has fsync_part_directory = 0, so that an acknowledged insert may vanish when the power fails; run ALTER TABLE member_sets MODIFY SETTING fsync_part_directory = 1\n"+
 		"the table facts has fsync_after_insert = 0, so that an acknowledged insert may vanish when the power fails; run ALTER TABLE facts MODIFY SETTING fsync_after_insert = 1\n"+
 		"the table dead_letters is missing, or hidden from the writer; run tidemark migrate")
 	require.ErrorAs(t, preflight.Invariants(ctx, writer(t, db, nil), one), &v)

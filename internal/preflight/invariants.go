@@ -67,7 +67,7 @@ type table struct {
 // rollupTables are the tables that the pipeline writes, as the migrations make them.
 var rollupTables = []table{
 	{name: "counters", engine: "AggregatingMergeTree", sortingKey: "tier, account_id, window_start, feature, metric, source"},
-	{name: "members", engine: "ReplacingMergeTree", sortingKey: "tier, account_id, window_start, feature, metric, member, source"},
+	{name: "member_sets", engine: "AggregatingMergeTree", sortingKey: "tier, account_id, window_start, feature, metric, source"},
 	{name: "user_minutes", engine: "AggregatingMergeTree", sortingKey: "account_id, toDate(minute), user, minute, source"},
 	{name: "facts", engine: "ReplacingMergeTree", sortingKey: "kind, account_id, entity, at, name, user, id, source", version: "offset"},
 	{name: "account_changes", engine: "ReplacingMergeTree", sortingKey: "account_id, valid_from, source, offset"},

@@ -72,8 +72,8 @@ func rowsOf(r *Result) map[string][][]any {
 		}
 	}
 	for k := range r.Members {
-		insert("members (tier, account_id, window_start, feature, metric, member, source)",
-			string(k.Tier), k.Account, second(k.Window), k.Feature, k.Metric, k.Member, k.Source)
+		insert("member_sets (tier, account_id, window_start, feature, metric, members, source)",
+			string(k.Tier), k.Account, second(k.Window), k.Feature, k.Metric, []uint64{k.Member}, k.Source)
 	}
 	for k, span := range r.UserMinutes {
 		insert("user_minutes (account_id, minute, user, source, first, last)",
@@ -129,7 +129,7 @@ func TestCompareOnClickHouse(t *testing.T) {
 	// Every table is looked at: what is wrong in it is found, and nothing else.
 	for table, spoil := range map[string]string{
 		"counters":        "INSERT INTO counters SELECT * REPLACE (value + 1 AS value) FROM counters WHERE metric = 'events' AND tier = 'day' LIMIT 1",
-		"members":         "INSERT INTO members SELECT * REPLACE (member + 1 AS member) FROM members LIMIT 1",
+		"members":         "INSERT INTO member_sets SELECT * REPLACE ([members[1] + 1] AS members) FROM member_sets LIMIT 1",
 		"user_minutes":    "INSERT INTO user_minutes SELECT * REPLACE (last + toIntervalMillisecond(1) AS last) FROM user_minutes ORDER BY last DESC LIMIT 1",
 		"facts":           "INSERT INTO facts SELECT * REPLACE (id + 1 AS id) FROM facts WHERE kind = 'workflow' LIMIT 1",
 		"account_changes": "INSERT INTO account_changes SELECT * REPLACE (offset + 9 AS offset) FROM account_changes LIMIT 1",
@@ -154,7 +154,7 @@ func TestCompareOnClickHouse(t *testing.T) {
 func copyOf(t *testing.T, d *chtest.Database) clickhouse.Conn {
 	t.Helper()
 	conn := migrated(t).Open(t, devclickhouse.Migrator)
-	for _, table := range []string{"counters", "members", "user_minutes", "facts", "account_changes", "user_accounts", "dead_letters", "checkpoints"} {
+	for _, table := range []string{"counters", "member_sets", "user_minutes", "facts", "account_changes", "user_accounts", "dead_letters", "checkpoints"} {
 		require.NoError(t, conn.Exec(t.Context(), "INSERT INTO "+table+" SELECT * FROM "+d.Name+"."+table))
 	}
 	return conn
@@ -174,7 +174,7 @@ func TestCompareViewsOnClickHouse(t *testing.T) {
 		"counters SELECT * REPLACE (value + 1 AS value) FROM (SELECT * FROM counters WHERE metric = 'errors' AND tier = 'day' LIMIT 1)",
 		"counters SELECT * REPLACE (value + 7 AS value) FROM (SELECT * FROM counters WHERE metric = 'feature_uses' AND tier = 'hour' LIMIT 1)",
 		"counters SELECT * REPLACE ('_canary' AS account_id) FROM counters",
-		"members SELECT * REPLACE (member + 1 AS member) FROM (SELECT * FROM members WHERE metric = 'active_users' AND tier = 'minute' LIMIT 1)",
+		"member_sets SELECT * REPLACE ([members[1] + 1] AS members) FROM (SELECT * FROM member_sets WHERE metric = 'active_users' AND tier = 'minute' LIMIT 1)",
 		"user_minutes SELECT * REPLACE (last + toIntervalMillisecond(7) AS last) FROM (SELECT * FROM user_minutes ORDER BY last DESC LIMIT 1)",
 		"facts SELECT * REPLACE ('Report Published' AS name, at + toIntervalMillisecond(1) AS at) FROM (SELECT * FROM facts WHERE name = 'Report Configured' LIMIT 1)",
 		"facts SELECT * REPLACE ('solved' AS name) FROM (SELECT * FROM facts WHERE name = 'created' LIMIT 1)",

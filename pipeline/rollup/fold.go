@@ -91,19 +91,19 @@ func (s *State) fold(a *account, ev *waiting) {
 		}
 		w.used = s.takes
 		changed := s.add(&w.row, ev.account.counters, i, start, ev.offset)
-		j := join{account: a, start: start, user: ev.user, feature: none, tier: int8(i)}
 		if tier == clickhouse.Minute && ev.user != 0 {
-			users = s.meet(ev, w, j, users)
+			users = s.meet(ev, a, w, users)
 		} else if users != 0 {
-			users = s.join(&w.row, j, users)
+			users = s.join(&w.row, ev.user, users)
 		}
 		if ev.feature != none {
 			r := w.feature(int(ev.feature), s.program)
 			changed = s.add(r, ev.forUse.counters, i, start, ev.offset) || changed
-			if j.feature = ev.feature; featureUsers != 0 {
-				featureUsers = s.join(r, j, featureUsers)
+			if featureUsers != 0 {
+				featureUsers = s.join(r, ev.user, featureUsers)
 			}
 		}
+		changed = changed || users|featureUsers != 0
 		if changed && !w.dirty {
 			w.dirty = true
 			s.dirty = append(s.dirty, ref{a, w, i})
@@ -127,27 +127,27 @@ func (s *State) add(r *row, add hits, tier int, start int64, offset uint64) (cha
 }
 
 // meet puts the event's user into the sets of an account's minute, with the event's time, and returns what is new.
-func (s *State) meet(ev *waiting, w *window, j join, mask uint32) (fresh uint32) {
+func (s *State) meet(ev *waiting, a *account, w *window, mask uint32) (fresh uint32) {
 	place, fresh := w.users.add(ev.user, mask)
 	if place.stretch(uint16(ev.time - w.start*1000)) { //nolint:gosec // below 60 000
-		s.spans = append(s.spans, userRef{j.account, w, ev.user})
+		s.spans = append(s.spans, userRef{a, w, ev.user})
 	}
-	s.joined(j, fresh)
+	s.joined(&w.row, ev.user, fresh)
 	return fresh
 }
 
 // join puts a user into a row's sets and returns what is new.
-func (s *State) join(r *row, j join, mask uint32) (fresh uint32) {
-	_, fresh = r.users.add(j.user, mask)
-	s.joined(j, fresh)
+func (s *State) join(r *row, user uint64, mask uint32) (fresh uint32) {
+	_, fresh = r.users.add(user, mask)
+	s.joined(r, user, fresh)
 	return fresh
 }
 
 // joined keeps what is new for the next Take.
-func (s *State) joined(j join, fresh uint32) {
+func (s *State) joined(r *row, user uint64, fresh uint32) {
 	for ; fresh != 0; fresh &= fresh - 1 {
-		j.slot = int8(bits.TrailingZeros32(fresh)) //nolint:gosec // below 32
-		s.joins = append(s.joins, j)
+		s.joins = append(s.joins, join{user, r.joins, int8(bits.TrailingZeros32(fresh))}) //nolint:gosec // below 32
+		r.joins = int32(len(s.joins) - 1)                                                 //nolint:gosec // a flush comes long before
 	}
 }
 

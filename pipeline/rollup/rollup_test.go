@@ -56,8 +56,8 @@ func TestOnlyWindowsThatMayExistAreLoaded(t *testing.T) {
 	keys := s.Missing(again, []byte("acme"), nil)
 	require.Equal(t, []clickhouse.WindowKey{{AccountID: "acme", Tier: clickhouse.Minute, Start: noon / 1000}}, keys)
 	s.Install(keys, &clickhouse.Counters{
-		Tier: []int8{1}, AccountID: []string{"acme"}, WindowStart: []int64{noon / 1000}, Feature: []string{""}, Metric: []string{"events"},
-		Source: []string{"telemetry/0@id"}, Value: []uint64{1}, AppliedOffset: []uint64{0},
+		Tier: []int8{1}, AccountID: clickhouse.WordsOf("acme"), WindowStart: []int64{noon / 1000}, Feature: clickhouse.WordsOf(""),
+		Metric: clickhouse.WordsOf("events"), Source: clickhouse.WordsOf("telemetry/0@id"), Value: []uint64{1}, AppliedOffset: []uint64{0},
 	})
 	require.True(t, s.Fold(again, []byte("acme"), 1))
 
@@ -103,9 +103,11 @@ func TestUsersAreInEveryTierOnce(t *testing.T) {
 	}
 	got := map[string]int{}
 	m := s.Take(1000).Members
-	for i := range m.Member {
-		if m.Metric[i] == "users" {
-			got[fmt.Sprint(m.Tier[i], m.WindowStart[i], m.Member[i])]++
+	for i := range m.Tier {
+		for _, user := range m.Members.At(i) {
+			if m.Metric.At(i) == "users" {
+				got[fmt.Sprint(m.Tier[i], m.WindowStart[i], user)]++
+			}
 		}
 	}
 	require.Equal(t, want, got)

@@ -20,12 +20,14 @@ const tiers = len(clickhouse.Tiers)
 type State struct {
 	source    string
 	program   *schemas.Program
+	ofAccount metrics
+	ofFeature metrics
 	retention [tiers]int64 // ms; an event older than that when it was received is not folded into the tier
 
 	accounts map[string]*account
-	batch    *clickhouse.Batch // rows to write since the last Take, but for the counters of dirty windows
-	dirty    []ref             // windows whose counters have changed since the last Take
-	joins    []join            // members of sets that are new since the last Take
+	batch    *clickhouse.Batch // rows to write since the last Take, but for those of dirty windows and spans
+	dirty    []ref             // windows whose counters or sets have changed since the last Take
+	joins    []join            // members of sets that are new since the last Take; the first is none
 	spans    []userRef         // users of minutes whose span has changed since the last Take
 	counted  int               // counter rows of the last Take: the next will be about as many
 	windows  int               // in memory
@@ -47,6 +49,7 @@ type account struct {
 	id       string
 	features map[string]int   // index into a window's features
 	names    []string         // the features by index
+	byName   []int32          // the indices in the order of the names
 	windows  [tiers][]*window // by start
 	latest   [tiers]int64     // start of the last of them; none = there is none
 
@@ -65,6 +68,7 @@ type window struct {
 // row is one keyed entity's counters and users.
 type row struct {
 	users users
+	joins int32   // the last of those of this row, by index in State.joins; 0 = there is none
 	few   [4]slot // of the first metrics, in place: one object less to find in memory
 	more  []slot
 }
@@ -94,14 +98,28 @@ type userRef struct {
 	user    uint64
 }
 
-// join is a user's first appearance in a distinct set.
+// join is a user's first appearance in a distinct set of a row.
 type join struct {
-	account *account
-	start   int64 // of the window
-	user    uint64
-	feature int32 // of the account; none for the account itself
-	tier    int8
-	slot    int8
+	user uint64
+	next int32 // the row's one before, by index in State.joins; 0 = it is the first
+	slot int8
+}
+
+// metrics are the slots of an account's row, or of a feature's, in the order of their names: that of ClickHouse's keys.
+type metrics struct{ counters, distincts []metric }
+
+type metric struct {
+	name string
+	slot int
+}
+
+func byName(names []string) []metric {
+	sorted := make([]metric, len(names))
+	for i, n := range names {
+		sorted[i] = metric{n, i}
+	}
+	slices.SortFunc(sorted, func(a, b metric) int { return cmp.Compare(a.name, b.name) })
+	return sorted
 }
 
 // none stands for the account itself where a feature's index is asked for, and for what is not there.
@@ -110,7 +128,11 @@ const none = -1
 // New returns an empty state of a source, by its name in ClickHouse. Nothing of it is known to exist in ClickHouse; a
 // source that may have rows needs Resume. Retention is by tier, shortest first.
 func New(source string, p *schemas.Program, retention [tiers]time.Duration) *State {
-	s := &State{source: source, program: p, accounts: map[string]*account{}, batch: &clickhouse.Batch{}}
+	s := &State{
+		source: source, program: p, accounts: map[string]*account{}, batch: &clickhouse.Batch{}, joins: make([]join, 1),
+		ofAccount: metrics{byName(p.AccountCounters), byName(p.AccountDistincts)},
+		ofFeature: metrics{byName(p.FeatureCounters), byName(p.FeatureDistincts)},
+	}
 	for i := range s.counters {
 		s.counters[i] = map[int64]int{}
 		s.retention[i] = retention[i].Milliseconds()
@@ -142,17 +164,17 @@ func (s *State) Install(keys []clickhouse.WindowKey, rows *clickhouse.Counters) 
 
 func (s *State) install(rows *clickhouse.Counters, counted bool) {
 	for n := range rows.Value {
-		a, i, start := s.account(rows.AccountID[n]), int(rows.Tier[n])-1, rows.WindowStart[n]
+		a, i, start := s.account(rows.AccountID.At(n)), int(rows.Tier[n])-1, rows.WindowStart[n]
 		w := a.window(i, start)
 		if w == nil {
 			w = a.open(i, start, s)
 		}
 		r, names := &w.row, s.program.AccountCounters
-		if f := rows.Feature[n]; f != "" {
+		if f := rows.Feature.At(n); f != "" {
 			r, names = w.feature(a.feature(f), s.program), s.program.FeatureCounters
 		}
 		for k, name := range names {
-			if name == rows.Metric[n] { // a metric that the catalogue no longer has stays as it is
+			if name == rows.Metric.At(n) { // a metric that the catalogue no longer has stays as it is
 				sl := r.slot(k)
 				if counted {
 					s.count(i, start, sl)
@@ -222,6 +244,8 @@ func (a *account) feature(name string) int {
 		i = len(a.names)
 		a.features[name] = i
 		a.names = append(a.names, name)
+		at, _ := slices.BinarySearchFunc(a.byName, name, func(i int32, name string) int { return cmp.Compare(a.names[i], name) })
+		a.byName = slices.Insert(a.byName, at, int32(i)) //nolint:gosec // a small number
 	}
 	return i
 }

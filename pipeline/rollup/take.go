@@ -1,6 +1,7 @@
 package rollup
 
 import (
+	"cmp"
 	"slices"
 
 	"tidemark/sinks/clickhouse"
@@ -10,6 +11,8 @@ import (
 // window again for each would cost a query each.
 const idleTakes = 20
 
+const daySeconds = 86400
+
 // evictEvery is how many Takes pass between two walks over everything in memory.
 const evictEvery = 8
 
@@ -18,84 +21,103 @@ func (s *State) Batch() *clickhouse.Batch { return s.batch }
 
 // Pending returns about how many rows the next Take will hold.
 func (s *State) Pending() int {
-	return s.batch.Rows() + len(s.waiting) + len(s.joins) + len(s.spans) + len(s.dirty)*len(s.program.AccountCounters)
+	return s.batch.Rows() + len(s.waiting) + len(s.joins) - 1 + len(s.spans) + len(s.dirty)*len(s.program.AccountCounters)
 }
 
-// Take returns the rows that have changed by offsets below position since the last Take. The caller writes them, until
-// that succeeds or the source is given up.
+// Take returns the rows that have changed by offsets below position since the last Take, in the order of the tables' keys.
+// The caller writes them, until that succeeds or the source is given up.
 func (s *State) Take(position uint64) *clickhouse.Batch {
 	s.drain()
+	slices.SortFunc(s.dirty, func(a, b ref) int {
+		return cmp.Or(cmp.Compare(a.tier, b.tier), byID(a.account, b.account), cmp.Compare(a.window.start, b.window.start))
+	})
 	s.batch.Counters.Grow(s.counted + s.counted/8)
 	for _, d := range s.dirty {
 		d.window.dirty = false
-		s.takeRow(&d.window.row, d, "", s.program.AccountCounters)
-		for i, r := range d.window.features {
-			if r != nil {
-				s.takeRow(r, d, d.account.names[i], s.program.FeatureCounters)
+		s.takeRow(&d.window.row, d, "", &s.ofAccount)
+		for _, i := range d.account.byName {
+			if int(i) < len(d.window.features) && d.window.features[i] != nil {
+				s.takeRow(d.window.features[i], d, d.account.names[i], &s.ofFeature)
 			}
 		}
 	}
 	s.counted = len(s.batch.Counters.Value)
-	s.takeJoins()
 	s.takeSpans()
 	batch := s.batch
 	s.batch = &clickhouse.Batch{}
 	clear(s.dirty)
-	s.dirty = s.dirty[:0]
+	s.dirty, s.joins = s.dirty[:0], s.joins[:1]
 	s.taken = position
 	s.takes++
 	return batch
 }
 
-func (s *State) takeRow(r *row, d ref, feature string, names []string) {
+func byID(a, b *account) int {
+	if a == b {
+		return 0
+	}
+	return cmp.Compare(a.id, b.id)
+}
+
+func (s *State) takeRow(r *row, d ref, feature string, m *metrics) {
 	c := &s.batch.Counters
-	for i := range names {
-		sl := r.slot(i)
+	for _, metric := range m.counters {
+		sl := r.slot(metric.slot)
 		if sl.value == 0 || sl.applied < s.taken {
 			continue
 		}
 		c.Tier = append(c.Tier, int8(clickhouse.Tiers[d.tier]))
-		c.AccountID = append(c.AccountID, d.account.id)
+		c.AccountID.Append(d.account.id)
 		c.WindowStart = append(c.WindowStart, d.window.start)
-		c.Feature = append(c.Feature, feature)
-		c.Metric = append(c.Metric, names[i])
-		c.Source = append(c.Source, s.source)
+		c.Feature.Append(feature)
+		c.Metric.Append(metric.name)
+		c.Source.Append(s.source)
 		c.Value = append(c.Value, sl.value)
 		c.AppliedOffset = append(c.AppliedOffset, sl.applied)
 	}
+	if r.joins != 0 {
+		s.takeJoins(r, d, feature, m)
+		r.joins = 0
+	}
 }
 
-func (s *State) takeJoins() {
-	m := &s.batch.Members
-	m.Grow(len(s.joins))
-	for i := range s.joins {
-		j := &s.joins[i]
-		feature, names := "", s.program.AccountDistincts
-		if j.feature != none {
-			feature, names = j.account.names[j.feature], s.program.FeatureDistincts
+func (s *State) takeJoins(r *row, d ref, feature string, m *metrics) {
+	rows := &s.batch.Members
+	for _, metric := range m.distincts {
+		found := false
+		for i := r.joins; i != 0; i = s.joins[i].next {
+			if int(s.joins[i].slot) == metric.slot {
+				rows.Members.Add(s.joins[i].user)
+				found = true
+			}
 		}
-		m.Tier = append(m.Tier, int8(clickhouse.Tiers[j.tier]))
-		m.AccountID = append(m.AccountID, j.account.id)
-		m.WindowStart = append(m.WindowStart, j.start)
-		m.Feature = append(m.Feature, feature)
-		m.Metric = append(m.Metric, names[j.slot])
-		m.Member = append(m.Member, j.user)
-		m.Source = append(m.Source, s.source)
+		if !found {
+			continue
+		}
+		rows.Members.Close()
+		rows.Tier = append(rows.Tier, int8(clickhouse.Tiers[d.tier]))
+		rows.AccountID.Append(d.account.id)
+		rows.WindowStart = append(rows.WindowStart, d.window.start)
+		rows.Feature.Append(feature)
+		rows.Metric.Append(metric.name)
+		rows.Source.Append(s.source)
 	}
-	clear(s.joins)
-	s.joins = s.joins[:0]
 }
 
 func (s *State) takeSpans() {
 	u := &s.batch.UserMinutes
 	u.Grow(len(s.spans))
+	slices.SortFunc(s.spans, func(a, b userRef) int {
+		return cmp.Or(byID(a.account, b.account), cmp.Compare(a.window.start/daySeconds, b.window.start/daySeconds),
+			cmp.Compare(a.user, b.user), cmp.Compare(a.window.start, b.window.start))
+	})
 	for _, r := range s.spans {
 		place := r.window.users.find(r.user)
 		place.mask &^= dirtyBit
-		u.AccountID = append(u.AccountID, r.account.id)
+		u.AccountID.Append(r.account.id)
 		u.Minute = append(u.Minute, r.window.start)
 		u.User = append(u.User, r.user)
-		u.Source = append(u.Source, s.source)
+		u.Source.Append(s.source)
 		u.First = append(u.First, r.window.start*1000+int64(place.span.first))
 		u.Last = append(u.Last, r.window.start*1000+int64(place.span.last))
 	}

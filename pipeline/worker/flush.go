@@ -131,20 +131,16 @@ func (f *Flusher) write(ctx context.Context, round []*request) error {
 	defer cancel()
 	var dead []*kgo.Record
 	var points clickhouse.Checkpoints
-	rows := round[0].flush.Rows
-	if len(round) > 1 {
-		rows = &clickhouse.Batch{}
-	}
+	batches := make([]*clickhouse.Batch, 0, len(round))
 	for _, r := range round {
-		if len(round) > 1 {
-			rows.Add(r.flush.Rows)
-		}
+		batches = append(batches, r.flush.Rows)
 		for _, d := range r.dead {
 			dead = append(dead, &kgo.Record{Topic: d.Topic, Key: d.Key, Value: d.Value, Headers: d.Headers})
 		}
 		points.Add(r.flush.Checkpoint)
 	}
 	reach("flush begun")
+	rows := clickhouse.Join(batches)
 	if err := f.client.ProduceSync(ctx, dead...).FirstErr(); err != nil {
 		return fmt.Errorf("produce %d dead letters: %w", len(dead), err)
 	}

@@ -53,11 +53,11 @@ var day = time.Now().Unix()/86400*86400 - 86400
 
 func counter(c *clickhouse.Counters, tier clickhouse.Tier, account string, start int64, feature, metric string, value, applied uint64) {
 	c.Tier = append(c.Tier, int8(tier))
-	c.AccountID = append(c.AccountID, account)
+	c.AccountID.Append(account)
 	c.WindowStart = append(c.WindowStart, start)
-	c.Feature = append(c.Feature, feature)
-	c.Metric = append(c.Metric, metric)
-	c.Source = append(c.Source, "telemetry/0@x")
+	c.Feature.Append(feature)
+	c.Metric.Append(metric)
+	c.Source.Append("telemetry/0@x")
 	c.Value = append(c.Value, value)
 	c.AppliedOffset = append(c.AppliedOffset, applied)
 }
@@ -85,7 +85,7 @@ func TestWhatIsWrittenIsLoaded(t *testing.T) {
 
 		rows, err := c.OpenCounters(ctx, "telemetry/0@x", day*1000+61_000)
 		require.NoError(err)
-		require.ElementsMatch([]string{"events", "events", "feature_uses"}, rows.Metric, "the minute before the watermark's is closed")
+		require.ElementsMatch([]string{"events", "events", "feature_uses"}, rows.Metric.All(), "the minute before the watermark's is closed")
 		rows, err = c.WindowCounters(ctx, "telemetry/0@x", []clickhouse.WindowKey{
 			{AccountID: "acme", Tier: clickhouse.Minute, Start: day + 60},
 			{AccountID: "it's \\ \"quoted\"", Tier: clickhouse.Day, Start: day},
@@ -94,7 +94,7 @@ func TestWhatIsWrittenIsLoaded(t *testing.T) {
 		require.NoError(err)
 		got := map[string][2]uint64{}
 		for i := range rows.Value {
-			got[rows.AccountID[i]+"/"+rows.Feature[i]+"/"+rows.Metric[i]] = [2]uint64{rows.Value[i], rows.AppliedOffset[i]}
+			got[rows.AccountID.At(i)+"/"+rows.Feature.At(i)+"/"+rows.Metric.At(i)] = [2]uint64{rows.Value[i], rows.AppliedOffset[i]}
 		}
 		require.Equal(map[string][2]uint64{
 			"acme//events":               {4, 11},

@@ -79,11 +79,11 @@ func (c *Client) counters(ctx context.Context, into *Counters, source string, ti
 			return err
 		}
 		into.Tier = append(into.Tier, tier)
-		into.AccountID = append(into.AccountID, account)
+		into.AccountID.Append(account)
 		into.WindowStart = append(into.WindowStart, start)
-		into.Feature = append(into.Feature, feature)
-		into.Metric = append(into.Metric, metric)
-		into.Source = append(into.Source, source)
+		into.Feature.Append(feature)
+		into.Metric.Append(metric)
+		into.Source.Append(source)
 		into.Value = append(into.Value, value)
 		into.AppliedOffset = append(into.AppliedOffset, applied)
 	}

@@ -4,11 +4,7 @@
 // the same row (docs/design.md, invariant 2). Rows are kept by column, as the native protocol wants them.
 package clickhouse
 
-import (
-	"slices"
-
-	chcolumn "github.com/ClickHouse/clickhouse-go/v2/lib/column"
-)
+import "slices"
 
 // Tier is the length of a window.
 type Tier int8
@@ -50,54 +46,51 @@ func (t Tier) Start(ms int64) int64 {
 // Counters are rows of the table counters: absolute counts and sums.
 type Counters struct {
 	Tier          []int8
-	AccountID     []string
+	AccountID     Words
 	WindowStart   []int64 // Unix seconds
-	Feature       []string
-	Metric        []string
-	Source        []string
+	Feature       Words
+	Metric        Words
+	Source        Words
 	Value         []uint64
 	AppliedOffset []uint64
 }
 
 // Grow makes room for n more rows.
 func (c *Counters) Grow(n int) {
-	c.Tier, c.AccountID, c.WindowStart = slices.Grow(c.Tier, n), slices.Grow(c.AccountID, n), slices.Grow(c.WindowStart, n)
-	c.Feature, c.Metric, c.Source = slices.Grow(c.Feature, n), slices.Grow(c.Metric, n), slices.Grow(c.Source, n)
+	c.Tier, c.WindowStart = slices.Grow(c.Tier, n), slices.Grow(c.WindowStart, n)
 	c.Value, c.AppliedOffset = slices.Grow(c.Value, n), slices.Grow(c.AppliedOffset, n)
+	for _, w := range []*Words{&c.AccountID, &c.Feature, &c.Metric, &c.Source} {
+		w.Grow(n)
+	}
 }
 
-// Members are rows of the table members: each says that a member belongs to a distinct set.
+// Members are rows of the table member_sets: each says that members belong to a distinct set.
 type Members struct {
 	Tier        []int8
-	AccountID   []string
+	AccountID   Words
 	WindowStart []int64 // Unix seconds
-	Feature     []string
-	Metric      []string
-	Member      []uint64
-	Source      []string
-}
-
-// Grow makes room for n more rows.
-func (m *Members) Grow(n int) {
-	m.Tier, m.AccountID, m.WindowStart = slices.Grow(m.Tier, n), slices.Grow(m.AccountID, n), slices.Grow(m.WindowStart, n)
-	m.Feature, m.Metric, m.Source = slices.Grow(m.Feature, n), slices.Grow(m.Metric, n), slices.Grow(m.Source, n)
-	m.Member = slices.Grow(m.Member, n)
+	Feature     Words
+	Metric      Words
+	Members     Sets
+	Source      Words
 }
 
 // UserMinutes are rows of the table user_minutes: a user's first and last event in a minute.
 type UserMinutes struct {
-	AccountID []string
+	AccountID Words
 	Minute    []int64 // Unix seconds
 	User      []uint64
-	Source    []string
+	Source    Words
 	First     []int64 // Unix ms
 	Last      []int64 // Unix ms
 }
 
 // Grow makes room for n more rows.
 func (u *UserMinutes) Grow(n int) {
-	u.AccountID, u.Minute, u.User = slices.Grow(u.AccountID, n), slices.Grow(u.Minute, n), slices.Grow(u.User, n)
-	u.Source, u.First, u.Last = slices.Grow(u.Source, n), slices.Grow(u.First, n), slices.Grow(u.Last, n)
+	u.AccountID.Grow(n)
+	u.Source.Grow(n)
+	u.Minute, u.User = slices.Grow(u.Minute, n), slices.Grow(u.User, n)
+	u.First, u.Last = slices.Grow(u.First, n), slices.Grow(u.Last, n)
 }
 
 // Facts are rows of the table facts: each says that something happened once to an entity of an account.
@@ -198,77 +191,49 @@ type Batch struct {
 
 // Rows returns the number of rows in all tables.
 func (b *Batch) Rows() int {
-	return len(b.Counters.Value) + len(b.Members.Member) + len(b.UserMinutes.User) + len(b.Facts.ID) +
+	return len(b.Counters.Value) + b.Members.Members.Rows() + len(b.UserMinutes.User) + len(b.Facts.ID) +
 		len(b.AccountChanges.Offset) + len(b.UserAccounts.User) + len(b.DeadLetters.Offset)
-}
-
-// Add appends the rows of other.
-func (b *Batch) Add(other *Batch) {
-	for i, t := range b.tables() {
-		for j, c := range other.tables()[i].columns {
-			t.columns[j].extend(c)
-		}
-	}
-}
-
-// column is one column of a table: its name and the slice that holds it.
-type column struct {
-	name   string
-	values any // a pointer to the slice
-	length func() int
-	put    func(into chcolumn.Interface) error
-	extend func(column)
-}
-
-func col[T any](name string, values *[]T) column {
-	return column{
-		name:   name,
-		values: values,
-		length: func() int { return len(*values) },
-		put:    func(into chcolumn.Interface) error { return put(into, *values) },
-		extend: func(from column) {
-			*values = append(*values, *from.values.(*[]T)...) //nolint:forcetypeassert // the same column of another batch
-		},
-	}
 }
 
 // table names a table and its columns, as the INSERT lists them.
 type table struct {
 	name    string
 	columns []column
+	tier    *[]int8 // with account, what the rows are in order of; nil = they are in no order
+	account *Words
 }
 
-func (t table) rows() int { return t.columns[0].length() }
+func (t table) rows() int { return t.columns[0].rows() }
 
 func (b *Batch) tables() []table {
 	c, m, u, f := &b.Counters, &b.Members, &b.UserMinutes, &b.Facts
 	a, w, d := &b.AccountChanges, &b.UserAccounts, &b.DeadLetters
 	return []table{
-		{"counters", []column{
-			col("tier", &c.Tier), col("account_id", &c.AccountID), col("window_start", &c.WindowStart), col("feature", &c.Feature),
-			col("metric", &c.Metric), col("source", &c.Source), col("value", &c.Value), col("applied_offset", &c.AppliedOffset),
+		{name: "counters", tier: &c.Tier, account: &c.AccountID, columns: []column{
+			col("tier", &c.Tier), words("account_id", &c.AccountID), col("window_start", &c.WindowStart), words("feature", &c.Feature),
+			words("metric", &c.Metric), words("source", &c.Source), col("value", &c.Value), col("applied_offset", &c.AppliedOffset),
 		}},
-		{"members", []column{
-			col("tier", &m.Tier), col("account_id", &m.AccountID), col("window_start", &m.WindowStart), col("feature", &m.Feature),
-			col("metric", &m.Metric), col("member", &m.Member), col("source", &m.Source),
+		{name: "member_sets", tier: &m.Tier, account: &m.AccountID, columns: []column{
+			col("tier", &m.Tier), words("account_id", &m.AccountID), col("window_start", &m.WindowStart), words("feature", &m.Feature),
+			words("metric", &m.Metric), sets("members", &m.Members), words("source", &m.Source),
 		}},
-		{"user_minutes", []column{
-			col("account_id", &u.AccountID), col("minute", &u.Minute), col("user", &u.User), col("source", &u.Source),
+		{name: "user_minutes", account: &u.AccountID, columns: []column{
+			words("account_id", &u.AccountID), col("minute", &u.Minute), col("user", &u.User), words("source", &u.Source),
 			col("first", &u.First), col("last", &u.Last),
 		}},
-		{"facts", []column{
+		{name: "facts", columns: []column{
 			col("kind", &f.Kind), col("account_id", &f.AccountID), col("entity", &f.Entity), col("at", &f.At), col("name", &f.Name),
 			col("user", &f.User), col("id", &f.ID), col("source", &f.Source), col("offset", &f.Offset), col("value", &f.Value),
 			col("attributes", &f.Attributes),
 		}},
-		{"account_changes", []column{
+		{name: "account_changes", columns: []column{
 			col("account_id", &a.AccountID), col("valid_from", &a.ValidFrom), col("source", &a.Source), col("offset", &a.Offset),
 			col("deleted", &a.Deleted), col("attributes", &a.Attributes),
 		}},
-		{"user_accounts", []column{
+		{name: "user_accounts", columns: []column{
 			col("source", &w.Source), col("user", &w.User), col("offset", &w.Offset), col("account_id", &w.AccountID),
 		}},
-		{"dead_letters", []column{
+		{name: "dead_letters", columns: []column{
 			col("source", &d.Source), col("offset", &d.Offset), col("reason", &d.Reason), col("detail", &d.Detail),
 			col("log_time", &d.LogTime), col("key", &d.Key), col("size", &d.Size),
 		}},
@@ -291,7 +256,7 @@ func (c *Checkpoints) Add(p Checkpoint) {
 }
 
 func (c *Checkpoints) table() table {
-	return table{"checkpoints", []column{
+	return table{name: "checkpoints", columns: []column{
 		col("source", &c.Source), col("offset", &c.Offset), col("received", &c.Received), col("applied", &c.Applied),
 		col("duplicate", &c.Duplicate), col("filtered", &c.Filtered), col("dead_lettered", &c.DeadLettered),
 		col("watermark", &c.Watermark), col("max_event_time", &c.MaxEventTime), col("log_time", &c.LogTime),
@@ -300,7 +265,7 @@ func (c *Checkpoints) table() table {
 }
 
 func (p *Progress) table() table {
-	return table{"source_progress", []column{
+	return table{name: "source_progress", columns: []column{
 		col("source", &p.Source), col("observed_at", &p.ObservedAt), col("position", &p.Position), col("end_offset", &p.EndOffset),
 		col("watermark", &p.Watermark), col("instance", &p.Instance),
 	}}

@@ -33,7 +33,7 @@ func (c *Client) WriteProgress(ctx context.Context, p *Progress) error {
 func (c *Client) insert(ctx context.Context, t table) error {
 	names := make([]string, len(t.columns))
 	for i := range t.columns {
-		names[i] = t.columns[i].name
+		names[i] = t.columns[i].name()
 	}
 	// By name, so that a column added by a newer version is no error.
 	batch, err := c.conn.PrepareBatch(c.insertContext(ctx), "INSERT INTO "+t.name+" ("+strings.Join(names, ", ")+")")

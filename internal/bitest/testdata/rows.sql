@@ -1,6 +1,6 @@
 -- Their time is long past, and the rows must stay all the same.
 ALTER TABLE counters REMOVE TTL;
-ALTER TABLE members REMOVE TTL;
+ALTER TABLE member_sets REMOVE TTL;
 ALTER TABLE user_minutes REMOVE TTL;
 ALTER TABLE facts REMOVE TTL;
 ALTER TABLE checkpoints REMOVE TTL;
@@ -15,10 +15,10 @@ INSERT INTO counters VALUES
     ('day', 'acme', '2026-03-07', 'export', 'feature_errors', 'telemetry/0@T', 10, 10),
     ('hour', 'acme', '2026-03-07 10:00:00', 'export', 'feature_uses', 'telemetry/0@T', 2, 10),
     ('minute', 'acme', '2026-03-07 10:00:00', 'export', 'feature_uses', 'telemetry/0@T', 2, 10);
-INSERT INTO members VALUES
-    ('day', 'acme', '2026-03-07', '', 'users', 11, 'telemetry/0@T'),
-    ('day', 'acme', '2026-03-07', '', 'active_users', 11, 'telemetry/0@T'),
-    ('day', 'acme', '2026-03-07', 'export', 'feature_users', 11, 'telemetry/0@T');
+INSERT INTO member_sets VALUES
+    ('day', 'acme', '2026-03-07', '', 'users', [11], 'telemetry/0@T'),
+    ('day', 'acme', '2026-03-07', '', 'active_users', [11], 'telemetry/0@T'),
+    ('day', 'acme', '2026-03-07', 'export', 'feature_users', [11], 'telemetry/0@T');
 INSERT INTO user_minutes VALUES
     ('acme', '2026-03-07 10:00:00', 18446744073709551615, 'telemetry/0@T', '2026-03-07 10:00:00.250', '2026-03-07 10:00:50.500');
 INSERT INTO facts VALUES

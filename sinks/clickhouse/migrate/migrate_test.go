@@ -52,7 +52,7 @@ func query[T any](t *testing.T, db *sql.DB, text string, args ...any) []T {
 }
 
 var tables = []string{
-	"account_changes", "checkpoints", "counters", "dead_letters", "facts", "members", "migrations", "source_progress",
+	"account_changes", "checkpoints", "counters", "dead_letters", "facts", "member_sets", "migrations", "source_progress",
 	"user_accounts", "user_minutes",
 }
 

@@ -42,7 +42,7 @@ func (r Retention) validate() error {
 func (r Retention) ttl() map[string]string {
 	return map[string]string{
 		"counters":     "window_start + " + r.byTier(),
-		"members":      "window_start + " + r.byTier(),
+		"member_sets":  "window_start + " + r.byTier(),
 		"user_minutes": "minute + " + hours(r.Hour+margin),
 		"facts":        "toDateTime(at) + " + hours(r.Day+margin),
 		"dead_letters": "toDateTime(log_time) + " + hours(logRetention),

@@ -48,7 +48,7 @@ func TestSegments(t *testing.T) {
 		"('day', 'b', '2026-03-09', '', 'events', 'telemetry/0@T', 8, 10)",
 		"('day', 'd', '2026-03-09', '', 'events', 'telemetry/0@T', 1, 10)",
 	)
-	f.insert(t, "members", // the same hash in two accounts is two users, on two days one
+	f.insert(t, "member_sets", // the same hash in two accounts is two users, on two days one
 		"('day', 'a', '2026-03-08', '', 'users', 1, 'telemetry/0@T')",
 		"('day', 'a', '2026-03-09', '', 'users', 1, 'telemetry/0@T')",
 		"('day', 'a', '2026-03-09', '', 'active_users', 1, 'telemetry/0@T')",

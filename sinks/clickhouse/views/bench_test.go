@@ -43,8 +43,8 @@ const (
 		concat('telemetry/', cityHash64(account) % 8, '@T'), cityHash64(account, start, n) % 1000, number
 		FROM (SELECT number, ` + accountDay + ` FROM numbers(2040000))`
 
-	members = `INSERT INTO members SELECT 'day', account, start, if(n < 2, '', concat('feature', n - 2)),
-		if(n < 2, ['users', 'active_users'][n + 1], 'feature_users'), arrayJoin(range(cityHash64(account, start, n) % 15)) AS user,
+	members = `INSERT INTO member_sets SELECT 'day', account, start, if(n < 2, '', concat('feature', n - 2)),
+		if(n < 2, ['users', 'active_users'][n + 1], 'feature_users'), range(cityHash64(account, start, n) % 15),
 		concat('telemetry/', cityHash64(account) % 8, '@T') FROM (SELECT number, ` + accountDay + ` FROM numbers(720000))`
 
 	userMinutes = `INSERT INTO user_minutes SELECT account, start + 28800 + 60 * (n % 15) * (1 + cityHash64(account, n, start) % 25) AS minute, intDiv(n, 15),

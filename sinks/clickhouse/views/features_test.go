@@ -24,7 +24,7 @@ func TestFeatures(t *testing.T) {
 		"('minute', 'acme', '2026-03-07 09:01:00', 'export', 'feature_uses', 'telemetry/0@T', 1, 10)",
 		"('day', '_canary', '2026-03-09', 'export', 'feature_uses', 'telemetry/0@T', 1, 10)",
 	)
-	f.insert(t, "members",
+	f.insert(t, "member_sets",
 		"('day', 'acme', '2026-03-07', 'export', 'feature_users', 11, 'telemetry/0@T')",
 		"('day', 'acme', '2026-03-07', 'export', 'feature_users', 12, 'telemetry/0@T')",
 		"('day', 'acme', '2026-03-07', 'export', 'feature_users', 12, 'telemetry/1@T')",

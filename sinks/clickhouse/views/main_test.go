@@ -42,7 +42,7 @@ func newFixture(t *testing.T) fixture {
 	o.Now = now
 	require.NoError(t, migrate.Up(t.Context(), f.db, o))
 	// The tests' time is long past, and their rows must stay all the same.
-	for _, table := range []string{"counters", "members", "user_minutes", "facts", "checkpoints", "dead_letters"} {
+	for _, table := range []string{"counters", "member_sets", "user_minutes", "facts", "checkpoints", "dead_letters"} {
 		f.exec(t, "ALTER TABLE "+table+" REMOVE TTL")
 	}
 	return f
@@ -58,9 +58,18 @@ func (f fixture) exec(t *testing.T, text string) {
 func (f fixture) insert(t *testing.T, table string, rows ...string) {
 	t.Helper()
 	for _, row := range rows {
-		f.exec(t, "INSERT INTO "+table+" VALUES "+row)
+		f.exec(t, "INSERT INTO "+table+values(table, row))
 	}
-	f.exec(t, "INSERT INTO "+table+" VALUES "+strings.Join(rows, ", "))
+	f.exec(t, "INSERT INTO "+table+values(table, rows...))
+}
+
+// values are rows to insert. Those of member_sets are written with one member each.
+func values(table string, rows ...string) string {
+	if table == "member_sets" {
+		const columns = `'tier String, account_id String, window_start DateTime(\'UTC\'), feature String, metric String, member UInt64, source String'`
+		return " SELECT * REPLACE ([member] AS member) FROM values(" + columns + ", " + strings.Join(rows, ", ") + ")"
+	}
+	return " VALUES " + strings.Join(rows, ", ")
 }
 
 // rows are the rows of a query as the reader sees them over HTTP: tab-separated, NULL as \N.

@@ -3,7 +3,6 @@ package views_test
 import (
 	"fmt"
 	"math/rand/v2"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -11,7 +10,7 @@ import (
 
 func TestUsageOver7And28Days(t *testing.T) {
 	f := week(t)
-	f.insert(t, "members",
+	f.insert(t, "member_sets",
 		"('day', 'acme', '2026-02-20', '', 'active_users', 13, 'telemetry/0@T')",
 		"('day', 'acme', '2026-03-01', '', 'active_users', 11, 'telemetry/0@T')",
 		"('day', 'acme', '2026-03-01', '', 'active_users', 12, 'telemetry/0@T')",
@@ -48,7 +47,7 @@ func TestRollingUsersAreExact(t *testing.T) {
 		rows = append(rows, fmt.Sprintf("('day', 'a%d', toDate('2026-03-10') - %d, '', 'users', %d, 'telemetry/%d@T')",
 			random.IntN(3), random.IntN(10)*random.IntN(15), random.IntN(6), random.IntN(2)))
 	}
-	f.exec(t, "INSERT INTO members VALUES "+strings.Join(rows, ", "))
+	f.exec(t, "INSERT INTO member_sets"+values("member_sets", rows...))
 	f.exec(t, "INSERT INTO counters SELECT tier, account_id, window_start, '', 'events', source, 1, 1 FROM members")
 	for _, days := range []int{7, 28} {
 		slow := f.rows(t, fmt.Sprintf(`SELECT account_id, window_end, uniqExact(member) AS users

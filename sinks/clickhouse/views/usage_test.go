@@ -30,7 +30,7 @@ func week(t *testing.T) fixture {
 		"('day', 'acme', '2026-03-09', '', 'events', 'telemetry/0@T', 4, 30)",
 		"('day', '_canary', '2026-03-09', '', 'events', 'telemetry/0@T', 4, 30)",
 	)
-	f.insert(t, "members",
+	f.insert(t, "member_sets",
 		"('day', 'acme', '2026-03-07', '', 'users', 11, 'telemetry/0@T')",
 		"('day', 'acme', '2026-03-07', '', 'users', 12, 'telemetry/0@T')",
 		"('day', 'acme', '2026-03-07', '', 'users', 12, 'telemetry/1@T')",
@@ -90,7 +90,7 @@ func TestUsageDay(t *testing.T) {
 
 	t.Run("merged tables give the same", func(t *testing.T) {
 		before := f.rows(t, query)
-		for _, table := range []string{"counters", "members", "user_minutes", "account_changes", "source_progress"} {
+		for _, table := range []string{"counters", "member_sets", "user_minutes", "account_changes", "source_progress"} {
 			f.exec(t, "OPTIMIZE TABLE "+table+" FINAL")
 		}
 		require.Equal(t, before, f.rows(t, query))

@@ -87,7 +87,7 @@ func TestOwnMetrics(t *testing.T) {
 	f.insert(t, "counters",
 		"('day', 'acme', '2026-03-09', '', 'exports', 'telemetry/0@T', 6, 30)",
 		"('day', 'acme', '2026-03-09', 'x', 'feature_bytes', 'telemetry/0@T', 1024, 30)")
-	f.insert(t, "members",
+	f.insert(t, "member_sets",
 		"('day', 'acme', '2026-03-09', '', 'users', 11, 'telemetry/0@T')", "('day', 'acme', '2026-03-09', '', 'users', 12, 'telemetry/0@T')",
 		"('day', 'acme', '2026-03-09', '', 'exporters', 12, 'telemetry/0@T')")
 	require.Equal(t, golden(`6 | 3 | 1`), f.rows(t, "SELECT exports, exports_per_user, exporters FROM usage_day WHERE window_start = '2026-03-09'"))
@@ -141,7 +141,7 @@ func TestViewsExplainThemselves(t *testing.T) {
 func TestConditionsReachTheTables(t *testing.T) {
 	f := newFixture(t)
 	f.exec(t, "INSERT INTO counters SELECT 'day', 'a' || toString(number), '2026-03-09', '', 'events', 'telemetry/0@T', 1, 1 FROM numbers(10)")
-	f.exec(t, "INSERT INTO members SELECT 'day', 'a' || toString(number), '2026-03-09', '', 'users', 1, 'telemetry/0@T' FROM numbers(10)")
+	f.exec(t, "INSERT INTO member_sets SELECT 'day', 'a' || toString(number), '2026-03-09', '', 'users', [1], 'telemetry/0@T' FROM numbers(10)")
 	f.exec(t, "INSERT INTO user_minutes SELECT 'a' || toString(number), '2026-03-09 10:00:00', 1, 'telemetry/0@T', '2026-03-09 10:00:00', '2026-03-09 10:00:00' FROM numbers(10)")
 	plan := f.get(t, "EXPLAIN indexes = 1 SELECT * FROM usage_day WHERE account_id = 'a1' AND window_start >= toDateTime('2026-03-08 00:00:00', 'UTC') FORMAT TSVRaw")
 	conditions := regexp.MustCompile(`ReadFromMergeTree \((\S+)\)|PrimaryKey[\s\S]*?Condition: (.*)`)
@@ -156,13 +156,13 @@ func TestConditionsReachTheTables(t *testing.T) {
 	}
 	// counters: known accounts, counts, features used.
 	require.Len(t, read["counters"], 3, plan)
-	for _, condition := range append(read["counters"], read["members"]...) {
+	for _, condition := range append(read["counters"], read["member_sets"]...) {
 		require.Contains(t, condition, "account_id in ['a1', 'a1']")
 	}
-	for _, condition := range append(read["counters"][1:], read["members"]...) {
+	for _, condition := range append(read["counters"][1:], read["member_sets"]...) {
 		require.Contains(t, condition, "window_start in [1772928000, +Inf)")
 	}
-	require.Len(t, read["members"], 1, plan)
+	require.Len(t, read["member_sets"], 1, plan)
 	require.NotEmpty(t, read["user_minutes"], plan)
 	for _, condition := range read["user_minutes"] {
 		require.Contains(t, condition, "account_id in ['a1', 'a1']")

@@ -18,7 +18,7 @@ func TestWordsKeepTheirOrder(t *testing.T) {
 			}
 			into, err := chcolumn.Type("LowCardinality(String)").Column("c", &chcolumn.ServerContext{})
 			require.NoError(t, err)
-			require.NoError(t, put(into, words))
+			require.NoError(t, col("c", &words).put(into))
 			require.Equal(t, len(words), into.Rows())
 			for i, w := range words {
 				if into.Row(i, false) != w {

@@ -25,6 +25,7 @@ type cli struct {
 	Simulate simulateCmd `cmd:"" help:"Play a simulated customer base against a running collector and Kafka."`
 	Check    checkCmd    `cmd:"" help:"Check the configuration, and say how to fix what is wrong."`
 	Lag      lagCmd      `cmd:"" help:"Show how far the pipeline is behind: partitions, owners, records by result."`
+	Verify   verifyCmd   `cmd:"" help:"Compare the rows in ClickHouse with the log, by other code, while everything runs."`
 	Dev      devCmd      `cmd:"" help:"Run the embedded Kafka or ClickHouse, for development."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
 }

@@ -91,7 +91,8 @@ type Limits struct {
 	Retention    map[Tier]time.Duration
 }
 
-func (l Limits) withDefaults() Limits {
+// WithDefaults replaces zero limits by the defaults.
+func (l Limits) WithDefaults() Limits {
 	if l.DedupRecords == 0 {
 		l.DedupRecords = 131072
 	}
@@ -295,7 +296,7 @@ func (r *Result) Visit(key UserMinuteKey, at, _ int64) {
 	if !ok {
 		span = Span{at, at}
 	}
-	r.UserMinutes[key] = span.with(at)
+	r.UserMinutes[key] = span.With(at)
 }
 
 // Fact keeps a fact.

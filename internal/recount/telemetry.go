@@ -365,7 +365,8 @@ func (w window) addBuiltin(e event) {
 	}
 }
 
-func (s Span) with(at int64) Span { return Span{min(s.First, at), max(s.Last, at)} }
+// With is the span stretched to an instant.
+func (s Span) With(at int64) Span { return Span{min(s.First, at), max(s.Last, at)} }
 
 // factID tells apart facts of the same time: by message id, else by offset.
 func factID(id string, offset int64) uint64 {

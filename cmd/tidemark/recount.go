@@ -1,0 +1,72 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+	"github.com/segmentio/kafka-go/sasl"
+	"github.com/segmentio/kafka-go/sasl/plain"
+	"github.com/segmentio/kafka-go/sasl/scram"
+
+	"tidemark/internal/config"
+	"tidemark/internal/recount"
+	"tidemark/schemas"
+)
+
+// recountOptions maps the configuration onto the recount's: the same log, catalogue and limits as the pipeline's.
+func recountOptions(cfg *config.Config) (recount.Options, *schemas.Catalogue, error) {
+	catalogue, err := schemas.Load(cfg.Pipeline.Catalogue)
+	if err != nil {
+		return recount.Options{}, nil, err
+	}
+	kafkaOpts, err := kafkaOptions(&cfg.Kafka)
+	if err != nil {
+		return recount.Options{}, nil, err
+	}
+	transport, err := kafkaTransport(&cfg.Kafka)
+	if err != nil {
+		return recount.Options{}, nil, err
+	}
+	t, p := cfg.Kafka.Topics, cfg.Pipeline
+	return recount.Options{
+		Brokers: cfg.Kafka.Brokers, Telemetry: t.Telemetry, Tickets: t.Tickets, Accounts: t.Accounts,
+		Transport: transport, Kafka: kafkaOpts, Rules: recount.RulesOf(catalogue),
+		Limits: recount.Limits{DedupRecords: int64(p.DedupRecords), MaxFuture: p.MaxFuture, Retention: map[recount.Tier]time.Duration{
+			recount.Minute: p.Retention.Minute, recount.Hour: p.Retention.Hour, recount.Day: p.Retention.Day,
+		}},
+	}, catalogue, nil
+}
+
+// dialTimeout bounds one attempt to reach a broker.
+const dialTimeout = 5 * time.Second
+
+// kafkaTransport returns what kafka-go needs to reach Kafka.
+func kafkaTransport(k *config.Kafka) (*kafka.Transport, error) {
+	tls, err := k.TLS.ClientConfig()
+	if err != nil {
+		return nil, fmt.Errorf("kafka.tls: %w", err)
+	}
+	t := &kafka.Transport{
+		Dial: (&net.Dialer{Timeout: dialTimeout}).DialContext, DialTimeout: dialTimeout, ClientID: "tidemark", TLS: tls,
+		MetadataTopics: []string{k.Topics.Telemetry, k.Topics.Tickets, k.Topics.Accounts},
+		Context:        context.Background(), // of the pool, which ends with CloseIdleConnections
+	}
+	t.SASL, err = saslMechanism(k.SASL)
+	return t, err
+}
+
+// saslMechanism returns nil when there is no login.
+func saslMechanism(s config.SASL) (sasl.Mechanism, error) {
+	switch s.Mechanism {
+	case "PLAIN":
+		return plain.Mechanism{Username: s.User, Password: s.Password.Reveal()}, nil
+	case "SCRAM-SHA-256":
+		return scram.Mechanism(scram.SHA256, s.User, s.Password.Reveal())
+	case "SCRAM-SHA-512":
+		return scram.Mechanism(scram.SHA512, s.User, s.Password.Reveal())
+	}
+	return nil, nil
+}

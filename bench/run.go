@@ -93,7 +93,8 @@ func (b *bench) pipelineConfig(group string, m *meter) (pipeline.Config, error) 
 		Limits:       decode.Limits{MaxFuture: p.MaxFuture, MaxAge: p.Retention.Day},
 		Retention:    [3]time.Duration{p.Retention.Minute, p.Retention.Hour, p.Retention.Day},
 		DedupRecords: int64(p.DedupRecords), FlushInterval: p.FlushInterval, FlushRows: p.FlushRows,
-		Log: b.log, Metrics: metrics.New(prometheus.NewRegistry()),
+		QueueBytes: int64(p.QueueBytes),
+		Log:        b.log, Metrics: metrics.New(prometheus.NewRegistry()),
 	}, nil
 }
 

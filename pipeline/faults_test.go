@@ -133,7 +133,7 @@ func (w *world) join(name string) *member {
 		Kafka: w.options(m.dialer(w.stack)), Group: "g", InstanceID: name, SessionTimeout: 10 * time.Second,
 		Topics:      []pipeline.Topic{{Name: "telemetry", Content: worker.Telemetry, Disorder: spec.Disorder}},
 		DeadLetters: "dead", Program: spec.Program, Limits: spec.Limits, Retention: spec.Retention, DedupRecords: spec.DedupRecords,
-		MaxWindows: spec.MaxWindows, FlushInterval: 500 * time.Millisecond, FlushRows: 1000,
+		MaxWindows: spec.MaxWindows, FlushInterval: 500 * time.Millisecond, FlushRows: 1000, QueueBytes: 64 << 20,
 		Store: &leg{w.model, m}, Log: log, Metrics: metrics.New(prometheus.NewRegistry()),
 	})
 	require.NoError(w.t, err)

@@ -46,6 +46,7 @@ type Config struct {
 	MaxWindows    int // in memory, a source
 	FlushInterval time.Duration
 	FlushRows     int
+	QueueBytes    int64 // of records that wait, over all sources
 
 	Store   worker.Store
 	Log     *zap.Logger
@@ -121,9 +122,9 @@ func New(cfg Config) (*Pipeline, error) {
 	}
 	p.client = client
 	p.broker = &worker.Broker{Client: client, Admin: kadm.NewClient(client), Group: cfg.Group, Read: cfg.Kafka}
-	p.flusher = worker.NewFlusher(cfg.Store, client, cfg.Log, cfg.Metrics)
+	p.flusher = worker.NewFlusher(cfg.Store, client, cfg.FlushInterval, cfg.Log, cfg.Metrics)
 	p.shared = worker.Config{
-		Store: cfg.Store, Flusher: p.flusher, Broker: p.broker, Log: cfg.Log, Metrics: cfg.Metrics,
+		Store: cfg.Store, Flusher: p.flusher, Room: worker.NewRoom(cfg.QueueBytes), Broker: p.broker, Log: cfg.Log, Metrics: cfg.Metrics,
 		DeadLetters: cfg.DeadLetters, FlushInterval: cfg.FlushInterval, FlushRows: cfg.FlushRows,
 		Pause:  func(topic string, n int32) { client.PauseFetchPartitions(map[string][]int32{topic: {n}}) },
 		Resume: func(topic string, n int32) { client.ResumeFetchPartitions(map[string][]int32{topic: {n}}) },
@@ -169,6 +170,7 @@ func (p *Pipeline) poll(ctx context.Context) error {
 			}
 		})
 		p.client.AllowRebalance()
+		p.shared.Room.Wait(ctx)
 		if fatal != nil {
 			return fmt.Errorf("consume as group %s: %w", p.cfg.Group, fatal)
 		}

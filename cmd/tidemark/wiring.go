@@ -144,7 +144,8 @@ func pipelineConfig(cfg *config.Config, log *zap.Logger) (pipeline.Config, error
 		Limits:       decode.Limits{MaxFuture: p.MaxFuture, MaxAge: p.Retention.Day},
 		Retention:    [3]time.Duration{p.Retention.Minute, p.Retention.Hour, p.Retention.Day},
 		DedupRecords: int64(p.DedupRecords), MaxWindows: p.MaxCells, FlushInterval: p.FlushInterval, FlushRows: p.FlushRows,
-		Log: log,
+		QueueBytes: int64(p.QueueBytes),
+		Log:        log,
 	}, nil
 }
 

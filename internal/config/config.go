@@ -83,6 +83,7 @@ type Pipeline struct {
 	Catalogue     string        `yaml:"catalogue"`
 	FlushInterval time.Duration `yaml:"flush_interval"`
 	FlushRows     int           `yaml:"flush_rows"`
+	QueueBytes    Size          `yaml:"queue_bytes"`
 	DedupRecords  int           `yaml:"dedup_records"`
 	MaxFuture     time.Duration `yaml:"max_future"`
 	Disorder      Disorder      `yaml:"disorder"`

@@ -122,6 +122,9 @@ func (c *ClickHouse) validate(p *problems) {
 func (l *Pipeline) validate(p *problems) {
 	p.positive("pipeline.flush_interval", l.FlushInterval)
 	p.atLeastOne("pipeline.flush_rows", l.FlushRows)
+	if l.QueueBytes < Megabyte {
+		p.addf("pipeline.queue_bytes", "must be 1MB at least, not %d bytes: a fetched batch has to fit", l.QueueBytes)
+	}
 	p.atLeastOne("pipeline.dedup_records", l.DedupRecords)
 	p.notNegative("pipeline.max_future", l.MaxFuture)
 	p.notNegative("pipeline.disorder.telemetry", l.Disorder.Telemetry)

@@ -10,17 +10,18 @@ import (
 
 // waiting is an event that is to be folded.
 type waiting struct {
-	time, received  int64 // Unix ms
+	time            int64 // Unix ms
 	user            uint64
 	offset          uint64
 	account, forUse effect
 	feature         int32 // of the account, for which forUse holds; none = the event is of no feature
 	next            int32 // the account's next event that waits; none = it is the last
+	tiers           uint8 // a bit for each tier that takes an event as late as this
 }
 
 // maxWaiting bounds the events that wait. They are folded account by account, so that an account's windows are fetched
-// from memory once for some events, not for each: that is most of what folding costs.
-const maxWaiting = 4096
+// from memory, and its counters added to, once for some events, not for each: that is most of what folding costs.
+const maxWaiting = 1 << 14
 
 // Fold folds a track, page or screen event into the account's windows in every tier, before the next Take. It returns false,
 // with nothing changed, when a window has to be loaded first: Missing says which.
@@ -33,7 +34,12 @@ func (s *State) Fold(ev *decode.Event, accountID []byte, offset uint64) bool {
 		return false
 	}
 	plan := s.program.Plan(schemas.EventType(ev.Type), ev.Name)
-	w := waiting{time: ev.Time, received: ev.Received, user: ev.User, offset: offset, feature: none, next: none}
+	w := waiting{time: ev.Time, user: ev.User, offset: offset, feature: none, next: none}
+	for i := range clickhouse.Tiers {
+		if ev.Received-ev.Time <= s.retention[i] {
+			w.tiers |= 1 << i
+		}
+	}
 	w.account, w.forUse = s.match(ev, &plan.Account), s.match(ev, &plan.Feature)
 	if f := &ev.Properties[s.program.FeatureProperty]; f.Kind == decode.String && len(f.Text) > 0 && ev.Type == decode.Track && !w.forUse.none() {
 		feature, ok := a.features[string(f.Text)]
@@ -41,6 +47,8 @@ func (s *State) Fold(ev *decode.Event, accountID []byte, offset uint64) bool {
 			feature = a.feature(string(f.Text))
 		}
 		w.feature = int32(feature) //nolint:gosec // a small number
+	} else {
+		w.forUse = effect{}
 	}
 	for _, st := range plan.Steps {
 		s.step(ev, a.id, st, offset)
@@ -70,77 +78,69 @@ func (s *State) drain() {
 		for i := a.first; i != none; i = s.waiting[i].next {
 			s.fold(a, &s.waiting[i])
 		}
+		s.spread()
 		a.first, a.last = none, none
 	}
 	clear(s.lines)
 	s.lines, s.waiting, s.hits = s.lines[:0], s.waiting[:0], s.hits[:0]
 }
 
-// fold folds an event into the windows, shortest first. A user that a set of a shorter window holds already has been put
-// into those of the longer ones, so only users new to one tier are looked for in the next.
+// fold folds an event: its user into the windows, its counts into the sum of what the account did in the same minute. Where
+// rows that were loaded may hold it already, each event is a sum of its own.
 func (s *State) fold(a *account, ev *waiting) {
+	m := &s.sum
+	minute := clickhouse.Minute.Start(ev.time)
+	if m.account != a || m.minute != minute || m.tiers != ev.tiers || m.first < s.loaded {
+		s.spread()
+		s.begin(a, ev, minute)
+	}
+	addTo(m.ofAccount, s.hits[ev.account.counters.from:ev.account.counters.to], ev.offset)
+	if ev.feature != none {
+		shares := m.ofFeature(ev.feature, len(s.program.FeatureCounters))
+		if addTo(shares, s.hits[ev.forUse.counters.from:ev.forUse.counters.to], ev.offset) {
+			m.features = append(m.features, ev.feature)
+		}
+	}
+	if ev.user != 0 {
+		s.meet(ev, a)
+	}
+}
+
+// meet puts the event's user into the sets, shortest window first: a user that a set of a shorter window holds already has
+// been put into those of the longer ones, so only users new to one tier are looked for in the next.
+func (s *State) meet(ev *waiting, a *account) {
 	users, featureUsers := ev.account.users, ev.forUse.users
-	for i, tier := range clickhouse.Tiers {
-		if ev.received-ev.time > s.retention[i] {
-			continue
-		}
-		start := tier.Start(ev.time)
-		w := a.window(i, start)
+	for i, w := range s.sum.windows {
 		if w == nil {
-			w = a.open(i, start, s)
-		}
-		w.used = s.takes
-		changed := s.add(&w.row, ev.account.counters, i, start, ev.offset)
-		if tier == clickhouse.Minute && ev.user != 0 {
-			users = s.meet(ev, a, w, users)
-		} else if users != 0 {
-			users = s.join(&w.row, ev.user, users)
-		}
-		if ev.feature != none {
-			r := w.feature(int(ev.feature), s.program)
-			changed = s.add(r, ev.forUse.counters, i, start, ev.offset) || changed
-			if featureUsers != 0 {
-				featureUsers = s.join(r, ev.user, featureUsers)
-			}
-		}
-		changed = changed || users|featureUsers != 0
-		if changed && !w.dirty {
-			w.dirty = true
-			s.dirty = append(s.dirty, ref{a, w, i})
-		}
-	}
-}
-
-// add folds hits into a row's counters, but for those that have this offset already.
-func (s *State) add(r *row, add hits, tier int, start int64, offset uint64) (changed bool) {
-	for _, h := range s.hits[add.from:add.to] {
-		sl := r.slot(h.slot)
-		if sl.value != 0 && offset <= sl.applied {
 			continue
 		}
-		s.count(tier, start, sl)
-		sl.value += h.delta
-		sl.applied = offset
-		changed = true
+		if i == 0 { // a minute: the time counts as well
+			place, fresh := w.users.add(ev.user, users)
+			if place.stretch(uint16(ev.time - w.start*1000)) { //nolint:gosec // below 60 000
+				s.spans = append(s.spans, userRef{a, w, ev.user})
+			}
+			users = fresh
+		} else if users != 0 {
+			_, users = w.users.add(ev.user, users)
+		}
+		s.joined(&w.row, ev.user, users)
+		if featureUsers != 0 {
+			r := w.feature(int(ev.feature), s.program)
+			_, featureUsers = r.users.add(ev.user, featureUsers)
+			s.joined(r, ev.user, featureUsers)
+		}
+		if users|featureUsers != 0 {
+			s.touch(a, w, i)
+		}
 	}
-	return changed
 }
 
-// meet puts the event's user into the sets of an account's minute, with the event's time, and returns what is new.
-func (s *State) meet(ev *waiting, a *account, w *window, mask uint32) (fresh uint32) {
-	place, fresh := w.users.add(ev.user, mask)
-	if place.stretch(uint16(ev.time - w.start*1000)) { //nolint:gosec // below 60 000
-		s.spans = append(s.spans, userRef{a, w, ev.user})
+// touch marks a window for the next Take.
+func (s *State) touch(a *account, w *window, tier int) {
+	if !w.dirty {
+		w.dirty = true
+		s.dirty = append(s.dirty, ref{a, w, tier})
 	}
-	s.joined(&w.row, ev.user, fresh)
-	return fresh
-}
-
-// join puts a user into a row's sets and returns what is new.
-func (s *State) join(r *row, user uint64, mask uint32) (fresh uint32) {
-	_, fresh = r.users.add(user, mask)
-	s.joined(r, user, fresh)
-	return fresh
 }
 
 // joined keeps what is new for the next Take.

@@ -32,6 +32,7 @@ type State struct {
 	counted  int               // counter rows of the last Take: the next will be about as many
 	windows  int               // in memory
 	taken    uint64            // offset below which all is in batches already taken
+	loaded   uint64            // above every offset that is counted in a row that was loaded
 	takes    uint32            // number of Takes, the clock of eviction
 
 	floor   [tiers]int64   // windows of a tier that start before it may be evicted
@@ -42,6 +43,7 @@ type State struct {
 	waiting []waiting  // events to be folded
 	hits    []hit      // what they add
 	lines   []*account // whose they are
+	sum     sum
 }
 
 // account is one account's windows.
@@ -180,6 +182,7 @@ func (s *State) install(rows *clickhouse.Counters, counted bool) {
 					s.count(i, start, sl)
 				}
 				*sl = slot{rows.Value[n], rows.AppliedOffset[n]}
+				s.loaded = max(s.loaded, sl.applied+1)
 			}
 		}
 	}

@@ -46,6 +46,7 @@ type Flusher struct {
 	client  *kgo.Client
 	log     *zap.Logger
 	metrics *metrics.Pipeline
+	gather  time.Duration // how long the first flush of a round waits for others
 	in      chan *request
 }
 
@@ -61,9 +62,10 @@ type request struct {
 // maxRequests bounds the flushes that wait; a source has at most one on its way, so this is never the limit in practice.
 const maxRequests = 1024
 
-// NewFlusher returns a flusher that commits with, and produces dead letters through, the client.
-func NewFlusher(store Store, client *kgo.Client, log *zap.Logger, m *metrics.Pipeline) *Flusher {
-	return &Flusher{store: store, client: client, log: log, metrics: m, in: make(chan *request, maxRequests)}
+// NewFlusher returns a flusher that commits with, and produces dead letters through, the client, for sources that flush
+// every interval.
+func NewFlusher(store Store, client *kgo.Client, interval time.Duration, log *zap.Logger, m *metrics.Pipeline) *Flusher {
+	return &Flusher{store: store, client: client, log: log, metrics: m, gather: interval / 10, in: make(chan *request, maxRequests)}
 }
 
 // Run writes flushes until ctx ends.
@@ -74,12 +76,14 @@ func (f *Flusher) Run(ctx context.Context) {
 			return
 		case first := <-f.in:
 			round := []*request{first}
-			for waiting := true; waiting; {
+			for late := time.After(f.gather); late != nil; {
 				select {
 				case next := <-f.in:
 					round = append(round, next)
-				default:
-					waiting = false
+				case <-late:
+					late = nil
+				case <-ctx.Done(): // round tells
+					late = nil
 				}
 			}
 			f.round(ctx, round)

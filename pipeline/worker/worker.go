@@ -17,9 +17,11 @@ import (
 )
 
 const (
-	// maxQueued is how many records may wait for a source's goroutine before fetching is paused: enough to stay busy
-	// while a fetch is under way, at 350 bytes a record some 35 MB a source.
-	maxQueued = 100_000
+	// catchUp is how many flush intervals pass between two flushes of a source that is behind: what is written is late
+	// anyway, and a few big inserts cost ClickHouse much less than many small ones.
+	catchUp = 10
+	// behind is how many records must wait for a source to be behind.
+	behind = 1000
 	// ahead is how many records are looked at together for what has to be loaded.
 	ahead = 5000
 	// loadTimeout bounds one load.
@@ -30,6 +32,7 @@ const (
 type Config struct {
 	Store         Store
 	Flusher       *Flusher
+	Room          *Room
 	Broker        *Broker
 	Log           *zap.Logger
 	Metrics       *metrics.Pipeline
@@ -50,23 +53,21 @@ type Worker struct {
 	log       *zap.Logger
 	id        source.ID
 
-	start   sync.Once
-	cancel  context.CancelFunc
-	drain   chan struct{} // closed: flush, commit and end
-	ended   chan struct{} // closed by Run
-	failed  chan error    // why the source cannot be read any more
-	arrived chan struct{} // holds a token while queue may be non-empty
+	start  sync.Once
+	cancel context.CancelFunc
+	drain  chan struct{} // closed: flush, commit and end
+	ended  chan struct{} // closed by Run
+	failed chan error    // why the source cannot be read any more
+	queue  *queue
 
 	mu     sync.Mutex
-	queue  [][]*kgo.Record
-	queued int
-	paused bool
 	status Status
 
 	core     *Core
 	dead     []*kgo.Record
 	samples  []time.Time // timestamps of records folded since the last Take, for freshness
 	taken    uint64      // position of the last Take
+	folded   int         // records since the last tick
 	inFlight *request
 	flying   []time.Time // the samples of the flush in flight
 }
@@ -87,43 +88,14 @@ func New(cfg Config, topic string, partition int32, spec Spec) *Worker {
 		Config: cfg, topic: topic, partition: partition, spec: spec, broker: cfg.Broker, store: cfg.Store,
 		log:   cfg.Log.With(zap.String("topic", topic), zap.Int32("partition", partition)),
 		id:    source.ID{Topic: topic, Partition: partition},
-		drain: make(chan struct{}), ended: make(chan struct{}), arrived: make(chan struct{}, 1), failed: make(chan error, 1), paused: true,
+		drain: make(chan struct{}), ended: make(chan struct{}), failed: make(chan error, 1),
+		queue:  newQueue(cfg.Room, func() { cfg.Pause(topic, partition) }, func() { cfg.Resume(topic, partition) }),
 		status: Status{ID: source.ID{Topic: topic, Partition: partition}},
 	}
 }
 
-// Queue hands over records in the log's order. It never blocks: past maxQueued, fetching is paused.
-func (w *Worker) Queue(records []*kgo.Record) {
-	reach("polled")
-	w.mu.Lock()
-	w.queue = append(w.queue, records)
-	w.queued += len(records)
-	if w.queued > maxQueued && !w.paused {
-		w.paused = true
-		w.Pause(w.topic, w.partition)
-	}
-	w.mu.Unlock()
-	select {
-	case w.arrived <- struct{}{}:
-	default:
-	}
-}
-
-func (w *Worker) dequeue() []*kgo.Record {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if len(w.queue) == 0 {
-		return nil
-	}
-	records := w.queue[0]
-	w.queue = w.queue[1:]
-	w.queued -= len(records)
-	if w.queued <= maxQueued/2 && w.paused {
-		w.paused = false
-		w.Resume(w.topic, w.partition)
-	}
-	return records
-}
+// Queue hands over records in the log's order. It never blocks.
+func (w *Worker) Queue(records []*kgo.Record) { w.queue.put(records) }
 
 // Fail stops the source, as an error that needs a person does. Nothing more is fetched for it.
 func (w *Worker) Fail(err error) {
@@ -162,6 +134,7 @@ func (w *Worker) Status() Status {
 // neverStarted stands in for Start when a worker ends without it: its partition was taken away at once.
 func (w *Worker) neverStarted() {
 	w.cancel = func() {}
+	w.queue.close()
 	close(w.ended)
 }
 
@@ -174,9 +147,11 @@ func (w *Worker) launch(ctx context.Context) {
 		defer close(w.ended)
 		defer w.cancel()
 		err := w.run(ctx)
+		w.queue.close()
 		if err == nil || ctx.Err() != nil {
 			return
 		}
+		w.Pause(w.topic, w.partition)
 		w.Metrics.Stopped.WithLabelValues(metrics.Partition(w.topic, w.partition)...).Set(1)
 		w.log.Error("the source has stopped and needs a person; the others go on", zap.Error(err))
 		w.mu.Lock()
@@ -197,10 +172,7 @@ func (w *Worker) run(ctx context.Context) error {
 	reach("recovered")
 	w.Metrics.Recovery.Observe(time.Since(began).Seconds())
 	w.publish()
-	w.mu.Lock()
-	w.paused = false
-	w.mu.Unlock()
-	w.Resume(w.topic, w.partition)
+	w.queue.open()
 	return w.loop(ctx)
 }
 
@@ -231,15 +203,15 @@ func (w *Worker) loop(ctx context.Context) error {
 	if w.core == nil { // drained before it had recovered
 		return nil
 	}
-	timer := time.NewTicker(w.FlushInterval)
-	defer timer.Stop()
+	tick := time.NewTimer(w.untilTick(time.Now()))
+	defer tick.Stop()
 	drain := w.drain
 	for {
 		var written chan error
 		if w.inFlight != nil {
 			written = w.inFlight.done
 		}
-		arrived := w.arrived
+		arrived := w.queue.arrived
 		if drain == nil || w.core.Pending() > 2*w.FlushRows { // ending, or ClickHouse is behind: fold no more for now
 			arrived = nil
 		}
@@ -252,8 +224,13 @@ func (w *Worker) loop(ctx context.Context) error {
 			}
 		case err := <-w.failed:
 			return err
-		case <-timer.C:
-			w.flush(ctx)
+		case <-tick.C:
+			now := time.Now()
+			tick.Reset(w.untilTick(now))
+			if w.due(now) {
+				w.flush(ctx)
+			}
+			w.folded = 0
 		case err := <-written:
 			if err != nil {
 				return fmt.Errorf("flush %s: %w", w.id, err)
@@ -271,20 +248,31 @@ func (w *Worker) loop(ctx context.Context) error {
 	}
 }
 
+// untilTick returns how long it is to the next multiple of the flush interval: sources flush together, so that their rows
+// go into one insert.
+func (w *Worker) untilTick(now time.Time) time.Duration {
+	return now.Truncate(w.FlushInterval).Add(w.FlushInterval).Sub(now)
+}
+
+// due reports whether to flush at a tick. A source that is behind, because more records wait than it folds in half an
+// interval, flushes less often.
+func (w *Worker) due(now time.Time) bool {
+	waiting := w.queue.waiting()
+	return waiting < max(behind, w.folded/2) || w.core.Pending() >= w.FlushRows/2 ||
+		now.Truncate(w.FlushInterval).Equal(now.Truncate(catchUp*w.FlushInterval))
+}
+
 // foldQueued folds one fetched batch and comes back for the next.
 func (w *Worker) foldQueued(ctx context.Context) error {
-	records := w.dequeue()
+	records := w.queue.get()
 	if records == nil {
 		return nil
-	}
-	select {
-	case w.arrived <- struct{}{}: // there may be more
-	default:
 	}
 	if err := w.fold(ctx, records); err != nil {
 		return err
 	}
 	reach("folded")
+	w.folded += len(records)
 	w.samples = append(w.samples, records[0].Timestamp, records[len(records)-1].Timestamp)
 	w.publish()
 	if w.core.Pending() >= w.FlushRows {

@@ -1,0 +1,112 @@
+package rollup
+
+import "tidemark/sinks/clickhouse"
+
+// sum is what consecutive events of an account add to its counters in one minute, before it is put into the windows.
+type sum struct {
+	account *account // nil = there is nothing in it
+	minute  int64    // Unix seconds
+	first   uint64   // offset of the first event
+	tiers   uint8
+	windows [tiers]*window // nil = the tier does not take the events
+
+	ofAccount  []share // by slot
+	ofFeatures []share // by index of the account's feature and slot
+	features   []int32 // that have a share
+}
+
+// share is what is added to one counter: nothing if delta is 0.
+type share struct {
+	delta  uint64
+	offset uint64 // of the last event in it
+}
+
+// begin makes the sum, which is empty, that of an event's account, minute and tiers.
+func (s *State) begin(a *account, ev *waiting, minute int64) {
+	m := &s.sum
+	m.account, m.minute, m.first, m.tiers = a, minute, ev.offset, ev.tiers
+	if m.ofAccount == nil {
+		m.ofAccount = make([]share, len(s.program.AccountCounters))
+	}
+	if n := len(a.names) * len(s.program.FeatureCounters); n > len(m.ofFeatures) {
+		m.ofFeatures = make([]share, 2*n)
+	}
+	for i, tier := range clickhouse.Tiers {
+		m.windows[i] = nil
+		if ev.tiers&(1<<i) == 0 {
+			continue
+		}
+		start := tier.Start(ev.time)
+		w := a.window(i, start)
+		if w == nil {
+			w = a.open(i, start, s)
+		}
+		w.used = s.takes
+		m.windows[i] = w
+	}
+}
+
+// ofFeature returns the shares of the account's i-th feature, of so many slots.
+func (m *sum) ofFeature(i int32, slots int) []share {
+	return m.ofFeatures[int(i)*slots : (int(i)+1)*slots]
+}
+
+// addTo adds an event's hits to shares, and reports whether they were all empty before.
+func addTo(shares []share, hits []hit, offset uint64) (fresh bool) {
+	fresh = true
+	for i := range shares {
+		fresh = fresh && shares[i].delta == 0
+	}
+	for _, h := range hits {
+		shares[h.slot].delta += h.delta
+		shares[h.slot].offset = offset
+	}
+	return fresh && len(hits) > 0
+}
+
+// spread puts the sum into the windows and empties it.
+func (s *State) spread() {
+	m := &s.sum
+	if m.account == nil {
+		return
+	}
+	slots := len(s.program.FeatureCounters)
+	for i, w := range m.windows {
+		if w == nil {
+			continue
+		}
+		changed := s.put(&w.row, m.ofAccount, i, w.start)
+		for _, f := range m.features {
+			changed = s.put(w.feature(int(f), s.program), m.ofFeature(f, slots), i, w.start) || changed
+		}
+		if changed {
+			s.touch(m.account, w, i)
+		}
+	}
+	for _, f := range m.features {
+		clear(m.ofFeature(f, slots))
+	}
+	clear(m.ofAccount)
+	m.features = m.features[:0]
+	m.account = nil
+}
+
+// put adds shares to a row's counters, but for those that hold this offset already. A share of several events is never
+// partly in a row: fold sees to that.
+func (s *State) put(r *row, shares []share, tier int, start int64) (changed bool) {
+	for i := range shares {
+		add := &shares[i]
+		if add.delta == 0 {
+			continue
+		}
+		sl := r.slot(i)
+		if sl.value != 0 && add.offset <= sl.applied {
+			continue
+		}
+		s.count(tier, start, sl)
+		sl.value += add.delta
+		sl.applied = add.offset
+		changed = true
+	}
+	return changed
+}

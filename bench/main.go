@@ -21,6 +21,7 @@ import (
 
 	"tidemark/internal/config"
 	"tidemark/internal/devclickhouse"
+	"tidemark/pipeline"
 )
 
 type flags struct {
@@ -53,7 +54,7 @@ func main() {
 	var f flags
 	kong.Parse(&f, kong.Description("Measures the pipeline's throughput beside a bare franz-go consume."))
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := f.run(ctx)
+	err := errors.Join(pipeline.TuneMemory(), f.run(ctx)) // both consumers have what tidemark run sets
 	stop()
 	exit(err)
 }

@@ -60,6 +60,9 @@ const (
 	rebalanceTimeout = 60 * time.Second
 	// metadataAge is how long an added partition may go unnoticed; the client's default is five minutes.
 	metadataAge = 10 * time.Second
+	// fetchBytes is how much one fetch may bring of a partition, compressed: enough to work on until the next one is there, when
+	// all cores are busy.
+	fetchBytes = 4 << 20
 	// pollRecords bounds one poll, so that rebalances are never held up for long.
 	pollRecords = 50_000
 )
@@ -105,6 +108,7 @@ func New(cfg Config) (*Pipeline, error) {
 		kgo.KeepControlRecords(),                    // so that positions reach the log's end, and lag means lag
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()), // never jump
 		kgo.FetchMaxWait(250*time.Millisecond),
+		kgo.FetchMaxPartitionBytes(fetchBytes),
 		kgo.MetadataMaxAge(metadataAge),
 		kgo.OnPartitionsAssigned(p.assigned),
 		kgo.AdjustFetchOffsetsFn(p.adjust),

@@ -38,6 +38,9 @@ func (*runCmd) Run(ctx context.Context, g *globals) error {
 	if err != nil {
 		return err
 	}
+	if err := pipeline.TuneMemory(); err != nil {
+		log.Warn("the heap is bounded by nothing", zap.Error(err))
+	}
 	store, err := clickhouseClient(&cfg.ClickHouse, cfg.ClickHouse.Writer)
 	if err != nil {
 		return err

@@ -46,7 +46,7 @@ func (l *loader) readEnv(env []string) {
 // suggestVariable ends the error about an unknown variable; names are the known ones without TIDEMARK_.
 func suggestVariable(name string, names []string) string {
 	short := strings.TrimPrefix(name, envPrefix)
-	near := nearest(short, names)
+	near := Nearest(short, names)
 	if near == "" {
 		near = withEnd(names, "_"+short)
 	}

@@ -8,13 +8,13 @@ import (
 // suggestKey ends the error about an unknown name in a section: with the key that was probably meant, be it in that
 // section or another, or else with the keys that the section has.
 func (l *loader) suggestKey(section, name string) string {
-	if near := nearest(name, l.sections[section]); near != "" {
+	if near := Nearest(name, l.sections[section]); near != "" {
 		return didYouMean(join(section, near))
 	}
 	if path := withEnd(l.paths, "."+name); path != "" {
 		return didYouMean(path)
 	}
-	if near := nearest(join(section, name), l.paths); near != "" {
+	if near := Nearest(join(section, name), l.paths); near != "" {
 		return didYouMean(near)
 	}
 	return "; the keys here are " + strings.Join(l.sections[section], ", ")
@@ -22,8 +22,8 @@ func (l *loader) suggestKey(section, name string) string {
 
 func didYouMean(name string) string { return "; did you mean " + name + "?" }
 
-// nearest returns the candidate with the fewest edits to name, or "" if more than a third of name would change.
-func nearest(name string, candidates []string) string {
+// Nearest returns the candidate with the fewest edits to name, or "" if more than a third of name would change.
+func Nearest(name string, candidates []string) string {
 	best, bestEdits := "", (len(name)+2)/3+1
 	for _, candidate := range candidates {
 		if n := edits(name, candidate); n < bestEdits {

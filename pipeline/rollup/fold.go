@@ -23,6 +23,9 @@ type waiting struct {
 // from memory, and its counters added to, once for some events, not for each: that is most of what folding costs.
 const maxWaiting = 1 << 14
 
+// minute is the length of the shortest tier's windows, in ms.
+const minute = 60_000
+
 // Fold folds a track, page or screen event into the account's windows in every tier, before the next Take. It returns false,
 // with nothing changed, when a window has to be loaded first: Missing says which.
 func (s *State) Fold(ev *decode.Event, accountID []byte, offset uint64) bool {
@@ -30,13 +33,19 @@ func (s *State) Fold(ev *decode.Event, accountID []byte, offset uint64) bool {
 	if a == nil {
 		a = s.account(string(accountID))
 	}
-	if s.lacks(a, ev) {
-		return false
+	late := ev.Received - ev.Time
+	if ev.Time < a.minute || ev.Time >= a.minute+minute || late > s.retention[0] {
+		if s.lacks(a, ev) {
+			return false
+		}
+		if late <= s.retention[0] { // so that all tiers have been looked at
+			a.minute = ev.Time - ev.Time%minute
+		}
 	}
 	plan := s.program.Plan(schemas.EventType(ev.Type), ev.Name)
 	w := waiting{time: ev.Time, user: ev.User, offset: offset, feature: none, next: none}
 	for i := range clickhouse.Tiers {
-		if ev.Received-ev.Time <= s.retention[i] {
+		if late <= s.retention[i] {
 			w.tiers |= 1 << i
 		}
 	}
@@ -89,10 +98,9 @@ func (s *State) drain() {
 // rows that were loaded may hold it already, each event is a sum of its own.
 func (s *State) fold(a *account, ev *waiting) {
 	m := &s.sum
-	minute := clickhouse.Minute.Start(ev.time)
-	if m.account != a || m.minute != minute || m.tiers != ev.tiers || m.first < s.loaded {
+	if m.account != a || ev.time < m.minute || ev.time >= m.minute+minute || m.tiers != ev.tiers || m.first < s.loaded {
 		s.spread()
-		s.begin(a, ev, minute)
+		s.begin(a, ev)
 	}
 	addTo(m.ofAccount, s.hits[ev.account.counters.from:ev.account.counters.to], ev.offset)
 	if ev.feature != none {
@@ -177,7 +185,7 @@ func (s *State) step(ev *decode.Event, account string, st schemas.Step, offset u
 // lacks reports whether the event needs a window that has to be loaded first.
 func (s *State) lacks(a *account, ev *decode.Event) bool {
 	for i, tier := range clickhouse.Tiers {
-		if start := tier.Start(ev.Time); start != a.latest[i] && s.unloaded(a, i, start, ev) {
+		if s.unloaded(a, i, tier.Start(ev.Time), ev) {
 			return true
 		}
 	}

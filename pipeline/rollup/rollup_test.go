@@ -15,9 +15,8 @@ import (
 var retention = [3]time.Duration{336 * time.Hour, 9600 * time.Hour, 43800 * time.Hour}
 
 const (
-	noon   = 1_790_078_400_000 // Unix ms, an hour's start
-	minute = 60_000
-	all    = 1 << 30 // no bound on windows
+	noon = 1_790_078_400_000 // Unix ms, an hour's start
+	all  = 1 << 30           // no bound on windows
 )
 
 func newState(t *testing.T) *State {

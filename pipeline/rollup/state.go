@@ -7,6 +7,7 @@ package rollup
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"time"
 
@@ -48,14 +49,13 @@ type State struct {
 
 // account is one account's windows.
 type account struct {
-	id       string
-	features map[string]int   // index into a window's features
-	names    []string         // the features by index
-	byName   []int32          // the indices in the order of the names
-	windows  [tiers][]*window // by start
-	latest   [tiers]int64     // start of the last of them; none = there is none
-
-	first, last int32 // its events that wait, by index; none = there is none
+	id          string
+	features    map[string]int   // index into a window's features
+	names       []string         // the features by index
+	byName      []int32          // the indices in the order of the names
+	windows     [tiers][]*window // by start
+	minute      int64            // the last one that lacks nothing, by its start in Unix ms; never = look
+	first, last int32            // its events that wait, by index; none = there is none
 }
 
 // window is one account's window in one tier: the counters of the account and of its features.
@@ -126,6 +126,9 @@ func byName(names []string) []metric {
 
 // none stands for the account itself where a feature's index is asked for, and for what is not there.
 const none = -1
+
+// never is before every time.
+const never = math.MinInt64
 
 // New returns an empty state of a source, by its name in ClickHouse. Nothing of it is known to exist in ClickHouse; a
 // source that may have rows needs Resume. Retention is by tier, shortest first.
@@ -198,7 +201,7 @@ func (s *State) count(tier int, start int64, sl *slot) {
 func (s *State) account(id string) *account {
 	a := s.accounts[id]
 	if a == nil {
-		a = &account{id: id, latest: [tiers]int64{none, none, none}, first: none, last: none}
+		a = &account{id: id, minute: never, first: none, last: none}
 		s.accounts[id] = a
 	}
 	return a
@@ -226,7 +229,6 @@ func (a *account) open(tier int, start int64, s *State) *window {
 	w.row.make(len(s.program.AccountCounters))
 	i, _ := position(a.windows[tier], start)
 	a.windows[tier] = slices.Insert(a.windows[tier], i, w)
-	a.latest[tier] = max(a.latest[tier], start)
 	s.windows++
 	return w
 }

@@ -5,7 +5,7 @@ import "tidemark/sinks/clickhouse"
 // sum is what consecutive events of an account add to its counters in one minute, before it is put into the windows.
 type sum struct {
 	account *account // nil = there is nothing in it
-	minute  int64    // Unix seconds
+	minute  int64    // its start, Unix ms
 	first   uint64   // offset of the first event
 	tiers   uint8
 	windows [tiers]*window // nil = the tier does not take the events
@@ -22,9 +22,9 @@ type share struct {
 }
 
 // begin makes the sum, which is empty, that of an event's account, minute and tiers.
-func (s *State) begin(a *account, ev *waiting, minute int64) {
+func (s *State) begin(a *account, ev *waiting) {
 	m := &s.sum
-	m.account, m.minute, m.first, m.tiers = a, minute, ev.offset, ev.tiers
+	m.account, m.minute, m.first, m.tiers = a, ev.time-ev.time%minute, ev.offset, ev.tiers
 	if m.ofAccount == nil {
 		m.ofAccount = make([]share, len(s.program.AccountCounters))
 	}

@@ -183,11 +183,8 @@ func (s *State) evict(idle uint32) {
 			})
 			s.windows -= before - len(a.windows[i])
 			left += len(a.windows[i])
-			a.latest[i] = none
-			if n := len(a.windows[i]); n > 0 {
-				a.latest[i] = a.windows[i][n-1].start
-			}
 		}
+		a.minute = never
 		if left == 0 {
 			delete(s.accounts, id)
 		}

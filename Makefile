@@ -48,6 +48,23 @@ test-faults: ## Play many more random faults in virtual time than make test does
 
 SEEDS ?= 2000
 
+# A case that fails is kept in the package's testdata/fuzz, where go test runs it from then on: commit it with the fix.
+.PHONY: fuzz
+fuzz: ## Fuzz every decoder and HTTP body, one after another, FUZZTIME=10m each; one of them: FUZZ=FuzzTelemetry.
+	@failed=0; log=$$(mktemp); trap 'rm -f "$$log"' EXIT; \
+	while IFS=: read -r file line; do \
+		target=$${line#func }; target=$${target%%(*}; \
+		if go test "./$$(dirname "$$file")" -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -parallel $(FUZZ_PARALLEL) >"$$log" 2>&1; \
+		then result=ok; else result=FAIL; failed=1; fi; \
+		printf '%-4s %-20s %s\n' $$result $$target "$$(grep -F 'execs:' "$$log" | tail -1)"; \
+		if [ $$result = FAIL ]; then cat "$$log"; fi; \
+	done < <(git grep --untracked -E '^func $(FUZZ)[A-Za-z0-9]*\(f \*testing\.F' -- '*_test.go'); \
+	exit $$failed
+
+FUZZ ?= Fuzz
+FUZZTIME ?= 10m
+FUZZ_PARALLEL ?= 1
+
 .PHONY: bench
 bench: ## Measure the pipeline beside a bare consume; options: make bench ARGS="--events 500000 --runs 5 --profile".
 	@go build -o bin/bench ./bench

@@ -113,10 +113,13 @@ func (f *flags) run(ctx context.Context) (err error) {
 	return report.save(filepath.Join(f.Out, "latest.json"))
 }
 
-// measure runs both kinds alternately, after a first bare run that only warms the page cache and the broker.
+// measure runs both kinds alternately, after a first run of each that only warms the page cache and the servers.
 func (f *flags) measure(ctx context.Context, b *bench) (*report, error) {
 	r := newReport(b, f.Partitions)
 	if _, err := b.bare(ctx, "warm"); err != nil {
+		return nil, err
+	}
+	if _, err := b.pipeline(ctx, "warm_run"); err != nil {
 		return nil, err
 	}
 	for i := range f.Runs {

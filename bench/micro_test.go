@@ -125,7 +125,7 @@ func BenchmarkWrite(b *testing.B) {
 	services := &services{server: server}
 	db, err := services.database(b.Context(), devclickhouse.Database+"_write")
 	require.NoError(b, err)
-	b.Cleanup(func() { require.NoError(b, db.drop(context.Background())) })
+	b.Cleanup(func() { require.NoError(b, db.settle(context.Background())) })
 	records := onePartition(b, 250_000)
 	core := worker.NewCore(testSpec(b), 0)
 	var flushes []*clickhouse.Batch

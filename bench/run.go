@@ -20,7 +20,7 @@ import (
 )
 
 // pollCommits is how often a run looks whether it has committed the topic's end.
-const pollCommits = 20 * time.Millisecond
+const pollCommits = 50 * time.Millisecond
 
 // pipelineRun is one run of the pipeline over the whole topic.
 type pipelineRun struct {
@@ -35,7 +35,7 @@ func (b *bench) pipeline(ctx context.Context, group string) (run pipelineRun, er
 	if err != nil {
 		return run, err
 	}
-	defer func() { err = errors.Join(err, db.drop(context.WithoutCancel(ctx))) }()
+	defer func() { err = errors.Join(err, db.settle(ctx)) }()
 	store := &countingStore{Client: db.store, traffic: traffic{RowsByTable: map[string]int{}}}
 	m := newMeter(b.services.kafkaID, b.services.server.PID())
 	cfg, err := b.pipelineConfig(group, m)

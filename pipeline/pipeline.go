@@ -170,7 +170,7 @@ func (p *Pipeline) poll(ctx context.Context) error {
 		})
 		fetches.EachPartition(func(f kgo.FetchTopicPartition) {
 			if w := p.worker(f.Topic, f.Partition); w != nil && len(f.Records) > 0 {
-				w.Queue(f.Records)
+				w.Queue(f.Records, f.HighWatermark)
 			}
 		})
 		p.client.AllowRebalance()

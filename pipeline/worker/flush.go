@@ -46,7 +46,7 @@ type Flusher struct {
 	client  *kgo.Client
 	log     *zap.Logger
 	metrics *metrics.Pipeline
-	gather  time.Duration // how long the first flush of a round waits for others
+	gather  time.Duration // how long a round waits for another flush
 	in      chan *request
 }
 
@@ -76,14 +76,14 @@ func (f *Flusher) Run(ctx context.Context) {
 			return
 		case first := <-f.in:
 			round := []*request{first}
-			for late := time.After(f.gather); late != nil; {
+			for more := true; more; {
 				select {
 				case next := <-f.in:
 					round = append(round, next)
-				case <-late:
-					late = nil
+				case <-time.After(f.gather):
+					more = false
 				case <-ctx.Done(): // round tells
-					late = nil
+					more = false
 				}
 			}
 			f.round(ctx, round)

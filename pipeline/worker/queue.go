@@ -10,6 +10,9 @@ import (
 // recordOverhead is about what the client keeps of a record beside its key and value, in bytes.
 const recordOverhead = 200
 
+// maxBatch is how many records are folded at a time, so that a source is soon there when it is time to flush.
+const maxBatch = 2000
+
 // Room bounds the records that all sources of an instance have waiting, in bytes, whatever their number: past the bound
 // nothing more is fetched. A source that holds half of it by itself is paused, so that one that is slow, because many of its
 // windows have to be loaded, does not keep the others from being read.
@@ -60,7 +63,6 @@ type queue struct {
 
 	mu      sync.Mutex
 	batches [][]*kgo.Record
-	records int
 	bytes   int64
 	paused  bool
 	closed  bool
@@ -86,8 +88,11 @@ func (q *queue) put(records []*kgo.Record) {
 		return
 	}
 	q.room.take(bytes)
+	for len(records) > maxBatch {
+		q.batches = append(q.batches, records[:maxBatch])
+		records = records[maxBatch:]
+	}
 	q.batches = append(q.batches, records)
-	q.records += len(records)
 	q.bytes += bytes
 	if q.bytes > q.room.most/2 && !q.paused {
 		q.paused = true
@@ -107,7 +112,6 @@ func (q *queue) get() []*kgo.Record {
 	q.batches[0] = nil
 	q.batches = q.batches[1:]
 	bytes := size(records)
-	q.records -= len(records)
 	q.bytes -= bytes
 	q.room.take(-bytes)
 	if q.bytes <= q.room.most/4 && q.paused && !q.closed {
@@ -125,13 +129,6 @@ func (q *queue) token() {
 	}
 }
 
-// waiting returns how many records wait.
-func (q *queue) waiting() int {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return q.records
-}
-
 // open begins fetching.
 func (q *queue) open() {
 	q.mu.Lock()
@@ -145,5 +142,5 @@ func (q *queue) close() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.room.take(-q.bytes)
-	q.batches, q.records, q.bytes, q.closed = nil, 0, 0, true
+	q.batches, q.bytes, q.closed = nil, 0, true
 }

@@ -70,11 +70,11 @@ func TestASourceThatIsBehindFlushesLessOften(t *testing.T) {
 		}
 		return n
 	}
-	require.Equal(t, 20, flushes(), "nothing waits")
-	w.folded = 4000
-	w.queue.records = 1999
-	require.Equal(t, 20, flushes(), "what waits is folded in less than half an interval")
-	w.queue.records = 2001
+	require.Equal(t, 20, flushes(), "nothing is left")
+	w.folded = 2000
+	w.end.Store(1999)
+	require.Equal(t, 20, flushes(), "what is left is folded in less than an interval")
+	w.end.Store(2001)
 	require.Equal(t, 2, flushes())
 	require.Equal(t, 300*time.Millisecond, w.untilTick(start.Add(200*time.Millisecond)), "all sources flush at the same moments")
 }

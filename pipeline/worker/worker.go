@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -20,7 +21,7 @@ const (
 	// catchUp is how many flush intervals pass between two flushes of a source that is behind: what is written is late
 	// anyway, and a few big inserts cost ClickHouse much less than many small ones.
 	catchUp = 10
-	// behind is how many records must wait for a source to be behind.
+	// behind is how many records of the log must be left for a source to be behind.
 	behind = 1000
 	// ahead is how many records are looked at together for what has to be loaded.
 	ahead = 5000
@@ -59,6 +60,7 @@ type Worker struct {
 	ended  chan struct{} // closed by Run
 	failed chan error    // why the source cannot be read any more
 	queue  *queue
+	end    atomic.Int64 // where the log ended when it was last fetched
 
 	mu     sync.Mutex
 	status Status
@@ -68,6 +70,7 @@ type Worker struct {
 	samples  []time.Time // timestamps of records folded since the last Take, for freshness
 	taken    uint64      // position of the last Take
 	folded   int         // records since the last tick
+	period   time.Time   // of catching up, that the last flush was in
 	inFlight *request
 	flying   []time.Time // the samples of the flush in flight
 }
@@ -94,8 +97,12 @@ func New(cfg Config, topic string, partition int32, spec Spec) *Worker {
 	}
 }
 
-// Queue hands over records in the log's order. It never blocks.
-func (w *Worker) Queue(records []*kgo.Record) { w.queue.put(records) }
+// Queue hands over records in the log's order, with the offset that the log ended at when they were fetched. It never blocks.
+func (w *Worker) Queue(records []*kgo.Record, end int64) {
+	reach("polled")
+	w.end.Store(end)
+	w.queue.put(records)
+}
 
 // Fail stops the source, as an error that needs a person does. Nothing more is fetched for it.
 func (w *Worker) Fail(err error) {
@@ -254,12 +261,16 @@ func (w *Worker) untilTick(now time.Time) time.Duration {
 	return now.Truncate(w.FlushInterval).Add(w.FlushInterval).Sub(now)
 }
 
-// due reports whether to flush at a tick. A source that is behind, because more records wait than it folds in half an
-// interval, flushes less often.
+// due reports whether to flush at a tick. A source that is behind, because more of the log is left than it folds in an
+// interval, flushes once in a longer period, the same for all sources.
 func (w *Worker) due(now time.Time) bool {
-	waiting := w.queue.waiting()
-	return waiting < max(behind, w.folded/2) || w.core.Pending() >= w.FlushRows/2 ||
-		now.Truncate(w.FlushInterval).Equal(now.Truncate(catchUp*w.FlushInterval))
+	left := w.end.Load() - int64(w.core.Position()) //nolint:gosec // an offset
+	period := now.Truncate(catchUp * w.FlushInterval)
+	if left >= int64(max(behind, w.folded)) && w.core.Pending() < w.FlushRows/2 && period.Equal(w.period) {
+		return false
+	}
+	w.period = period
+	return true
 }
 
 // foldQueued folds one fetched batch and comes back for the next.

@@ -8,14 +8,12 @@ package dedup
 type Filter struct {
 	n int64
 
-	// seen is a ring of what was added, oldest first, so that ids can be forgotten as the log moves on.
-	seen       []entry
-	head, size int
-
-	// last maps an id to the offset it was last seen at: open addressing with linear probing; id 0 is a free place.
+	// last maps an id to the offset it was last seen at: open addressing with linear probing; id 0 is a free place. Ids that
+	// stand too far back to matter are swept out when the table fills: that is one walk in order, where removing each at its
+	// time would be another access at random for every record.
 	last []entry
 	mask uint64
-	live int
+	used int
 }
 
 type entry struct {
@@ -27,56 +25,41 @@ const minPlaces = 1024
 
 // New returns a filter over the previous n offsets.
 func New(n int64) *Filter {
-	return &Filter{n: n, seen: make([]entry, minPlaces), last: make([]entry, minPlaces), mask: minPlaces - 1}
+	return &Filter{n: n, last: make([]entry, minPlaces), mask: minPlaces - 1}
 }
 
 // Repeats reports whether id stood at one of the n offsets before offset, and remembers it. The id 0 never repeats.
 // Offsets must not decrease.
 func (f *Filter) Repeats(offset int64, id uint64) bool {
-	f.forget(offset - f.n)
 	if id == 0 {
 		return false
 	}
-	f.push(entry{id, offset})
-	i := f.find(id)
-	if f.last[i].id == id {
-		f.last[i].offset = offset
-		return true
+	e := &f.last[f.find(id)]
+	if e.id == id {
+		repeats := e.offset >= offset-f.n
+		e.offset = offset
+		return repeats
 	}
-	f.last[i] = entry{id, offset}
-	if f.live++; f.live*2 > len(f.last) {
-		f.grow()
+	*e = entry{id, offset}
+	if f.used++; f.used*4 > len(f.last)*3 {
+		f.sweep(offset - f.n)
+		if f.used*8 > len(f.last)*5 {
+			f.grow()
+		}
 	}
 	return false
 }
 
-// Len returns the number of ids remembered.
-func (f *Filter) Len() int { return f.live }
+// Len returns the number of ids remembered, those included that stand too far back to matter.
+func (f *Filter) Len() int { return f.used }
 
-// forget drops what stood before offset.
-func (f *Filter) forget(offset int64) {
-	for f.size > 0 {
-		old := f.seen[f.head]
-		if old.offset >= offset {
-			return
-		}
-		f.head = (f.head + 1) & (len(f.seen) - 1)
-		f.size--
-		if i := f.find(old.id); f.last[i].id == old.id && f.last[i].offset == old.offset {
-			f.remove(i)
+// sweep drops what stood before offset.
+func (f *Filter) sweep(offset int64) {
+	for i := range f.last {
+		for f.last[i].id != 0 && f.last[i].offset < offset { // what is moved here may be as old
+			f.remove(uint64(i)) //nolint:gosec // an index
 		}
 	}
-}
-
-func (f *Filter) push(e entry) {
-	if f.size == len(f.seen) {
-		wider := make([]entry, 2*len(f.seen))
-		n := copy(wider, f.seen[f.head:])
-		copy(wider[n:], f.seen[:f.head])
-		f.seen, f.head = wider, 0
-	}
-	f.seen[(f.head+f.size)&(len(f.seen)-1)] = e
-	f.size++
 }
 
 // find returns the place of id, or the free place where it would go.
@@ -90,7 +73,7 @@ func (f *Filter) find(id uint64) uint64 {
 
 // remove frees place i and closes the gap, so that probing needs no tombstones.
 func (f *Filter) remove(i uint64) {
-	f.live--
+	f.used--
 	for j := i; ; {
 		j = (j + 1) & f.mask
 		e := f.last[j]

@@ -104,10 +104,8 @@ func (s *State) fold(a *account, ev *waiting) {
 	}
 	addTo(m.ofAccount, s.hits[ev.account.counters.from:ev.account.counters.to], ev.offset)
 	if ev.feature != none {
-		shares := m.ofFeature(ev.feature, len(s.program.FeatureCounters))
-		if addTo(shares, s.hits[ev.forUse.counters.from:ev.forUse.counters.to], ev.offset) {
-			m.features = append(m.features, ev.feature)
-		}
+		m.use(ev.feature)
+		addTo(m.ofFeature(ev.feature, len(s.program.FeatureCounters)), s.hits[ev.forUse.counters.from:ev.forUse.counters.to], ev.offset)
 	}
 	if ev.user != 0 {
 		s.meet(ev, a)

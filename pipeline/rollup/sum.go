@@ -13,6 +13,7 @@ type sum struct {
 	ofAccount  []share // by slot
 	ofFeatures []share // by index of the account's feature and slot
 	features   []int32 // that have a share
+	used       []bool  // by index of the account's feature: it is among features
 }
 
 // share is what is added to one counter: nothing if delta is 0.
@@ -28,8 +29,9 @@ func (s *State) begin(a *account, ev *waiting) {
 	if m.ofAccount == nil {
 		m.ofAccount = make([]share, len(s.program.AccountCounters))
 	}
-	if n := len(a.names) * len(s.program.FeatureCounters); n > len(m.ofFeatures) {
-		m.ofFeatures = make([]share, 2*n)
+	if n := len(a.names); n > len(m.used) {
+		m.used = make([]bool, 2*n)
+		m.ofFeatures = make([]share, 2*n*len(s.program.FeatureCounters))
 	}
 	for i, tier := range clickhouse.Tiers {
 		m.windows[i] = nil
@@ -51,17 +53,21 @@ func (m *sum) ofFeature(i int32, slots int) []share {
 	return m.ofFeatures[int(i)*slots : (int(i)+1)*slots]
 }
 
-// addTo adds an event's hits to shares, and reports whether they were all empty before.
-func addTo(shares []share, hits []hit, offset uint64) (fresh bool) {
-	fresh = true
-	for i := range shares {
-		fresh = fresh && shares[i].delta == 0
-	}
+// addTo adds an event's hits to shares.
+func addTo(shares []share, hits []hit, offset uint64) {
 	for _, h := range hits {
-		shares[h.slot].delta += h.delta
-		shares[h.slot].offset = offset
+		sh := &shares[h.slot]
+		sh.delta += h.delta
+		sh.offset = offset
 	}
-	return fresh && len(hits) > 0
+}
+
+// use notes that the account's i-th feature has a share.
+func (m *sum) use(i int32) {
+	if !m.used[i] {
+		m.used[i] = true
+		m.features = append(m.features, i)
+	}
 }
 
 // spread puts the sum into the windows and empties it.
@@ -85,6 +91,7 @@ func (s *State) spread() {
 	}
 	for _, f := range m.features {
 		clear(m.ofFeature(f, slots))
+		m.used[f] = false
 	}
 	clear(m.ofAccount)
 	m.features = m.features[:0]

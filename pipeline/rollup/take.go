@@ -32,12 +32,14 @@ func (s *State) Take(position uint64) *clickhouse.Batch {
 		return cmp.Or(cmp.Compare(a.tier, b.tier), byID(a.account, b.account), cmp.Compare(a.window.start, b.window.start))
 	})
 	s.batch.Counters.Grow(s.counted + s.counted/8)
+	t := s.taker()
 	for _, d := range s.dirty {
 		d.window.dirty = false
-		s.takeRow(&d.window.row, d, "", &s.ofAccount)
+		t.enter(d)
+		t.row(&d.window.row, "", &t.ofAccount)
 		for _, i := range d.account.byName {
 			if int(i) < len(d.window.features) && d.window.features[i] != nil {
-				s.takeRow(d.window.features[i], d, d.account.names[i], &s.ofFeature)
+				t.row(d.window.features[i], d.account.names[i], &t.ofFeature)
 			}
 		}
 	}
@@ -59,35 +61,82 @@ func byID(a, b *account) int {
 	return cmp.Compare(a.id, b.id)
 }
 
-func (s *State) takeRow(r *row, d ref, feature string, m *metrics) {
-	c := &s.batch.Counters
+// taker writes the rows of one Take. Words that many rows share are looked up once.
+type taker struct {
+	*State
+	counters *clickhouse.Counters
+	members  *clickhouse.Members
+
+	tier                          int8
+	start                         int64
+	ofAccount, ofFeature          keyed
+	counterSource, memberSource   uint32
+	counterAccount, memberAccount uint32 // of the window at hand
+}
+
+// keyed are the metrics of an account or a feature, with the keys of their names.
+type keyed struct {
+	*metrics
+	counterKeys, memberKeys []uint32
+}
+
+func (s *State) taker() *taker {
+	t := &taker{State: s, counters: &s.batch.Counters, members: &s.batch.Members}
+	t.counterSource, t.memberSource = t.counters.Source.Key(s.source), t.members.Source.Key(s.source)
+	t.ofAccount, t.ofFeature = t.keyed(&s.ofAccount), t.keyed(&s.ofFeature)
+	return t
+}
+
+func (t *taker) keyed(m *metrics) keyed {
+	k := keyed{metrics: m}
 	for _, metric := range m.counters {
+		k.counterKeys = append(k.counterKeys, t.counters.Metric.Key(metric.name))
+	}
+	for _, metric := range m.distincts {
+		k.memberKeys = append(k.memberKeys, t.members.Metric.Key(metric.name))
+	}
+	return k
+}
+
+// enter goes on to the rows of a window.
+func (t *taker) enter(d ref) {
+	t.tier, t.start = int8(clickhouse.Tiers[d.tier]), d.window.start
+	t.counterAccount, t.memberAccount = t.counters.AccountID.Key(d.account.id), t.members.AccountID.Key(d.account.id)
+}
+
+func (t *taker) row(r *row, feature string, m *keyed) {
+	c, featureKey := t.counters, uint32(0)
+	for i, metric := range m.counters {
 		sl := r.slot(metric.slot)
-		if sl.value == 0 || sl.applied < s.taken {
+		if sl.value == 0 || sl.applied < t.taken {
 			continue
 		}
-		c.Tier = append(c.Tier, int8(clickhouse.Tiers[d.tier]))
-		c.AccountID.Append(d.account.id)
-		c.WindowStart = append(c.WindowStart, d.window.start)
-		c.Feature.Append(feature)
-		c.Metric.Append(metric.name)
-		c.Source.Append(s.source)
+		if featureKey == 0 {
+			featureKey = c.Feature.Key(feature)
+		}
+		c.Tier = append(c.Tier, t.tier)
+		c.AccountID.AppendKey(t.counterAccount)
+		c.WindowStart = append(c.WindowStart, t.start)
+		c.Feature.AppendKey(featureKey)
+		c.Metric.AppendKey(m.counterKeys[i])
+		c.Source.AppendKey(t.counterSource)
 		c.Value = append(c.Value, sl.value)
 		c.AppliedOffset = append(c.AppliedOffset, sl.applied)
 	}
 	if r.joins != 0 {
-		s.takeJoins(r, d, feature, m)
+		t.sets(r, feature, m)
 		r.joins = 0
 	}
 }
 
-func (s *State) takeJoins(r *row, d ref, feature string, m *metrics) {
-	rows := &s.batch.Members
-	for _, metric := range m.distincts {
+// sets writes the users that are new in a row's sets.
+func (t *taker) sets(r *row, feature string, m *keyed) {
+	rows := t.members
+	for n, metric := range m.distincts {
 		found := false
-		for i := r.joins; i != 0; i = s.joins[i].next {
-			if int(s.joins[i].slot) == metric.slot {
-				rows.Members.Add(s.joins[i].user)
+		for i := r.joins; i != 0; i = t.joins[i].next {
+			if int(t.joins[i].slot) == metric.slot {
+				rows.Members.Add(t.joins[i].user)
 				found = true
 			}
 		}
@@ -95,12 +144,12 @@ func (s *State) takeJoins(r *row, d ref, feature string, m *metrics) {
 			continue
 		}
 		rows.Members.Close()
-		rows.Tier = append(rows.Tier, int8(clickhouse.Tiers[d.tier]))
-		rows.AccountID.Append(d.account.id)
-		rows.WindowStart = append(rows.WindowStart, d.window.start)
-		rows.Feature.Append(feature)
-		rows.Metric.Append(metric.name)
-		rows.Source.Append(s.source)
+		rows.Tier = append(rows.Tier, t.tier)
+		rows.AccountID.AppendKey(t.memberAccount)
+		rows.WindowStart = append(rows.WindowStart, t.start)
+		rows.Feature.AppendKey(rows.Feature.Key(feature))
+		rows.Metric.AppendKey(m.memberKeys[n])
+		rows.Source.AppendKey(t.memberSource)
 	}
 }
 

@@ -26,8 +26,8 @@ func WordsOf(words ...string) Words {
 	return w
 }
 
-// key returns the number of a word.
-func (w *Words) key(word string) uint32 {
+// Key returns the number of a word, for AppendKey.
+func (w *Words) Key(word string) uint32 {
 	if w.list == nil {
 		w.list = []string{""}
 		w.known = map[string]uint32{"": 0}
@@ -47,10 +47,13 @@ func (w *Words) Append(words ...string) {
 		if n := len(w.keys); n > 0 && w.list[w.keys[n-1]] == word { // most columns repeat
 			w.keys = append(w.keys, w.keys[n-1])
 		} else {
-			w.keys = append(w.keys, w.key(word))
+			w.keys = append(w.keys, w.Key(word))
 		}
 	}
 }
+
+// AppendKey appends the word of a number that Key has given.
+func (w *Words) AppendKey(k uint32) { w.keys = append(w.keys, k) }
 
 // At returns the word of a row.
 func (w *Words) At(row int) string { return w.list[w.keys[row]] }
@@ -76,7 +79,7 @@ func (w *Words) gather(from []*Words, runs []run) {
 	for i, f := range from {
 		keys[i] = make([]uint32, len(f.list))
 		for k, word := range f.list {
-			keys[i][k] = w.key(word)
+			keys[i][k] = w.Key(word)
 		}
 	}
 	for _, r := range runs {
@@ -115,7 +118,7 @@ const (
 )
 
 func (w *Words) encode() []byte {
-	w.key("") // the default, which has to be there even if no row has it
+	w.Key("") // the default, which has to be there even if no row has it
 	var dictionary proto.ColStr
 	for _, word := range w.list {
 		dictionary.Append(word)

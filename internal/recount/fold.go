@@ -13,11 +13,13 @@ type Sink interface {
 }
 
 // Verdict says what became of a record. Reason is set for a dead letter only;
-// ID and At, the event time in Unix ms, for records that can be read.
+// ID, Name (of the event, or its type) and At, the event time in Unix ms, for
+// records that can be read.
 type Verdict struct {
 	Kind   VerdictKind
 	Reason string
 	ID     string
+	Name   string
 	At     int64
 }
 

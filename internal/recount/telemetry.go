@@ -1,6 +1,7 @@
 package recount
 
 import (
+	"cmp"
 	"encoding/json"
 	"slices"
 	"time"
@@ -233,7 +234,7 @@ func (f *Fold) telemetry(r Record) Verdict {
 	if reason != "" {
 		return refuse(reason)
 	}
-	v := Verdict{Kind: Applied, ID: e.messageID, At: e.at}
+	v := Verdict{Kind: Applied, ID: e.messageID, Name: cmp.Or(e.name, e.kind), At: e.at}
 	repeated := f.seen.repeated(e.messageID, r.Offset)
 	account := f.accountOf(e)
 	counts := e.kind == "track" || e.kind == "page" || e.kind == "screen"

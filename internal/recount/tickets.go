@@ -112,7 +112,7 @@ func (f *Fold) ticket(r Record) Verdict {
 	if t.eventID != "" {
 		id = t.source + "|" + t.eventID
 	}
-	v := Verdict{Kind: Applied, ID: id, At: t.at}
+	v := Verdict{Kind: Applied, ID: id, Name: t.kind, At: t.at}
 	to := f.sink
 	if f.seen.repeated(id, r.Offset) {
 		v.Kind, to = Duplicate, f.Repeats

@@ -52,7 +52,7 @@ func (v *verifyCmd) Run(ctx context.Context, g *globals) error {
 	case ctx.Err() != nil:
 		return err
 	case report != nil && report.Differences > 0:
-		return verdictError{errors.Join(fmt.Errorf("ClickHouse and the log differ in %d places", report.Differences), err), exitFailure}
+		return verdictError{errors.Join(fmt.Errorf("ClickHouse and the log disagree: %s", verify.Differences(report.Differences)), err), exitFailure}
 	case err != nil:
 		return verdictError{err, exitNotCompared}
 	case len(report.Skipped) > 0:
@@ -112,11 +112,11 @@ func (v *verifyCmd) print(g *globals, report *verify.Report) error {
 // progressBar shows how far reading the log is: on a terminal a bar, elsewhere a line now and then.
 type progressBar struct {
 	line  *demo.Line
-	start time.Time
+	start time.Time // of reading
 	last  time.Time
 }
 
-func newProgressBar(line *demo.Line) *progressBar { return &progressBar{line: line, start: time.Now()} }
+func newProgressBar(line *demo.Line) *progressBar { return &progressBar{line: line} }
 
 // barWidth is the width of the bar in characters; barEvery is how often it moves.
 const (
@@ -126,7 +126,10 @@ const (
 
 func (b *progressBar) show(p verify.Progress) {
 	now := time.Now()
-	if now.Sub(b.last) < barEvery || p.Total == 0 {
+	if b.start.IsZero() {
+		b.start = now
+	}
+	if now.Sub(b.start) < barEvery || now.Sub(b.last) < barEvery || p.Total == 0 {
 		return
 	}
 	b.last = now

@@ -164,7 +164,7 @@ func (b *backends) verifyTampered(t *testing.T) {
 	}
 	report, got := b.verified(t)
 	require.Equal(t, exitFailure, got.code, "%s%s", got.stderr, got.stdout)
-	require.Equal(t, "ClickHouse and the log differ in 3 places", strings.TrimSpace(strings.TrimPrefix(got.stderr[strings.LastIndex(got.stderr, "tidemark: "):], "tidemark: ")))
+	require.Equal(t, "ClickHouse and the log disagree: 3 differences", strings.TrimSpace(strings.TrimPrefix(got.stderr[strings.LastIndex(got.stderr, "tidemark: "):], "tidemark: ")))
 	require.Equal(t, 3, report.Differences)
 	found := map[string]verify.Difference{}
 	for _, d := range report.First {
@@ -250,4 +250,51 @@ func TestVerifyWhileThePipelineRuns(t *testing.T) {
 	require.Equal(t, int64(700), report.Sources[0].From)
 	require.Equal(t, []string{"the log starts at 100; its first 600 offsets only warm up the duplicate filter"}, report.Sources[0].Notes)
 	require.Greater(t, report.Sources[0].AtLeast, 300)
+}
+
+func TestVerifyAfterTheCatalogueHasChanged(t *testing.T) {
+	t.Parallel()
+	b := startBackends(t)
+	b.env = b.with("TIDEMARK_CANARY_ENABLED=false", "TIDEMARK_PIPELINE_FLUSH_INTERVAL=50ms")
+	page := func(id, at string) string {
+		at = yesterday().Format(time.DateOnly) + "T" + at + "Z"
+		return fmt.Sprintf(`{"type":"page","messageId":%q,"userId":"u","context":{"groupId":"acme"},"timestamp":%q,"receivedAt":%q}`, id, at, at)
+	}
+	count := func(events ...string) {
+		b.write(t, "telemetry", events...)
+		pipeline := launch(t, b.env, "run")
+		defer pipeline.end()
+		b.settle(t, pipeline)
+		require.Equal(t, exitOK, pipeline.end())
+	}
+	b.migrate(t)
+	count(page("1", "10:00:00"), page("2", "10:30:00"))
+	own := configFile(t, "metrics:\n  - {name: mine, view: usage, aggregate: count, match: {type: [page]}, unit: u, description: d, decision: d, owner: o}\n")
+	b.env = b.with("TIDEMARK_PIPELINE_CATALOGUE=" + own)
+	b.migrate(t)
+	count(page("3", "10:59:59"))
+	count(page("4", "10:10:00"), page("5", "12:00:00"))
+
+	report, got := b.verified(t)
+	require.Equal(t, exitOK, got.code, "%s%s", got.stderr, got.stdout)
+	of := report.Sources[0]
+	require.Equal(t, []string{"offsets below 3 were counted by another catalogue"}, of.Notes)
+	require.Equal(t, []any{int64(3), int64(5), uint64(2)}, []any{of.From, of.To, of.Records.Received})
+	// Minute and hour of 12:00: events, page_views, mine and a member each, and the user's minute. Members are always equal:
+	// those of the day, and of the minute and the hour of 10:10.
+	require.Equal(t, 2*4+1, of.Equal-3, "rows that only the new catalogue can have counted")
+	writer := b.store.Open(t, devclickhouse.Writer)
+	for _, tamper := range []string{
+		"SELECT * REPLACE ('invented' AS metric, window_start + toIntervalHour(5) AS window_start) FROM (SELECT * FROM counters WHERE metric = 'mine' AND tier = 'hour' AND toHour(window_start) = 12)",
+		"SELECT * REPLACE (2 AS value) FROM counters WHERE metric = 'mine' AND tier = 'minute' AND toHour(window_start) = 12",
+	} {
+		require.NoError(t, writer.Exec(t.Context(), "INSERT INTO counters "+tamper))
+	}
+	report, got = b.verified(t)
+	require.Equal(t, exitFailure, got.code)
+	var found []string
+	for _, d := range report.First {
+		found = append(found, fmt.Sprintf("%s %s: %q, not %q", d.Tier, d.Metric, d.ClickHouse, d.Log))
+	}
+	require.ElementsMatch(t, []string{`hour invented: "1 at offset 4", not ""`, `minute mine: "2", not "1"`}, found)
 }

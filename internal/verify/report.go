@@ -120,8 +120,16 @@ func (r *Report) WriteTable(w io.Writer) error {
 	if more := r.Differences - len(r.First); more > 0 {
 		fmt.Fprintf(w, "... and %d more\n", more)
 	}
-	_, err := fmt.Fprintf(w, "\n%d rows and checkpoints compared, %d differences.\n", r.Compared(), r.Differences)
+	_, err := fmt.Fprintf(w, "\n%d rows and checkpoints compared, %s.\n", r.Compared(), Differences(r.Differences))
 	return err
+}
+
+// Differences counts them in words.
+func Differences(n int) string {
+	if n == 1 {
+		return "1 difference"
+	}
+	return fmt.Sprintf("%d differences", n)
 }
 
 // subject is the metric, with the feature or the user that the row is about.

@@ -237,22 +237,30 @@ func (w *world) settle(limit time.Duration) bool {
 // verify requires that the rows are those of one straight run over each partition.
 func (w *world) verify() {
 	want := chmodel.New()
-	topics, err := kadm.NewClient(w.client).ListTopics(w.ctx, "telemetry")
-	require.NoError(w.t, err)
-	ends, err := kadm.NewClient(w.client).ListEndOffsets(w.ctx, "telemetry")
-	require.NoError(w.t, err)
 	for n := range int32(partitions) {
-		id := source.ID{Topic: "telemetry", Partition: n, TopicID: topics["telemetry"].ID}
-		spec := w.spec()
-		spec.Source = id.String()
-		core := worker.NewCore(spec, 0)
-		end, _ := ends.Lookup("telemetry", n)
-		require.NoError(w.t, id.ReadRange(w.ctx, w.options(w.stack.DialContext), 0, uint64(end.Offset), func(r *kgo.Record) { //nolint:gosec // an offset
-			core.Step(&worker.Record{Offset: uint64(r.Offset), Time: r.Timestamp.UnixMilli(), Key: r.Key, Value: r.Value}) //nolint:gosec // an offset
-		}))
+		core := w.core(n)
+		w.read(n, func(r *worker.Record) { core.Step(r) })
 		want.Apply(core.Take().Rows, nil)
 	}
 	require.Empty(w.t, cmp.Diff(want.Final(), w.model.Final()))
+}
+
+// core returns a core that begins at the start of the partition.
+func (w *world) core(partition int32) *worker.Core {
+	spec := w.spec()
+	spec.Source = w.sourceOf(partition)
+	return worker.NewCore(spec, 0)
+}
+
+// read hands over all that the partition holds.
+func (w *world) read(partition int32, to func(*worker.Record)) {
+	ends, err := kadm.NewClient(w.client).ListEndOffsets(w.ctx, "telemetry")
+	require.NoError(w.t, err)
+	end, _ := ends.Lookup("telemetry", partition)
+	id := source.ID{Topic: "telemetry", Partition: partition}
+	require.NoError(w.t, id.ReadRange(w.ctx, w.options(w.stack.DialContext), 0, uint64(end.Offset), func(r *kgo.Record) { //nolint:gosec // an offset
+		to(&worker.Record{Offset: uint64(r.Offset), Time: r.Timestamp.UnixMilli(), Key: r.Key, Value: r.Value}) //nolint:gosec // an offset
+	}))
 }
 
 // TestEveryFaultAtOnce plays random faults in virtual time: members come, go, crash, and are cut off for longer than their

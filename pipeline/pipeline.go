@@ -6,19 +6,18 @@ package pipeline
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.uber.org/zap"
 
 	"tidemark/pipeline/decode"
 	"tidemark/pipeline/metrics"
+	"tidemark/pipeline/unpack"
 	"tidemark/pipeline/worker"
 	"tidemark/schemas"
 )
@@ -69,14 +68,15 @@ const (
 
 // Pipeline is a member of the group.
 type Pipeline struct {
-	cfg     Config
-	client  *kgo.Client
-	broker  *worker.Broker
-	flusher *worker.Flusher
-	shared  worker.Config
-	run     context.Context //nolint:containedctx // what the client's callbacks start must outlive the callback
-	stop    context.CancelFunc
-	made    chan struct{} // closed once New is done: the client may call back before
+	cfg      Config
+	client   *kgo.Client
+	broker   *worker.Broker
+	flusher  *worker.Flusher
+	shared   worker.Config
+	run      context.Context //nolint:containedctx // what the client's callbacks start must outlive the callback
+	stop     context.CancelFunc
+	unpacker *unpack.Unpacker
+	made     chan struct{} // closed once New is done: the client may call back before
 
 	mu      sync.Mutex
 	workers map[partition]*worker.Worker
@@ -89,7 +89,7 @@ type partition struct {
 
 // New connects to Kafka and begins to join the group; Run must follow.
 func New(cfg Config) (*Pipeline, error) {
-	p := &Pipeline{cfg: cfg, workers: map[partition]*worker.Worker{}, made: make(chan struct{})}
+	p := &Pipeline{cfg: cfg, workers: map[partition]*worker.Worker{}, made: make(chan struct{}), unpacker: unpack.New(cfg.QueueBytes)}
 	// Workers and the flusher outlive Run's context, for the last flush.
 	p.run, p.stop = context.WithCancel(context.Background())
 	names := make([]string, len(cfg.Topics))
@@ -109,6 +109,7 @@ func New(cfg Config) (*Pipeline, error) {
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()), // never jump
 		kgo.FetchMaxWait(250*time.Millisecond),
 		kgo.FetchMaxPartitionBytes(fetchBytes),
+		kgo.WithDecompressor(p.unpacker),
 		kgo.MetadataMaxAge(metadataAge),
 		kgo.OnPartitionsAssigned(p.assigned),
 		kgo.AdjustFetchOffsetsFn(p.adjust),
@@ -150,26 +151,23 @@ func (p *Pipeline) Run(ctx context.Context) error {
 }
 
 func (p *Pipeline) poll(ctx context.Context) error {
+	unreadable := unreadable{p, map[partition]int{}}
 	for {
 		fetches := p.client.PollRecords(ctx, pollRecords)
+		p.unpacker.Reset() // from here on the records are in the workers' room
 		if ctx.Err() != nil || fetches.IsClientClosed() {
 			p.client.AllowRebalance()
 			return nil
 		}
 		var fatal error
 		fetches.EachError(func(topic string, n int32, err error) {
-			// The client goes on by itself, with the group and with every partition that can be fetched again.
-			p.cfg.Log.Error("fetch failed", zap.String("topic", topic), zap.Int32("partition", n), zap.Error(err))
-			if w := p.worker(topic, n); w != nil && errors.Is(err, kerr.OffsetOutOfRange) {
-				w.Fail(&worker.StopError{Reason: fmt.Sprintf("%s/%d: records were deleted before they were read: restart this process to see which, and what to do",
-					topic, n)})
-			}
-			if errors.Is(err, kerr.FencedInstanceID) {
-				fatal = fmt.Errorf("another process uses the instance id %s: give each its own kafka.instance_id: %w", p.cfg.InstanceID, err)
+			if err := unreadable.failed(topic, n, err); err != nil {
+				fatal = err
 			}
 		})
 		fetches.EachPartition(func(f kgo.FetchTopicPartition) {
 			if w := p.worker(f.Topic, f.Partition); w != nil && len(f.Records) > 0 {
+				unreadable.read(f.Topic, f.Partition)
 				w.Queue(f.Records, f.HighWatermark)
 			}
 		})

@@ -12,6 +12,8 @@ import (
 	"github.com/twmb/franz-go/pkg/sasl"
 	"github.com/twmb/franz-go/pkg/sasl/plain"
 	"github.com/twmb/franz-go/pkg/sasl/scram"
+
+	"tidemark/pipeline/unpack"
 )
 
 const dialTimeout = 3 * time.Second
@@ -26,6 +28,7 @@ func (c Config) clientOptions() ([]kgo.Opt, error) {
 		kgo.MetadataMinAge(250 * time.Millisecond),
 		kgo.ProduceRequestTimeout(5 * time.Second),
 		kgo.RequestTimeoutOverhead(5 * time.Second),
+		kgo.WithDecompressor(unpack.New(0)), // a batch is bounded
 	}
 	if c.TLS != nil {
 		options = append(options, kgo.DialTLSConfig(c.TLS))

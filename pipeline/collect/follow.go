@@ -14,6 +14,7 @@ import (
 // followed is a table without its row type.
 type followed interface {
 	apply(*kgo.Record) error
+	skip(partition int32, next int64)
 	await(ctx context.Context, partition int32, end int64) error
 }
 
@@ -58,6 +59,11 @@ func (f *follower) run(ctx context.Context) {
 		}
 		fetches.EachError(func(topic string, partition int32, err error) {
 			f.log.Warn("read", zap.String("topic", topic), zap.Int32("partition", partition), zap.Error(err))
+			if batch := (*kgo.ErrDecompressTooLarge)(nil); errors.As(err, &batch) {
+				f.metrics.badRecords.WithLabelValues(topic).Inc()
+				f.tables[topic].skip(partition, batch.NextOffset)
+				f.client.SetOffsets(map[string]map[int32]kgo.EpochOffset{topic: {partition: {Epoch: batch.Epoch, Offset: batch.NextOffset}}})
+			}
 		})
 		fetches.EachRecord(func(r *kgo.Record) {
 			if err := f.tables[r.Topic].apply(r); err != nil {

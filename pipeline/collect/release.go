@@ -162,7 +162,16 @@ func (p *partition) read(ctx context.Context, client *kgo.Client, barrier int64)
 			return err
 		}
 		var failed error
-		fetches.EachError(func(_ string, _ int32, err error) { failed = err })
+		fetches.EachError(func(topic string, n int32, err error) {
+			batch := (*kgo.ErrDecompressTooLarge)(nil)
+			if !errors.As(err, &batch) {
+				failed = err
+				return
+			}
+			p.metrics.badRecords.WithLabelValues(topic).Inc()
+			p.log.Warn("skip batch", zap.Error(err))
+			client.SetOffsets(map[string]map[int32]kgo.EpochOffset{topic: {n: {Epoch: batch.Epoch, Offset: batch.NextOffset}}})
+		})
 		if failed != nil {
 			return fmt.Errorf("read %s/%d: %w", p.config.Topics.Parked, p.number, failed)
 		}

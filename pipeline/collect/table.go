@@ -64,9 +64,7 @@ func (t *table[V]) apply(record *kgo.Record) error {
 			set = true
 		}
 	}
-	t.next[record.Partition] = record.Offset + 1
-	close(t.advance)
-	t.advance = make(chan struct{})
+	t.read(record.Partition, record.Offset+1)
 	t.mu.Unlock()
 	if set && t.changed != nil {
 		t.changed(key, row)
@@ -75,6 +73,20 @@ func (t *table[V]) apply(record *kgo.Record) error {
 		return fmt.Errorf("%s/%d offset %d: %w", t.topic, record.Partition, record.Offset, err)
 	}
 	return nil
+}
+
+// skip passes over a batch of records that cannot be read, up to an offset.
+func (t *table[V]) skip(partition int32, next int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.read(partition, next)
+}
+
+// read says that the partition has been read up to an offset, with the lock held.
+func (t *table[V]) read(partition int32, next int64) {
+	t.next[partition] = next
+	close(t.advance)
+	t.advance = make(chan struct{})
 }
 
 // await returns once the partition's records below end are folded.

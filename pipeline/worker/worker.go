@@ -65,14 +65,15 @@ type Worker struct {
 	mu     sync.Mutex
 	status Status
 
-	core     *Core
-	dead     []*kgo.Record
-	samples  []time.Time // timestamps of records folded since the last Take, for freshness
-	taken    uint64      // position of the last Take
-	folded   int         // records since the last tick
-	period   time.Time   // of catching up, that the last flush was in
-	inFlight *request
-	flying   []time.Time // the samples of the flush in flight
+	core      *Core
+	dead      []*kgo.Record
+	deadBytes int         // of their keys and values
+	samples   []time.Time // timestamps of records folded since the last Take, for freshness
+	taken     uint64      // position of the last Take
+	folded    int         // records since the last tick
+	period    time.Time   // of catching up, that the last flush was in
+	inFlight  *request
+	flying    []time.Time // the samples of the flush in flight
 }
 
 // Status is where a worker stands, for lag.
@@ -176,6 +177,9 @@ func (w *Worker) run(ctx context.Context) error {
 	if err := w.recover(ctx); err != nil {
 		return err
 	}
+	if w.core == nil { // drained before it had recovered
+		return nil
+	}
 	reach("recovered")
 	w.Metrics.Recovery.Observe(time.Since(began).Seconds())
 	w.publish()
@@ -207,9 +211,6 @@ func (w *Worker) recover(ctx context.Context) error {
 }
 
 func (w *Worker) loop(ctx context.Context) error {
-	if w.core == nil { // drained before it had recovered
-		return nil
-	}
 	tick := time.NewTimer(w.untilTick(time.Now()))
 	defer tick.Stop()
 	drain := w.drain
@@ -219,7 +220,7 @@ func (w *Worker) loop(ctx context.Context) error {
 			written = w.inFlight.done
 		}
 		arrived := w.queue.arrived
-		if drain == nil || w.core.Pending() > 2*w.FlushRows { // ending, or ClickHouse is behind: fold no more for now
+		if drain == nil || w.pending() > 2*w.FlushRows { // ending, or ClickHouse is behind: fold no more for now
 			arrived = nil
 		}
 		select {
@@ -286,7 +287,7 @@ func (w *Worker) foldQueued(ctx context.Context) error {
 	w.folded += len(records)
 	w.samples = append(w.samples, records[0].Timestamp, records[len(records)-1].Timestamp)
 	w.publish()
-	if w.core.Pending() >= w.FlushRows {
+	if w.pending() >= w.FlushRows {
 		w.flush(ctx)
 	}
 	return nil
@@ -301,6 +302,9 @@ func (w *Worker) fold(ctx context.Context, records []*kgo.Record) error {
 		}
 		if r.Attrs.IsControl() { // the end of a transaction: nothing to fold, but the log has moved on
 			w.core.Pass(rec.Offset)
+			continue
+		}
+		if w.refused(r) {
 			continue
 		}
 		v, rej := w.core.Step(&rec)
@@ -330,6 +334,7 @@ func (w *Worker) fold(ctx context.Context, records []*kgo.Record) error {
 }
 
 func (w *Worker) deadLetter(r *kgo.Record, rej *decode.Rejection) {
+	w.deadBytes += len(r.Key) + len(r.Value)
 	w.dead = append(w.dead, kafka.DeadLetter(w.DeadLetters, w.spec.Source, r, rej.Reason, rej.Detail))
 	w.Metrics.DeadLetters.WithLabelValues(w.topic, string(rej.Reason)).Inc()
 }
@@ -378,7 +383,7 @@ func (w *Worker) flush(ctx context.Context) {
 	}
 	w.taken = w.core.Position()
 	w.inFlight = &request{ctx: ctx, id: w.id, flush: w.core.Take(), dead: w.dead, done: make(chan error, 1)}
-	w.dead, w.flying, w.samples = nil, w.samples, nil
+	w.dead, w.deadBytes, w.flying, w.samples = nil, 0, w.samples, nil
 	w.Flusher.in <- w.inFlight
 }
 

@@ -12,15 +12,13 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
-
-	"tidemark/pipeline/source"
 )
 
 // in runs a test on a world of its own in virtual time.
 func in(t *testing.T, test func(w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, 1)
+		w := newWorld(t.Context(), t, 1, 1)
 		defer w.close()
 		test(w)
 	})
@@ -35,12 +33,6 @@ func stopped(m *member) map[int32]string {
 		}
 	}
 	return why
-}
-
-func (w *world) sourceOf(partition int32) string {
-	topics, err := kadm.NewClient(w.client).ListTopics(w.ctx, "telemetry")
-	require.NoError(w.t, err)
-	return source.ID{Topic: "telemetry", Partition: partition, TopicID: topics["telemetry"].ID}.String()
 }
 
 func TestRowsAreThereWithinTheFlushInterval(t *testing.T) {

@@ -63,6 +63,9 @@ func (*runCmd) Run(ctx context.Context, g *globals) error {
 	group.Go(func() error { return ops.Run(ctx) })
 	group.Go(func() error {
 		if err := awaitStore(ctx, &cfg.ClickHouse, log); err != nil {
+			if ctx.Err() != nil {
+				return nil // told to end while it waited
+			}
 			return err
 		}
 		p, err := pipeline.New(pc) // which joins the group
@@ -71,6 +74,7 @@ func (*runCmd) Run(ctx context.Context, g *globals) error {
 		}
 		started.Store(p)
 		group.Go(func() error { p.Observe(ctx, store); return nil })
+		group.Go(func() error { p.Account(ctx, store); return nil })
 		group.Go(func() error { return runCanary(ctx, &cfg, store, pc.Metrics, registry, log) })
 		return p.Run(ctx)
 	})

@@ -24,6 +24,7 @@ type Pipeline struct {
 	Inserts     *prometheus.CounterVec // by result: ok, retried
 	Commits     *prometheus.CounterVec // by result: ok, failed
 	Loads       prometheus.Counter     // windows and users loaded on demand
+	Violations  prometheus.Gauge       // pairs of checkpoints, of all sources, that do not add up
 	Recovery    prometheus.Histogram   // from assignment to folding
 }
 
@@ -49,7 +50,11 @@ func New(reg prometheus.Registerer) *Pipeline {
 	loads := prometheus.NewCounter(prometheus.CounterOpts{
 		Namespace: "tidemark", Name: "rows_loaded_on_demand_total", Help: "Windows and users loaded from ClickHouse because an event needed them.",
 	})
-	reg.MustRegister(loads)
+	violations := prometheus.NewGauge(prometheus.GaugeOpts{
+		Namespace: "tidemark", Name: "accounting_violations",
+		Help: "Pairs of checkpoints of the last two hours, of all sources, that do not add up; anything but 0 is a defect.",
+	})
+	reg.MustRegister(loads, violations)
 	return &Pipeline{
 		Records:     counter("records_total", "Records by what became of them.", append(partition, "result")...),
 		DeadLetters: counter("dead_letters_total", "Records that could not be folded, by reason.", "topic", "reason"),
@@ -66,6 +71,7 @@ func New(reg prometheus.Registerer) *Pipeline {
 		Inserts:     counter("inserts_total", "Flushes sent to ClickHouse, by result.", "result"),
 		Commits:     counter("commits_total", "Offset commits, by result.", "result"),
 		Loads:       loads,
+		Violations:  violations,
 		Recovery:    histogram("recovery_duration_seconds", "From a source's assignment to folding its records.", seconds),
 	}
 }

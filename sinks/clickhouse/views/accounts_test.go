@@ -98,6 +98,27 @@ func TestOperations(t *testing.T) {
 		telemetry | too_old   | 2026-03-10 00:00:00 | 1 |  5 | 2026-03-10 10:00:00.000 | telemetry/0@T | 5 | in 1999
 	`), f.rows(t, "SELECT * FROM dead_letters_by_reason ORDER BY reason"))
 
+	require.Equal(t, golden(`
+		telemetry/0@T | 25 | 30 | received is not the sum of applied, duplicate, filtered and dead_lettered
+	`), f.rows(t, "SELECT source, from_offset, to_offset, violation FROM accounting"))
+	f.insert(t, "checkpoints",
+		"('tickets/0@K', 1020, 921, 915, 0, 0, 6, '2026-03-10 09:00:00', '2026-03-10 09:05:00', '2026-03-10 09:10:00', 'c1')", // eleven of ten
+		"('tickets/1@K', 10, 10, 9, 0, 0, 1, '2026-03-10 09:00:00', '2026-03-10 09:05:00', '2026-03-10 09:10:00', 'c1')",
+		"('tickets/1@K', 20, 20, 20, 0, 0, 0, '2026-03-10 09:00:00', '2026-03-10 09:05:00', '2026-03-10 09:20:00', 'c1')",
+		"('tickets/1@K', 30, 30, 30, 0, 0, 0, '2026-03-10 09:00:00', '2026-03-10 09:05:00', '2026-03-10 09:30:00', 'c1')",
+	)
+	f.insert(t, "dead_letters",
+		"('tickets/1@K', 3, 'malformed', 'not JSON', '2026-03-10 09:00:00', 'k', 10)",
+		"('tickets/1@K', 25, 'malformed', 'not JSON', '2026-03-10 09:30:00', 'k', 10)",
+		"('tickets/1@K', 31, 'malformed', 'written, and not yet in a checkpoint', '2026-03-10 09:30:00', 'k', 10)",
+	)
+	require.Equal(t, golden(`
+		tickets/0@K | 1010 | 1020 | more records than offsets
+		tickets/1@K |   10 |   20 | a count is lower than before
+		tickets/1@K |   10 |   20 | more dead letters than dead_lettered says
+		tickets/1@K |   20 |   30 | more dead letters than dead_lettered says
+	`), f.rows(t, "SELECT source, from_offset, to_offset, violation FROM accounting WHERE source != 'telemetry/0@T' ORDER BY ALL"))
+
 	f.insert(t, "source_progress",
 		"('telemetry/0@T', '2026-03-10 11:00:00', 30, 30, '2026-03-10 09:20:00', 'w1')",
 		"('tickets/0@K', '2026-03-10 11:00:00', 1010, 1020, '2026-03-10 09:00:00', 'w2')",

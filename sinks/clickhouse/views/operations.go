@@ -37,6 +37,7 @@ func (b *builder) operations() ([]view, error) {
 			Comment: "Where the records of each source went, by the hour of their Kafka timestamps: differences between checkpoints, so records near the hour may count in the next.",
 			Columns: join(source, []column{{"window_start", "DateTime('UTC')", "", "Start of the hour."}}, counts("of the hour")),
 		},
+		accounting(source),
 		{
 			Name:    "dead_letters_by_reason",
 			Comment: "Records that could not be counted, by topic, reason and day of their Kafka timestamps.",
@@ -75,6 +76,20 @@ func (b *builder) operations() ([]view, error) {
 		all[i].Query = query
 	}
 	return all, nil
+}
+
+func accounting(source []column) view {
+	return view{
+		Name: "accounting",
+		Comment: "Checkpoints of the last two hours of each source that contradict each other or themselves: empty, or there is a defect. " +
+			"Fewer dead letters than were counted are no contradiction: rows of old records expire at once.",
+		Columns: join(source, []column{
+			{"from_offset", "UInt64", "", "Offset of the checkpoint before; 0 if it is not kept."},
+			{"to_offset", "UInt64", "", "Offset of the checkpoint."},
+			{"violation", "String", "", "What does not add up between the two."},
+			{"last_record_at", "DateTime64(3, 'UTC')", "", "Kafka timestamp of the last record up to the checkpoint."},
+		}),
+	}
 }
 
 func join(parts ...[]column) []column {

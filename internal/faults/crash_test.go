@@ -22,7 +22,7 @@ var steps = []string{
 // server has given and the pipeline has not read.
 var onTheWire = struct{ store, kafka []faults.Point }{
 	store: []faults.Point{
-		"counters begun", "counters torn", "counters sent", "counters answered", "members sent", "members answered",
+		"counters begun", "counters torn", "counters sent", "counters answered", "member_sets sent", "member_sets answered",
 		"facts answered", "dead_letters answered", "checkpoints begun", "checkpoints sent", "checkpoints answered",
 	},
 	kafka: []faults.Point{"commit sent", "commit answered"},

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -238,4 +239,55 @@ func TestClickHouseAwayForMinutes(t *testing.T) {
 		w.leave(m)
 		w.verify()
 	})
+}
+
+func TestATopicCreatedAnewUnderAReaderEndsIt(t *testing.T) {
+	in(t, func(w *world) {
+		t := w.t
+		m := w.join("m")
+		w.produce(200)
+		require.True(t, w.settle(time.Minute))
+		w.straight()
+		require.NoError(t, w.kafka.DeleteTopic("telemetry"))
+		require.NoError(t, w.kafka.CreateTopic("telemetry", partitions, nil))
+		w.client.Close() // this one insists on the old topic
+		w.client = w.connect()
+		time.Sleep(time.Minute)
+		require.True(t, m.ended(), "it does not go on as if all were well")
+		require.ErrorContains(t, m.err, "telemetry was deleted, or created anew")
+		w.produce(100)
+		w.leave(w.settled("m"))
+		w.verify()
+	})
+}
+
+// TestTwoProcessesOfOneName: of two members of the same instance id, the one that Kafka fences ends and says so, and the
+// other goes on.
+func TestTwoProcessesOfOneName(t *testing.T) {
+	in(t, func(w *world) {
+		t := w.t
+		first := w.join("m")
+		w.produce(200)
+		require.True(t, w.settle(time.Minute))
+		second := w.join("m")
+		for range 20 {
+			w.produce(20)
+			time.Sleep(time.Second)
+		}
+		require.True(t, first.ended(), "the one that was there first is fenced")
+		require.ErrorContains(t, first.err, "another process uses the instance id m")
+		require.ErrorIs(t, first.err, kerr.FencedInstanceID)
+		require.False(t, second.ended())
+		require.NoError(t, second.Ready())
+		require.True(t, w.settle(time.Minute))
+		w.leave(second)
+		w.verify()
+	})
+}
+
+// settled joins a member and waits until it has come to the end of the log.
+func (w *world) settled(name string) *member {
+	m := w.join(name)
+	require.True(w.t, w.settle(time.Minute))
+	return m
 }

@@ -36,6 +36,8 @@ func (u *unreadable) failed(topic string, n int32, err error) (fatal error) {
 	switch tooLarge := (*kgo.ErrDecompressTooLarge)(nil); {
 	case errors.Is(err, kerr.FencedInstanceID):
 		return fmt.Errorf("another process uses the instance id %s: give each its own kafka.instance_id: %w", u.cfg.InstanceID, err)
+	case errors.Is(err, kerr.UnknownTopicID): // the client, which insists on the log that it knows, says so for ever
+		return fmt.Errorf("the topic %s was deleted, or created anew, while it was read: start this process again, it reads the new log from its start: %w", topic, err)
 	case w == nil:
 	case errors.Is(err, kerr.OffsetOutOfRange):
 		w.Fail(&worker.StopError{Reason: fmt.Sprintf("%s/%d: records were deleted before they were read: restart this process to see which, and what to do",

@@ -23,6 +23,9 @@ const (
 	lastTime  = 9_214_646_400_000  // 2262-01-01T00:00:00Z, which it does not hold
 )
 
+// Storable returns the time, in Unix ms, that is nearest to another and can be stored. A record's timestamp may be any number.
+func Storable(ms int64) int64 { return min(max(ms, firstTime), lastTime-1) }
+
 // DecodeAccount reads an account record: a JSON object, or an empty value (a tombstone) for an account removed.
 // recordTime, in Unix ms, dates a record without `at`.
 func DecodeAccount(key, value []byte, recordTime int64) (*Account, *Rejection) {

@@ -29,7 +29,7 @@ var faultsThereAre = []fault{
 	}},
 	{"member leaves", 2, func(s *simulation) {
 		if len(s.live) > 1 {
-			s.leave(s.live[0])
+			s.bow(s.live[0])
 			s.live = s.live[1:]
 		}
 	}},

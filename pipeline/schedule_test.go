@@ -5,6 +5,7 @@ package pipeline_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"strings"
 	"time"
 
@@ -46,6 +47,9 @@ func (s *simulation) run() {
 		s.during(time.Duration(s.draws.IntN(3000)) * time.Millisecond)
 		f := s.draw()
 		s.count(f.name)
+		if os.Getenv("TIDEMARK_TEST_LOG") != "" {
+			fmt.Println(time.Now().UTC().Format("15:04:05.000"), "FAULT", f.name)
+		}
 		f.do(s)
 		s.tend()
 	}
@@ -140,6 +144,15 @@ func (s *simulation) tend() {
 	}
 }
 
+// bow lets a member leave in order, if it has not ended by itself.
+func (s *simulation) bow(m *member) {
+	m.cancel()
+	<-m.over
+	if m.err != nil {
+		s.requireKnown(m)
+	}
+}
+
 // requireKnown requires that a member that has ended by itself has said why, in one of the ways that are documented.
 func (s *simulation) requireKnown(m *member) {
 	require.Error(s.t, m.err, "%s has ended by itself", m.name)
@@ -167,7 +180,7 @@ func (s *simulation) end() {
 	}
 	s.arrive()
 	for _, m := range s.live {
-		s.leave(m)
+		s.bow(m)
 	}
 	for s.model.StillToCome() > 0 {
 		time.Sleep(time.Second)

@@ -126,7 +126,7 @@ func (w *world) core(partition int32) *worker.Core {
 // read hands over all that the partition holds.
 func (w *world) read(partition int32, to func(*worker.Record)) {
 	end := uint64(w.kafka.PartitionInfo("telemetry", partition).HighWatermark) //nolint:gosec // an offset
-	require.NoError(w.t, w.id(partition).ReadRange(w.ctx, w.options(w.stack.DialContext), 0, end, func(r *kgo.Record) {
+	require.NoError(w.t, w.id(partition).ReadRange(w.ctx, w.options(w.dial), 0, end, func(r *kgo.Record) {
 		to(record(r))
 	}))
 }

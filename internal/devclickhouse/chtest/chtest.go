@@ -62,7 +62,9 @@ func end(server *devclickhouse.Server) error {
 
 func start(t testing.TB, opts devclickhouse.Options) *devclickhouse.Server {
 	t.Helper()
-	opts.EngineCommand = Command(t)
+	if len(opts.EngineCommand) == 0 {
+		opts.EngineCommand = Command(t)
+	}
 	server, err := devclickhouse.Start(t.Context(), opts)
 	if errors.Is(err, devclickhouse.ErrNoNPM) && os.Getenv("CI") != "true" {
 		t.Skip(err)

@@ -9,6 +9,7 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -54,10 +55,10 @@ func (w *world) join(name string) *member {
 	}
 	var err error
 	m.Pipeline, err = pipeline.New(pipeline.Config{
-		Kafka: append(w.options(m.dialer(w.stack)), w.build.kafka...), Group: "g", InstanceID: name, SessionTimeout: 10 * time.Second,
+		Kafka: append(w.options(m.dialer(w.dial)), w.build.kafka...), Group: "g", InstanceID: name, SessionTimeout: 10 * time.Second,
 		Topics:      []pipeline.Topic{{Name: "telemetry", Content: worker.Telemetry, Disorder: spec.Disorder}},
 		DeadLetters: "dead", Program: spec.Program, Limits: spec.Limits, Retention: spec.Retention, DedupRecords: spec.DedupRecords,
-		MaxWindows: spec.MaxWindows, FlushInterval: 500 * time.Millisecond, FlushRows: 1000, QueueBytes: 64 << 20,
+		MaxFeatures: spec.MaxFeatures, MaxWindows: 40, FlushInterval: 500 * time.Millisecond, FlushRows: 1000, QueueBytes: 64 << 20,
 		Store: store, Log: log, Metrics: metrics.New(prometheus.NewRegistry()),
 	})
 	require.NoError(w.t, err)
@@ -149,16 +150,17 @@ func (m *member) wait(closed <-chan struct{}) (paused bool) {
 	}
 }
 
+type dialer = func(ctx context.Context, network, address string) (net.Conn, error)
+
 // dialer dials through the virtual network, as long as the member is not cut off.
-func (m *member) dialer(dial interface {
-	DialContext(ctx context.Context, network, address string) (net.Conn, error)
-}) func(context.Context, string, string) (net.Conn, error) {
+func (m *member) dialer(dial dialer) dialer {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		m.wait(ctx.Done())
 		if m.offKafka.Load() {
-			return nil, errCut
+			time.Sleep(latency)
+			return nil, &net.OpError{Op: "dial", Net: network, Err: syscall.ECONNREFUSED} // the client tells errors apart
 		}
-		c, err := dial.DialContext(ctx, network, address)
+		c, err := dial(ctx, network, address)
 		if err != nil {
 			return nil, err
 		}

@@ -68,13 +68,33 @@ func newWorld(ctx context.Context, t require.TestingT, seed uint64, brokers int)
 }
 
 func (w *world) connect(opts ...kgo.Opt) *kgo.Client {
-	client, err := kgo.NewClient(append(w.options(w.stack.DialContext), opts...)...)
+	client, err := kgo.NewClient(append(w.options(w.dial), opts...)...)
 	require.NoError(w.t, err)
 	return client
 }
 
-func (w *world) options(dial func(context.Context, string, string) (net.Conn, error)) []kgo.Opt {
+func (w *world) options(dial dialer) []kgo.Opt {
 	return []kgo.Opt{kgo.SeedBrokers(w.kafka.ListenAddrs()...), kgo.Dialer(dial)}
+}
+
+// latency is how long a request is under way: without any, a client that repeats one at once keeps time from passing.
+const latency = 2 * time.Millisecond
+
+// wire is a connection with a latency.
+type wire struct{ net.Conn }
+
+// Write writes after the latency.
+func (w wire) Write(b []byte) (int, error) {
+	time.Sleep(latency)
+	return w.Conn.Write(b)
+}
+
+func (w *world) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	c, err := w.stack.DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	return wire{c}, nil
 }
 
 // close ends everything, whatever state a failed test has left it in.
@@ -104,7 +124,10 @@ func (w *world) produce(n int) {
 		if w.traffic.IntN(10) == 0 {
 			at = at.Add(-time.Duration(w.traffic.IntN(48*60)) * time.Minute)
 		}
-		id := fmt.Sprintf(`"messageId":"m%d","userId":"u%d","timestamp":%q`, w.n-w.traffic.IntN(2)*w.traffic.IntN(20), user, at.Format(time.RFC3339Nano))
+		id := fmt.Sprintf(`"messageId":"m%d","timestamp":%q`, w.n-w.traffic.IntN(2)*w.traffic.IntN(20), at.Format(time.RFC3339Nano))
+		if w.traffic.IntN(5) > 0 { // else an event of nobody, which is in counters alone
+			id += fmt.Sprintf(`,"userId":"u%d"`, user)
+		}
 		context := fmt.Sprintf(`,"context":{"groupId":%q}`, account)
 		if w.traffic.IntN(8) == 0 {
 			context = ""
@@ -140,7 +163,7 @@ func (w *world) spec() worker.Spec {
 	require.NoError(w.t, err)
 	return worker.Spec{
 		Program: p, Limits: decode.Limits{MaxFuture: time.Minute, MaxAge: 43800 * time.Hour},
-		Retention: [3]time.Duration{336 * time.Hour, 9600 * time.Hour, 43800 * time.Hour}, Disorder: time.Minute, DedupRecords: 100, MaxWindows: 40,
+		Retention: [3]time.Duration{336 * time.Hour, 9600 * time.Hour, 43800 * time.Hour}, Disorder: time.Minute, DedupRecords: 100, MaxFeatures: 5,
 	}
 }
 

@@ -108,6 +108,7 @@ func (s *State) put(r *row, shares []share, tier int, start int64) (changed bool
 		}
 		sl := r.slot(i)
 		if sl.value != 0 && add.offset <= sl.applied {
+			changed = true // though it is as it was loaded: whoever wrote it was perhaps never told that it is durable
 			continue
 		}
 		s.count(tier, start, sl)

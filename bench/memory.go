@@ -29,7 +29,7 @@ func windowBytes() (float64, error) {
 	before := heap()
 	core := worker.NewCore(worker.Spec{
 		Source: "telemetry/0@bench", Program: program, Limits: decode.Limits{MaxFuture: time.Minute, MaxAge: time.Hour},
-		Retention: [3]time.Duration{time.Hour, time.Hour, time.Hour}, DedupRecords: 1,
+		Retention: [3]time.Duration{time.Hour, time.Hour, time.Hour}, DedupRecords: 1, MaxFeatures: 1000,
 	}, 0)
 	offset := uint64(0)
 	for account := range measuredAccounts {

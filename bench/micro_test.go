@@ -43,7 +43,7 @@ func testSpec(b *testing.B) worker.Spec {
 	return worker.Spec{
 		Source: "telemetry/0@bbbbbbbbbbbbbbbbbbbbbb", Program: program,
 		Limits:    decode.Limits{MaxFuture: 10 * time.Minute, MaxAge: 43800 * time.Hour},
-		Retention: [3]time.Duration{336 * time.Hour, 9600 * time.Hour, 43800 * time.Hour}, Disorder: 5 * time.Minute, DedupRecords: 131072,
+		Retention: [3]time.Duration{336 * time.Hour, 9600 * time.Hour, 43800 * time.Hour}, Disorder: 5 * time.Minute, DedupRecords: 131072, MaxFeatures: 1000,
 	}
 }
 

@@ -92,7 +92,7 @@ func (b *bench) pipelineConfig(group string, m *meter) (pipeline.Config, error) 
 		DeadLetters: k.Topics.DeadLetters, Program: program,
 		Limits:       decode.Limits{MaxFuture: p.MaxFuture, MaxAge: p.Retention.Day},
 		Retention:    [3]time.Duration{p.Retention.Minute, p.Retention.Hour, p.Retention.Day},
-		DedupRecords: int64(p.DedupRecords), FlushInterval: p.FlushInterval, FlushRows: p.FlushRows,
+		DedupRecords: int64(p.DedupRecords), MaxFeatures: p.MaxFeatures, MaxWindows: p.MaxCells, FlushInterval: p.FlushInterval, FlushRows: p.FlushRows,
 		QueueBytes: int64(p.QueueBytes),
 		Log:        b.log, Metrics: metrics.New(prometheus.NewRegistry()),
 	}, nil

@@ -42,7 +42,8 @@ type Config struct {
 	Limits        decode.Limits
 	Retention     [3]time.Duration
 	DedupRecords  int64
-	MaxWindows    int // in memory, a source
+	MaxFeatures   int // of an account in a day
+	MaxWindows    int // in memory, over all sources, about
 	FlushInterval time.Duration
 	FlushRows     int
 	QueueBytes    int64 // of records that wait, over all sources
@@ -131,6 +132,7 @@ func New(cfg Config) (*Pipeline, error) {
 	p.shared = worker.Config{
 		Store: cfg.Store, Flusher: p.flusher, Room: worker.NewRoom(cfg.QueueBytes), Broker: p.broker, Log: cfg.Log, Metrics: cfg.Metrics,
 		DeadLetters: cfg.DeadLetters, FlushInterval: cfg.FlushInterval, FlushRows: cfg.FlushRows,
+		MaxWindows: p.share,
 		Pause:  func(topic string, n int32) { client.PauseFetchPartitions(map[string][]int32{topic: {n}}) },
 		Resume: func(topic string, n int32) { client.ResumeFetchPartitions(map[string][]int32{topic: {n}}) },
 	}
@@ -212,10 +214,17 @@ func (p *Pipeline) assigned(_ context.Context, client *kgo.Client, added map[str
 	}
 }
 
+// share returns how many windows a source may keep in memory.
+func (p *Pipeline) share() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.cfg.MaxWindows / max(len(p.workers), 1)
+}
+
 func (p *Pipeline) spec(topic string) worker.Spec {
 	spec := worker.Spec{
 		Program: p.cfg.Program, Limits: p.cfg.Limits, Retention: p.cfg.Retention, DedupRecords: p.cfg.DedupRecords,
-		MaxWindows: p.cfg.MaxWindows,
+		MaxFeatures: p.cfg.MaxFeatures,
 	}
 	for _, t := range p.cfg.Topics {
 		if t.Name == topic {

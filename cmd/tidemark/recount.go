@@ -34,7 +34,7 @@ func recountOptions(cfg *config.Config) (recount.Options, *schemas.Catalogue, er
 	return recount.Options{
 		Brokers: cfg.Kafka.Brokers, Telemetry: t.Telemetry, Tickets: t.Tickets, Accounts: t.Accounts,
 		Transport: transport, Kafka: kafkaOpts, Rules: recount.RulesOf(catalogue),
-		Limits: recount.Limits{DedupRecords: int64(p.DedupRecords), MaxFuture: p.MaxFuture, Retention: map[recount.Tier]time.Duration{
+		Limits: recount.Limits{DedupRecords: int64(p.DedupRecords), MaxFuture: p.MaxFuture, Features: p.MaxFeatures, Retention: map[recount.Tier]time.Duration{
 			recount.Minute: p.Retention.Minute, recount.Hour: p.Retention.Hour, recount.Day: p.Retention.Day,
 		}},
 	}, catalogue, nil

@@ -143,7 +143,7 @@ func pipelineConfig(cfg *config.Config, log *zap.Logger) (pipeline.Config, error
 		DeadLetters: t.DeadLetters, Program: program,
 		Limits:       decode.Limits{MaxFuture: p.MaxFuture, MaxAge: p.Retention.Day},
 		Retention:    [3]time.Duration{p.Retention.Minute, p.Retention.Hour, p.Retention.Day},
-		DedupRecords: int64(p.DedupRecords), MaxWindows: p.MaxCells, FlushInterval: p.FlushInterval, FlushRows: p.FlushRows,
+		DedupRecords: int64(p.DedupRecords), MaxFeatures: p.MaxFeatures, MaxWindows: p.MaxCells, FlushInterval: p.FlushInterval, FlushRows: p.FlushRows,
 		QueueBytes: int64(p.QueueBytes),
 		Log:        log,
 	}, nil

@@ -88,6 +88,7 @@ type Pipeline struct {
 	MaxFuture     time.Duration `yaml:"max_future"`
 	Disorder      Disorder      `yaml:"disorder"`
 	MaxCells      int           `yaml:"max_cells"`
+	MaxFeatures   int           `yaml:"max_features"`
 	Retention     Retention     `yaml:"retention"`
 }
 

@@ -131,6 +131,7 @@ func (l *Pipeline) validate(p *problems) {
 	p.notNegative("pipeline.disorder.tickets", l.Disorder.Tickets)
 	p.notNegative("pipeline.disorder.accounts", l.Disorder.Accounts)
 	p.atLeastOne("pipeline.max_cells", l.MaxCells)
+	p.atLeastOne("pipeline.max_features", l.MaxFeatures)
 	p.positive("pipeline.retention.minute", l.Retention.Minute)
 	p.positive("pipeline.retention.hour", l.Retention.Hour)
 	p.positive("pipeline.retention.day", l.Retention.Day)

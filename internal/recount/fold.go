@@ -45,13 +45,16 @@ type Fold struct {
 	sink   Sink
 	seen   recent
 	users  map[uint64]string // account of a user, by the user's hash
-	take   func(Record) Verdict
+	// features are those that an account has used on a day.
+	features map[accountDay]map[string]bool
+	take     func(Record) Verdict
 }
 
 // NewFold returns a fold of the partition's records, from the first on: nothing
 // came before it.
 func NewFold(p Partition, opts Options, sink Sink) *Fold {
-	f := &Fold{source: p.Source, opts: opts, limits: opts.Limits.WithDefaults(), sink: sink, users: map[uint64]string{}}
+	f := &Fold{source: p.Source, opts: opts, limits: opts.Limits.WithDefaults(), sink: sink, users: map[uint64]string{},
+		features: map[accountDay]map[string]bool{}}
 	f.seen = recent{reach: f.limits.DedupRecords, at: map[string]int64{}}
 	switch p.Topic {
 	case opts.Telemetry:

@@ -89,7 +89,11 @@ type Limits struct {
 	DedupRecords int64         // how many offsets back a repeated message id is found
 	MaxFuture    time.Duration // how far an event may be ahead of its reception
 	Retention    map[Tier]time.Duration
+	Features     int // of an account in a day; uses of others count for Other
 }
+
+// Other is the feature that stands for those beyond Limits.Features.
+const Other = "__other__"
 
 // WithDefaults replaces zero limits by the defaults.
 func (l Limits) WithDefaults() Limits {
@@ -98,6 +102,9 @@ func (l Limits) WithDefaults() Limits {
 	}
 	if l.MaxFuture == 0 {
 		l.MaxFuture = 10 * time.Minute
+	}
+	if l.Features == 0 {
+		l.Features = 1000
 	}
 	if l.Retention == nil {
 		l.Retention = map[Tier]time.Duration{}

@@ -72,7 +72,7 @@ func writtenOut(c *schemas.Catalogue, m schemas.Match) schemas.Match {
 
 // add counts the event by the rules.
 func (w window) add(rules *Rules, e event) {
-	feature := e.feature(rules.Feature)
+	feature := w.feature
 	for _, m := range rules.Metrics {
 		name := ""
 		if m.PerFeature {
@@ -90,6 +90,17 @@ func (w window) add(rules *Rules, e event) {
 			w.member(m.Name, name)
 		}
 	}
+}
+
+// countFeature says whether a count or sum of features takes the event.
+func (r *Rules) countFeature(e event) bool {
+	for _, m := range r.Metrics {
+		if m.PerFeature && m.Takes(e.kind, e.name, e.properties) &&
+			(m.Aggregate == schemas.Count || m.Aggregate == schemas.Sum && amount(e.properties[m.Of]) > 0) {
+			return true
+		}
+	}
+	return false
 }
 
 // Takes says whether the metric counts an event of that type, name and

@@ -283,11 +283,12 @@ func (f *Fold) setAccount(user uint64, account string, offset int64) {
 // add counts a track, page or screen event.
 func (f *Fold) add(to Sink, e event, account string, offset int64) {
 	age := e.received - e.at
+	feature := f.feature(e, account)
 	for _, tier := range Tiers {
 		if !f.limits.keeps(tier, age) {
 			continue
 		}
-		w := window{to, CounterKey{Tier: tier, Account: account, Window: tier.Window(e.at), Source: f.source}, e.user, offset}
+		w := window{to, CounterKey{Tier: tier, Account: account, Window: tier.Window(e.at), Source: f.source}, e.user, feature, offset}
 		if f.opts.Rules == nil {
 			w.addBuiltin(e)
 		} else {
@@ -316,12 +317,43 @@ func (f *Fold) add(to Sink, e event, account string, offset int64) {
 	}
 }
 
+// feature is the one that the event counts for: that which it names, unless
+// the account has used as many others as it may on that day.
+func (f *Fold) feature(e event, account string) string {
+	property, counted := "feature", true
+	if f.opts.Rules != nil {
+		property, counted = f.opts.Rules.Feature, f.opts.Rules.countFeature(e)
+	}
+	name := e.feature(property)
+	if name == "" || name == Other || !counted || !f.limits.keeps(Day, e.received-e.at) {
+		return name
+	}
+	day := accountDay{account, Day.Window(e.at)}
+	used := f.features[day]
+	if used == nil {
+		used = map[string]bool{}
+		f.features[day] = used
+	}
+	if !used[name] && len(used) >= f.limits.Features {
+		return Other
+	}
+	used[name] = true
+	return name
+}
+
+// accountDay is a day of an account.
+type accountDay struct {
+	account string
+	day     int64
+}
+
 // window is one window of an account to which an event is added.
 type window struct {
-	to     Sink
-	key    CounterKey
-	user   string
-	offset int64
+	to      Sink
+	key     CounterKey
+	user    string
+	feature string
+	offset  int64
 }
 
 func (w window) count(metric, feature string, n uint64) {
@@ -355,7 +387,7 @@ func (w window) addBuiltin(e event) {
 	if !isError && !isLogin && !slices.Contains(logoutNames, e.name) {
 		w.member("active_users", "")
 	}
-	switch feature := e.feature("feature"); {
+	switch feature := w.feature; {
 	case feature == "":
 	case isError:
 		w.count("feature_errors", feature, 1)

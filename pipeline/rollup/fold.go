@@ -50,10 +50,14 @@ func (s *State) Fold(ev *decode.Event, accountID []byte, offset uint64) bool {
 		}
 	}
 	w.account, w.forUse = s.match(ev, &plan.Account), s.match(ev, &plan.Feature)
-	if f := &ev.Properties[s.program.FeatureProperty]; f.Kind == decode.String && len(f.Text) > 0 && ev.Type == decode.Track && !w.forUse.none() {
+	if f := &ev.Properties[s.program.FeatureProperty]; f.Kind == decode.String && len(f.Text) > 0 && ev.Type == decode.Track &&
+		!w.forUse.none() && w.tiers&(1<<dayTier) != 0 {
 		feature, ok := a.features[string(f.Text)]
-		if !ok {
+		switch {
+		case w.forUse.counters.from == w.forUse.counters.to: // sets leave no counter to tell by which features a day has
 			feature = a.feature(string(f.Text))
+		case !ok || ev.Time < a.day || ev.Time >= a.day+dayMS || feature >= len(a.admitted) || !a.admitted[feature]:
+			feature = s.admit(a, f.Text, ev.Time)
 		}
 		w.feature = int32(feature) //nolint:gosec // a small number
 	} else {

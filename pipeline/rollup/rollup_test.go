@@ -25,7 +25,7 @@ func newState(t *testing.T) *State {
 	require.NoError(t, err)
 	p, err := schemas.Compile(c)
 	require.NoError(t, err)
-	s := New("telemetry/0@id", p, retention)
+	s := New("telemetry/0@id", p, retention, 1000)
 	return s
 }
 

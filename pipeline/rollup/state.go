@@ -24,6 +24,8 @@ type State struct {
 	ofAccount metrics
 	ofFeature metrics
 	retention [tiers]int64 // ms; an event older than that when it was received is not folded into the tier
+	most      int          // features of an account in a day
+	over      uint64       // uses of features beyond them
 
 	accounts map[string]*account
 	batch    *clickhouse.Batch // rows to write since the last Take, but for those of dirty windows and spans
@@ -55,6 +57,8 @@ type account struct {
 	byName      []int32          // the indices in the order of the names
 	windows     [tiers][]*window // by start
 	minute      int64            // the last one that lacks nothing, by its start in Unix ms; never = look
+	day         int64            // the last one that features were looked up in, by its start in Unix ms; never = look
+	admitted    []bool           // in that day, by index of the feature
 	first, last int32            // its events that wait, by index; none = there is none
 }
 
@@ -63,16 +67,18 @@ type window struct {
 	start    int64  // Unix seconds
 	features []*row // by the account's index; nil = no event yet
 	used     uint32 // the Take before which it was last used
+	admitted int32  // features of a day that are counted by their names
 	dirty    bool
 	row
 }
 
 // row is one keyed entity's counters and users.
 type row struct {
-	users users
-	joins int32   // the last of those of this row, by index in State.joins; 0 = there is none
-	few   [4]slot // of the first metrics, in place: one object less to find in memory
-	more  []slot
+	users    users
+	joins    int32   // the last of those of this row, by index in State.joins; 0 = there is none
+	admitted bool    // of a feature in a day: it is counted by its name
+	few      [4]slot // of the first metrics, in place: one object less to find in memory
+	more     []slot
 }
 
 func (r *row) slot(i int) *slot {
@@ -131,10 +137,11 @@ const none = -1
 const never = math.MinInt64
 
 // New returns an empty state of a source, by its name in ClickHouse. Nothing of it is known to exist in ClickHouse; a
-// source that may have rows needs Resume. Retention is by tier, shortest first.
-func New(source string, p *schemas.Program, retention [tiers]time.Duration) *State {
+// source that may have rows needs Resume. Retention is by tier, shortest first. An account has at most so many features in
+// a day; what comes beyond them is counted as the feature Other.
+func New(source string, p *schemas.Program, retention [tiers]time.Duration, features int) *State {
 	s := &State{
-		source: source, program: p, accounts: map[string]*account{}, batch: &clickhouse.Batch{}, joins: make([]join, 1),
+		source: source, program: p, most: features, accounts: map[string]*account{}, batch: &clickhouse.Batch{}, joins: make([]join, 1),
 		ofAccount: metrics{byName(p.AccountCounters), byName(p.AccountDistincts)},
 		ofFeature: metrics{byName(p.FeatureCounters), byName(p.FeatureDistincts)},
 	}
@@ -177,6 +184,9 @@ func (s *State) install(rows *clickhouse.Counters, counted bool) {
 		r, names := &w.row, s.program.AccountCounters
 		if f := rows.Feature.At(n); f != "" {
 			r, names = w.feature(a.feature(f), s.program), s.program.FeatureCounters
+			if i == dayTier {
+				w.admit(r, []byte(f))
+			}
 		}
 		for k, name := range names {
 			if name == rows.Metric.At(n) { // a metric that the catalogue no longer has stays as it is
@@ -201,7 +211,7 @@ func (s *State) count(tier int, start int64, sl *slot) {
 func (s *State) account(id string) *account {
 	a := s.accounts[id]
 	if a == nil {
-		a = &account{id: id, minute: never, first: none, last: none}
+		a = &account{id: id, minute: never, day: never, first: none, last: none}
 		s.accounts[id] = a
 	}
 	return a

@@ -114,19 +114,25 @@ func (t *taker) row(r *row, feature string, m *keyed) {
 		if featureKey == 0 {
 			featureKey = c.Feature.Key(feature)
 		}
-		c.Tier = append(c.Tier, t.tier)
-		c.AccountID.AppendKey(t.counterAccount)
-		c.WindowStart = append(c.WindowStart, t.start)
-		c.Feature.AppendKey(featureKey)
-		c.Metric.AppendKey(m.counterKeys[i])
-		c.Source.AppendKey(t.counterSource)
-		c.Value = append(c.Value, sl.value)
-		c.AppliedOffset = append(c.AppliedOffset, sl.applied)
+		t.counter(featureKey, m.counterKeys[i], sl.value, sl.applied)
 	}
 	if r.joins != 0 {
 		t.sets(r, feature, m)
 		r.joins = 0
 	}
+}
+
+// counter writes a counter of the window at hand.
+func (t *taker) counter(feature, metric uint32, value, applied uint64) {
+	c := t.counters
+	c.Tier = append(c.Tier, t.tier)
+	c.AccountID.AppendKey(t.counterAccount)
+	c.WindowStart = append(c.WindowStart, t.start)
+	c.Feature.AppendKey(feature)
+	c.Metric.AppendKey(metric)
+	c.Source.AppendKey(t.counterSource)
+	c.Value = append(c.Value, value)
+	c.AppliedOffset = append(c.AppliedOffset, applied)
 }
 
 // sets writes the users that are new in a row's sets.
@@ -206,6 +212,7 @@ func (s *State) Evict(watermark int64, most int) {
 		return
 	}
 	s.evict(idleTakes)
+	s.shed(most)
 	if s.windows > most {
 		for i := range s.floor { // whenever it starts
 			for start := range s.counters[i] {
@@ -214,6 +221,45 @@ func (s *State) Evict(watermark int64, most int) {
 		}
 		s.evict(1)
 	}
+}
+
+// usersPerWindow bounds the users in memory of hours and days, by the windows that may be. Sets are unions: a user that is
+// not in memory is written again.
+const usersPerWindow = 8
+
+// shed forgets the users of all hours and days that are not about to be written, when there are too many: a few accounts with
+// a million users each.
+func (s *State) shed(most int) {
+	for _, clearing := range []bool{false, true} {
+		places := 0
+		for _, a := range s.accounts {
+			for tier := 1; tier < tiers; tier++ {
+				for _, w := range a.windows[tier] {
+					places += w.places(clearing && !w.dirty)
+				}
+			}
+		}
+		if places <= most*usersPerWindow {
+			return
+		}
+	}
+}
+
+// places returns how many users the window's sets have places for, and forgets them if told to.
+func (w *window) places(forget bool) int {
+	n := len(w.users.table)
+	if forget {
+		w.users = users{}
+	}
+	for _, r := range w.features {
+		if r != nil {
+			n += len(r.users.table)
+			if forget {
+				r.users = users{}
+			}
+		}
+	}
+	return n
 }
 
 // evict drops the windows below the floor that have not been used in the last takes.
@@ -233,7 +279,7 @@ func (s *State) evict(idle uint32) {
 			s.windows -= before - len(a.windows[i])
 			left += len(a.windows[i])
 		}
-		a.minute = never
+		a.minute, a.day = never, never
 		if left == 0 {
 			delete(s.accounts, id)
 		}

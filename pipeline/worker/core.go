@@ -54,7 +54,7 @@ type Spec struct {
 	Retention    [3]time.Duration // of the minute, hour and day tiers
 	Disorder     time.Duration    // how far events may be out of order before a window counts as complete
 	DedupRecords int64            // how many offsets back a duplicate is looked for
-	MaxWindows   int              // windows kept in memory, about; more are evicted when idle. No row depends on it
+	MaxFeatures  int              // of an account in a day; more are counted as one
 }
 
 // Core is the pure state of one source. It is not safe for concurrent use.
@@ -79,7 +79,7 @@ func NewCore(spec Spec, first uint64) *Core {
 		decoder: decode.NewTelemetry(spec.Program, spec.Limits),
 		filter:  dedup.New(spec.DedupRecords),
 		users:   enrich.NewUsers(spec.Source, true),
-		state:   rollup.New(spec.Source, spec.Program, spec.Retention),
+		state:   rollup.New(spec.Source, spec.Program, spec.Retention, spec.MaxFeatures),
 		prefix:  clickhouse.Checkpoint{Source: spec.Source, Offset: first, Catalogue: spec.Program.Hash},
 	}
 }
@@ -223,8 +223,12 @@ func (c *Core) Take() Flush {
 	}
 }
 
-// Written says that every flush taken so far is in ClickHouse, and lets go of what memory need not hold.
-func (c *Core) Written() {
+// Written says that every flush taken so far is in ClickHouse, and lets go of what memory need not hold: windows beyond most,
+// about, when they are idle. No row depends on it.
+func (c *Core) Written(most int) {
 	c.users.Written()
-	c.state.Evict(c.prefix.Watermark, c.spec.MaxWindows)
+	c.state.Evict(c.prefix.Watermark, most)
 }
+
+// Over returns how many uses of features came beyond the most that an account can have in a day.
+func (c *Core) Over() uint64 { return c.state.Over() }

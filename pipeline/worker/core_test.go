@@ -29,7 +29,7 @@ func spec(t require.TestingT, content Content) Spec {
 		Retention:    [3]time.Duration{336 * time.Hour, 9600 * time.Hour, 43800 * time.Hour},
 		Disorder:     time.Minute,
 		DedupRecords: 12,
-		MaxWindows:   8,
+		MaxFeatures:  3,
 	}
 }
 
@@ -69,7 +69,7 @@ func drawLog(t *rapid.T) []Record {
 			fallthrough
 		default:
 			v = head + fmt.Sprintf(`,"type":"track","event":"Use","properties":{"feature":"f%d","duration_ms":%d}}`,
-				rapid.IntRange(1, 3).Draw(t, "feature"), rapid.IntRange(0, 50).Draw(t, "ms"))
+				rapid.IntRange(1, 6).Draw(t, "feature"), rapid.IntRange(0, 50).Draw(t, "ms"))
 		}
 		values = append(values, v)
 		log = append(log, Record{Offset: offset, Time: base.Add(time.Duration(i) * 20 * time.Second).UnixMilli(), Value: []byte(v)})
@@ -142,7 +142,7 @@ func TestAnyRunGivesTheSameRows(t *testing.T) {
 				f := c.Take()
 				m.Apply(f.Rows, nil)
 				committed = &f
-				c.Written()
+				c.Written(8)
 			case 3: // die in mid-insert: some rows got through, the others never do, or come from the grave later
 				if crashes++; crashes > 8 {
 					continue

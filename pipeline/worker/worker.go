@@ -40,6 +40,7 @@ type Config struct {
 	DeadLetters   string        // topic
 	FlushInterval time.Duration // the longest that a folded record waits to be written
 	FlushRows     int           // rows that are written without waiting
+	MaxWindows    func() int    // that a source may keep in memory, about
 	Pause, Resume func(topic string, partition int32)
 }
 
@@ -211,6 +212,7 @@ func (w *Worker) recover(ctx context.Context) error {
 }
 
 func (w *Worker) loop(ctx context.Context) error {
+	w.period = time.Now().Truncate(catchUp * w.FlushInterval)
 	tick := time.NewTimer(w.untilTick(time.Now()))
 	defer tick.Stop()
 	drain := w.drain
@@ -294,7 +296,7 @@ func (w *Worker) foldQueued(ctx context.Context) error {
 }
 
 func (w *Worker) fold(ctx context.Context, records []*kgo.Record) error {
-	before := w.core.prefix
+	before, over := w.core.prefix, w.core.Over()
 	for i, r := range records {
 		rec := record(r)
 		if rec.Offset < w.core.Position() {
@@ -330,6 +332,7 @@ func (w *Worker) fold(ctx context.Context, records []*kgo.Record) error {
 	count("duplicate", after.Duplicate-before.Duplicate)
 	count("filtered", after.Filtered-before.Filtered)
 	count("dead_lettered", after.DeadLettered-before.DeadLettered)
+	w.Metrics.FeaturesOver.Add(float64(w.core.Over() - over))
 	return nil
 }
 
@@ -398,7 +401,7 @@ func (w *Worker) written() {
 	w.status.Watermark = w.inFlight.flush.Checkpoint.Watermark
 	w.mu.Unlock()
 	w.inFlight, w.flying = nil, nil
-	w.core.Written()
+	w.core.Written(w.MaxWindows())
 	w.publish()
 }
 

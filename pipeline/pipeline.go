@@ -81,6 +81,7 @@ type Pipeline struct {
 
 	mu      sync.Mutex
 	workers map[partition]*worker.Worker
+	absent  []string // topics that Kafka did not have when it was last asked
 }
 
 type partition struct {

@@ -51,13 +51,13 @@ type statement struct {
 func (p *Pipeline) observe(ctx context.Context, store ProgressStore, now time.Time, stated map[string]statement) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	all := p.Status()
-	if len(all) == 0 {
-		return nil
+	topics, err := p.present(ctx)
+	if err != nil {
+		return err
 	}
-	topics := make([]string, len(p.cfg.Topics))
-	for i, t := range p.cfg.Topics {
-		topics[i] = t.Name
+	all := p.Status()
+	if len(all) == 0 || len(topics) == 0 {
+		return nil
 	}
 	ends, err := p.broker.Admin.ListCommittedOffsets(ctx, topics...)
 	if err != nil {

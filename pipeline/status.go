@@ -26,8 +26,14 @@ func (p *Pipeline) Status() []worker.Status {
 	return all
 }
 
-// Ready returns nil once the group has assigned partitions and every one has recovered, else what is missing.
+// Ready returns nil once all topics are there, the group has assigned partitions and every one has recovered, else what is missing.
 func (p *Pipeline) Ready() error {
+	p.mu.Lock()
+	err := missing(p.absent)
+	p.mu.Unlock()
+	if err != nil {
+		return err
+	}
 	all := p.Status()
 	if len(all) == 0 {
 		return errors.New("no partitions are assigned yet")

@@ -25,7 +25,7 @@ var onTheWire = struct{ store, kafka []faults.Point }{
 		"counters begun", "counters torn", "counters sent", "counters answered", "member_sets sent", "member_sets answered",
 		"facts answered", "dead_letters answered", "checkpoints begun", "checkpoints sent", "checkpoints answered",
 	},
-	kafka: []faults.Point{"commit sent", "commit answered"},
+	kafka: []faults.Point{"commit begun", "commit sent", "commit answered"},
 }
 
 // crashAt runs a pipeline that kills itself when it comes to the step for the n-th time.

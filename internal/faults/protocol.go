@@ -49,7 +49,7 @@ func (k *kafkaProtocol) points(fromClient bool, frame []byte) (before, half, aft
 			return "", "", ""
 		}
 		k.commits[binary.BigEndian.Uint32(frame[8:])] = true
-		return "", "", "commit sent"
+		return "commit begun", "", "commit sent"
 	}
 	copy(frame, k.readdress(frame))
 	if id := binary.BigEndian.Uint32(frame[4:]); k.commits[id] {

@@ -87,6 +87,16 @@ func (f *Fold) Warm(r Record) {
 // that count.
 func (f *Fold) Learn(user uint64, account string) { f.users[user] = account }
 
+// Admit tells the fold features that an account's day, by its start in Unix
+// ms, counts by their names, from before the records that count.
+func (f *Fold) Admit(account string, day int64, features []string) {
+	used := map[string]bool{}
+	for _, name := range features {
+		used[name] = true
+	}
+	f.features[accountDay{account, day}] = used
+}
+
 // Redirect has what follows told to another sink.
 func (f *Fold) Redirect(to Sink) { f.sink = to }
 

@@ -325,6 +325,9 @@ func (f *Fold) feature(e event, account string) string {
 		property, counted = f.opts.Rules.Feature, f.opts.Rules.countFeature(e)
 	}
 	name := e.feature(property)
+	if len(name) > 256 {
+		name = Other
+	}
 	if name == "" || name == Other || !counted || !f.limits.keeps(Day, e.received-e.at) {
 		return name
 	}

@@ -137,3 +137,29 @@ func (s *session) learnUsers(ctx context.Context, sp *span, fold *recount.Fold) 
 	}
 	return rows.Err()
 }
+
+// learnFeatures tells the fold the features of account-days that have as many
+// as they may. They come from the table itself, and may be ahead of the span:
+// which features a day counts by their names does not depend on that.
+func (s *session) learnFeatures(ctx context.Context, sp *span, fold *recount.Fold) error {
+	if sp.begin == 0 || sp.Topic != s.opts.Log.Telemetry {
+		return nil
+	}
+	rows, err := s.conn.Query(ctx, `SELECT account_id, toInt64(toUnixTimestamp(window_start)) * 1000, groupUniqArray(feature) AS features
+		FROM counters WHERE source = ? AND tier = 'day' AND feature NOT IN ('', ?) GROUP BY account_id, window_start
+		HAVING length(features) >= ?`, sp.Source, recount.Other, s.opts.Log.Limits.Features)
+	if err != nil {
+		return fmt.Errorf("read the features in counters: %w", err)
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var account string
+		var day int64
+		var features []string
+		if err := rows.Scan(&account, &day, &features); err != nil {
+			return fmt.Errorf("read the features in counters: %w", err)
+		}
+		fold.Admit(account, day, features)
+	}
+	return rows.Err()
+}

@@ -142,6 +142,9 @@ func (s *session) compare(ctx context.Context, sp *span) error {
 	if err := s.learnUsers(ctx, sp, fold); err != nil {
 		return err
 	}
+	if err := s.learnFeatures(ctx, sp, fold); err != nil {
+		return err
+	}
 	c := &checkpoints{session: s, span: sp}
 	err := s.read(ctx, sp.Partition, sp.warm, sp.end, func(r recount.Record) error {
 		if r.Offset < sp.begin {

@@ -55,7 +55,9 @@ func (s *State) Fold(ev *decode.Event, accountID []byte, offset uint64) bool {
 		feature, ok := a.features[string(f.Text)]
 		switch {
 		case w.forUse.counters.from == w.forUse.counters.to: // sets leave no counter to tell by which features a day has
-			feature = a.feature(string(f.Text))
+			if feature = a.feature(Other); len(f.Text) <= maxName {
+				feature = a.feature(string(f.Text))
+			}
 		case !ok || ev.Time < a.day || ev.Time >= a.day+dayMS || feature >= len(a.admitted) || !a.admitted[feature]:
 			feature = s.admit(a, f.Text, ev.Time)
 		}
@@ -135,7 +137,7 @@ func (s *State) meet(ev *waiting, a *account) {
 		}
 		s.joined(&w.row, ev.user, users)
 		if featureUsers != 0 {
-			r := w.feature(int(ev.feature), s.program)
+			r := s.featureRow(w, int(ev.feature))
 			_, featureUsers = r.users.add(ev.user, featureUsers)
 			s.joined(r, ev.user, featureUsers)
 		}

@@ -2,6 +2,7 @@ package rollup
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -110,4 +111,46 @@ func TestUsersAreInEveryTierOnce(t *testing.T) {
 		}
 	}
 	require.Equal(t, want, got)
+}
+
+// TestFeaturesBeyondTheMostCountTogether holds day by day, for features that have been evicted and loaded as well.
+func TestFeaturesBeyondTheMostCountTogether(t *testing.T) {
+	s := newState(t)
+	s.most = 2
+	feature := func(name string, at int64, offset uint64) {
+		ev := use(s, 1, at)
+		ev.Type, ev.Name = decode.Track, []byte("Use")
+		ev.Properties[s.program.FeatureProperty] = decode.Value{Kind: decode.String, Text: []byte(name)}
+		require.True(t, s.Fold(ev, []byte("acme"), offset))
+	}
+	for i, name := range []string{"a", "b", "c", "a", Other, "d"} {
+		feature(name, noon, uint64(i)) //nolint:gosec // positive
+	}
+	feature("c", noon+dayMS, 6)
+	feature(strings.Repeat("x", maxName+1), noon+dayMS, 7)
+	got := map[string]uint64{}
+	c := s.Take(8).Counters
+	for i := range c.Value {
+		if c.Tier[i] == int8(clickhouse.Day) && c.Metric.At(i) == "feature_uses" {
+			got[fmt.Sprintf("%d %s", c.WindowStart[i]-noon/86_400_000*86_400, c.Feature.At(i))] = c.Value[i]
+		}
+	}
+	require.Equal(t, map[string]uint64{"0 a": 2, "0 b": 1, "0 " + Other: 3, "86400 c": 1, "86400 " + Other: 1}, got)
+	require.EqualValues(t, 3, s.Over())
+
+	// A state that resumes knows the day's features from their rows.
+	resumed := newState(t)
+	resumed.most = 2
+	resumed.Resume(8, noon, &c)
+	s = resumed
+	feature("d", noon, 8)
+	feature("b", noon, 9)
+	got = map[string]uint64{}
+	c = s.Take(10).Counters
+	for i := range c.Value {
+		if c.Tier[i] == int8(clickhouse.Day) && c.Metric.At(i) == "feature_uses" {
+			got[c.Feature.At(i)] = c.Value[i]
+		}
+	}
+	require.Equal(t, map[string]uint64{"b": 2, Other: 4}, got)
 }

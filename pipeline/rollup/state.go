@@ -34,6 +34,7 @@ type State struct {
 	spans    []userRef         // users of minutes whose span has changed since the last Take
 	counted  int               // counter rows of the last Take: the next will be about as many
 	windows  int               // in memory
+	rows     int               // of features in them
 	taken    uint64            // offset below which all is in batches already taken
 	loaded   uint64            // above every offset that is counted in a row that was loaded
 	takes    uint32            // number of Takes, the clock of eviction
@@ -54,7 +55,7 @@ type account struct {
 	id          string
 	features    map[string]int   // index into a window's features
 	names       []string         // the features by index
-	byName      []int32          // the indices in the order of the names
+	byName      []int            // the indices in the order of the names, as far as it was asked for
 	windows     [tiers][]*window // by start
 	minute      int64            // the last one that lacks nothing, by its start in Unix ms; never = look
 	day         int64            // the last one that features were looked up in, by its start in Unix ms; never = look
@@ -64,10 +65,11 @@ type account struct {
 
 // window is one account's window in one tier: the counters of the account and of its features.
 type window struct {
-	start    int64  // Unix seconds
-	features []*row // by the account's index; nil = no event yet
-	used     uint32 // the Take before which it was last used
-	admitted int32  // features of a day that are counted by their names
+	start    int64        // Unix seconds
+	features []*row       // by the account's index, of the first many; nil = no event yet
+	more     map[int]*row // of the others
+	used     uint32       // the Take before which it was last used
+	admitted int32        // features of a day that are counted by their names
 	dirty    bool
 	row
 }
@@ -183,7 +185,7 @@ func (s *State) install(rows *clickhouse.Counters, counted bool) {
 		}
 		r, names := &w.row, s.program.AccountCounters
 		if f := rows.Feature.At(n); f != "" {
-			r, names = w.feature(a.feature(f), s.program), s.program.FeatureCounters
+			r, names = s.featureRow(w, a.feature(f)), s.program.FeatureCounters
 			if i == dayTier {
 				w.admit(r, []byte(f))
 			}
@@ -247,32 +249,4 @@ func (r *row) make(slots int) {
 	if slots > len(r.few) {
 		r.more = make([]slot, slots-len(r.few))
 	}
-}
-
-// feature returns the index of a feature of the account.
-func (a *account) feature(name string) int {
-	i, ok := a.features[name]
-	if !ok {
-		if a.features == nil {
-			a.features = map[string]int{}
-		}
-		i = len(a.names)
-		a.features[name] = i
-		a.names = append(a.names, name)
-		at, _ := slices.BinarySearchFunc(a.byName, name, func(i int32, name string) int { return cmp.Compare(a.names[i], name) })
-		a.byName = slices.Insert(a.byName, at, int32(i)) //nolint:gosec // a small number
-	}
-	return i
-}
-
-// feature returns the row of the account's i-th feature.
-func (w *window) feature(i int, p *schemas.Program) *row {
-	if i >= len(w.features) {
-		w.features = append(w.features, make([]*row, i+1-len(w.features))...)
-	}
-	if w.features[i] == nil {
-		w.features[i] = &row{}
-		w.features[i].make(len(p.FeatureCounters))
-	}
-	return w.features[i]
 }

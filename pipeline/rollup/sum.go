@@ -83,7 +83,7 @@ func (s *State) spread() {
 		}
 		changed := s.put(&w.row, m.ofAccount, i, w.start)
 		for _, f := range m.features {
-			changed = s.put(w.feature(int(f), s.program), m.ofFeature(f, slots), i, w.start) || changed
+			changed = s.put(s.featureRow(w, int(f)), m.ofFeature(f, slots), i, w.start) || changed
 		}
 		if changed {
 			s.touch(m.account, w, i)

@@ -37,11 +37,7 @@ func (s *State) Take(position uint64) *clickhouse.Batch {
 		d.window.dirty = false
 		t.enter(d)
 		t.row(&d.window.row, "", &t.ofAccount)
-		for _, i := range d.account.byName {
-			if int(i) < len(d.window.features) && d.window.features[i] != nil {
-				t.row(d.window.features[i], d.account.names[i], &t.ofFeature)
-			}
-		}
+		d.window.each(d.account, func(i int, r *row) { t.row(r, d.account.names[i], &t.ofFeature) })
 	}
 	s.counted = len(s.batch.Counters.Value)
 	s.takeSpans()
@@ -213,7 +209,7 @@ func (s *State) Evict(watermark int64, most int) {
 	}
 	s.evict(idleTakes)
 	s.shed(most)
-	if s.windows > most {
+	if s.windows+s.rows > most {
 		for i := range s.floor { // whenever it starts
 			for start := range s.counters[i] {
 				s.floor[i] = max(s.floor[i], start+clickhouse.Tiers[i].Seconds())
@@ -251,12 +247,10 @@ func (w *window) places(forget bool) int {
 	if forget {
 		w.users = users{}
 	}
-	for _, r := range w.features {
-		if r != nil {
-			n += len(r.users.table)
-			if forget {
-				r.users = users{}
-			}
+	for r := range w.all() {
+		n += len(r.users.table)
+		if forget {
+			r.users = users{}
 		}
 	}
 	return n
@@ -273,6 +267,9 @@ func (s *State) evict(idle uint32) {
 				out := w.start < s.floor[i] && !w.dirty && s.takes-w.used > idle
 				if out {
 					s.evicted[i].add(id, w.start)
+					for range w.all() {
+						s.rows--
+					}
 				}
 				return out
 			})
@@ -280,6 +277,7 @@ func (s *State) evict(idle uint32) {
 			left += len(a.windows[i])
 		}
 		a.minute, a.day = never, never
+		a.renumber()
 		if left == 0 {
 			delete(s.accounts, id)
 		}

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -88,6 +89,8 @@ func (s *stage) mayhem(ctx context.Context, during func(collector string)) {
 	require.Greater(t, verdicts.Filtered, uint64(300))
 	require.Greater(t, verdicts.DeadLettered, uint64(800))
 	require.NotZero(t, want.Sources[s.Source(ctx, "telemetry", added)].Applied, "the added partition is read")
+	require.True(t, slices.ContainsFunc(slices.Collect(maps.Keys(want.Counters)), func(k recount.CounterKey) bool { return k.Feature == recount.Other }),
+		"some features are too many")
 	a.Terminate(t)
 	collector.Terminate(t)
 }
@@ -101,7 +104,7 @@ func TestEmbeddedKafka(t *testing.T) {
 	s := newStage(t, broker.Addrs())
 	s.mayhem(ctx, func(string) {})
 
-	want, err := recount.Count(ctx, recount.Options{Brokers: s.Brokers, Telemetry: "telemetry", Tickets: "tickets", Accounts: "accounts"})
+	want, err := recount.Count(ctx, s.log())
 	require.NoError(t, err)
 	reader := s.DB.Open(t, devclickhouse.Reader)
 	diffs, err := recount.CompareViews(ctx, reader, want)

@@ -19,6 +19,9 @@ import (
 	"tidemark/pipeline/source"
 )
 
+// maxFeatures is fewer than the traffic has, so that some uses count for the feature that stands for the rest.
+const maxFeatures = 2
+
 // Stage is a Kafka and a ClickHouse with everything that tidemark needs in them.
 type Stage struct {
 	Brokers []string
@@ -36,6 +39,7 @@ func NewStage(t *testing.T, brokers []string, db *chtest.Database) *Stage {
 		"TIDEMARK_KAFKA_BROKERS=" + brokers[0], "TIDEMARK_KAFKA_PARTITIONS=4", "TIDEMARK_KAFKA_SESSION_TIMEOUT=6s",
 		"TIDEMARK_CLICKHOUSE_ADDR=" + s.DB.Server.NativeAddr(), "TIDEMARK_CLICKHOUSE_DATABASE=" + s.DB.Name,
 		"TIDEMARK_ADMIN_LISTEN=127.0.0.1:0", "TIDEMARK_LOG_FORMAT=json", "TIDEMARK_PIPELINE_FLUSH_INTERVAL=200ms",
+		fmt.Sprintf("TIDEMARK_PIPELINE_MAX_FEATURES=%d", maxFeatures),
 		"TIDEMARK_CANARY_ENABLED=false", // so that the log has an end
 	}
 	for _, role := range []devclickhouse.Role{devclickhouse.Migrator, devclickhouse.Writer, devclickhouse.Reader} {
@@ -102,7 +106,7 @@ func (s *Stage) Settle(ctx context.Context, alive ...*Process) {
 // Verify requires that ClickHouse says what an independent recount of the log says.
 func (s *Stage) Verify(ctx context.Context) *recount.Result {
 	s.t.Helper()
-	want, err := recount.Count(ctx, recount.Options{Brokers: s.Brokers, Telemetry: "telemetry", Tickets: "tickets", Accounts: "accounts"})
+	want, err := recount.Count(ctx, s.log())
 	require.NoError(s.t, err)
 	diffs, err := recount.Compare(ctx, s.DB.Open(s.t, devclickhouse.Reader), want)
 	require.NoError(s.t, err)
@@ -118,4 +122,11 @@ func (s *Stage) Source(ctx context.Context, topic string, partition int) string 
 	topics, err := s.Admin.ListTopics(ctx, topic)
 	require.NoError(s.t, err)
 	return source.ID{Topic: topic, Partition: int32(partition), TopicID: topics[topic].ID}.String() //nolint:gosec // small
+}
+
+// log is what a recount reads, and by which limits.
+func (s *Stage) log() recount.Options {
+	return recount.Options{
+		Brokers: s.Brokers, Telemetry: "telemetry", Tickets: "tickets", Accounts: "accounts", Limits: recount.Limits{Features: maxFeatures},
+	}
 }

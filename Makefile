@@ -43,8 +43,9 @@ test: ## Run all tests, and say what was skipped and why (with CI=true nothing m
 		-- -tags synctests $(TEST_FLAGS) $(VIRTUAL_PKGS)
 
 .PHONY: test-faults
-test-faults: ## Play many more random faults in virtual time than make test does; SEEDS=2000 of them.
+test-faults: ## Break everything: SEEDS=2000 worlds in virtual time, then real processes, brokers and disks (20 minutes).
 	TIDEMARK_TEST_SEEDS=$(SEEDS) go test -tags synctests -count=1 -timeout 60m -run TestEveryFaultAtOnce ./pipeline
+	go test -tags faults -count=1 -timeout 60m -v ./internal/faults
 
 SEEDS ?= 2000
 

@@ -12,22 +12,6 @@ import (
 	"tidemark/internal/faults"
 )
 
-// steps are where the pipeline kills itself (worker's reach), in the order in which it comes to them.
-var steps = []string{
-	"recovered", "polled", "folded", "flush begun", "dead letters acknowledged", "rows acknowledged",
-	"checkpoints acknowledged", "commit acknowledged",
-}
-
-// onTheWire are where it is killed with a message on its way: a request that is sent, or sent by half, or whose answer the
-// server has given and the pipeline has not read.
-var onTheWire = struct{ store, kafka []faults.Point }{
-	store: []faults.Point{
-		"counters begun", "counters torn", "counters sent", "counters answered", "member_sets sent", "member_sets answered",
-		"facts answered", "dead_letters answered", "checkpoints begun", "checkpoints sent", "checkpoints answered",
-	},
-	kafka: []faults.Point{"commit begun", "commit sent", "commit answered"},
-}
-
 // crashAt runs a pipeline that kills itself when it comes to the step for the n-th time.
 func (s *stage) crashAt(step string, n int) {
 	s.t.Helper()
@@ -69,26 +53,5 @@ func TestCrashAtSomeSteps(t *testing.T) {
 	s.crashAt("rows acknowledged", 2)
 	s.crashOnTheWire(s.store, "counters torn", 2)
 	s.crashOnTheWire(s.kafka, "commit sent", 2)
-	s.end(s.pipeline("a"))
-}
-
-// crashes kills a pipeline at every step, several times, and recounts in between.
-func (s *stage) crashes() {
-	for _, n := range []int{1, 2, 6} {
-		for _, step := range steps {
-			s.crashAt(step, n)
-		}
-		for _, point := range onTheWire.store {
-			s.crashOnTheWire(s.store, point, n)
-		}
-		for _, point := range onTheWire.kafka {
-			s.crashOnTheWire(s.kafka, point, n)
-		}
-		p := s.pipeline("a")
-		s.recounted(p)
-		p.Kill()
-		s.figures.kills++
-	}
-	require.Equal(s.t, 3*(len(steps)+len(onTheWire.store)+len(onTheWire.kafka)+1), s.figures.kills)
 	s.end(s.pipeline("a"))
 }

@@ -50,7 +50,7 @@ func (u *unreadable) failed(topic string, n int32, err error) (fatal error) {
 		if u.broken[at]++; u.broken[at] >= damagedAfter {
 			w.Fail(&worker.StopError{Reason: fmt.Sprintf("%s/%d: what comes next in the log cannot be read, which brokers see to when it is produced: %v. "+
 				"Restore it from a replica; or accept the loss by deleting the records up to behind it (kafka-delete-records) and setting the group's "+
-				"offset there (kafka-consumer-groups --reset-offsets --to-earliest, with the pipelines stopped)", topic, n, err)})
+				"offset there (kafka-consumer-groups --reset-offsets --to-earliest, with the pipelines stopped for kafka.session_timeout)", topic, n, err)})
 		}
 	}
 	return nil

@@ -137,7 +137,7 @@ func (w *Worker) recovered(ctx context.Context) (*Core, error) {
 	if s.committed < s.first || s.committed > s.end {
 		return nil, stop("%s: the committed offset %d is outside the log, which holds %d to %d: records between were deleted before they "+
 			"were read. Restore the log; or accept the loss by setting the group's offset to %d (kafka-consumer-groups --reset-offsets "+
-			"--to-earliest, with the pipelines stopped): counting goes on from there", s.id, s.committed, s.first, s.end, s.first)
+			"--to-earliest, with the pipelines stopped for kafka.session_timeout): counting goes on from there", s.id, s.committed, s.first, s.end, s.first)
 	}
 	if meta.Catalogue != w.spec.Program.Hash {
 		w.log.Info("the catalogue has changed: new metrics count from here on", zap.Uint64("offset", s.committed),
@@ -163,7 +163,7 @@ func (w *Worker) begin(ctx context.Context, s start) (*Core, error) {
 	}
 	if s.first > 0 {
 		return nil, stop("%s: ClickHouse has rows up to offset %d, but the group %s has no committed offset, and the log no longer starts at 0. "+
-			"Set the group's offset to %d (kafka-consumer-groups --reset-offsets, with the pipelines stopped)", s.id, last, w.broker.Group, max(last, s.first))
+			"Set the group's offset to %d (kafka-consumer-groups --reset-offsets, with the pipelines stopped for kafka.session_timeout)", s.id, last, w.broker.Group, max(last, s.first))
 	}
 	open, err := w.store.OpenCounters(ctx, w.spec.Source, 0)
 	if err != nil {

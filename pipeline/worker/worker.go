@@ -352,8 +352,8 @@ func (w *Worker) load(ctx context.Context, records []*kgo.Record) error {
 	w.Metrics.Loads.Add(float64(len(needs.Windows) + len(needs.Users)))
 	for pause := firstRetry; ; pause = min(2*pause, lastRetry) {
 		err := w.loadOnce(ctx, &needs)
-		if err == nil {
-			return nil
+		if err == nil || ctx.Err() != nil {
+			return err
 		}
 		w.log.Error("load failed; trying again", zap.Error(err))
 		select {

@@ -70,15 +70,16 @@ func TestKafkaThroughTheProxy(t *testing.T) {
 		offsets.AddOffset("topic", 0, at, -1)
 		return admin.CommitAllOffsets(within(t, 20*time.Second), "group", offsets)
 	}
-	var seen []string
+	seen := make(chan string, 2)
 	proxy.Trap("commit sent", 2, func() {
-		seen = append(seen, "sent")
-		proxy.Trap("commit answered", 1, func() { seen = append(seen, "answered") })
+		seen <- "sent"
+		proxy.Trap("commit answered", 1, func() { seen <- "answered" })
 	})
 	require.NoError(t, commit(0))
 	require.Empty(t, seen, "the trap is for the second")
 	require.NoError(t, commit(1))
-	require.Equal(t, []string{"sent", "answered"}, seen)
+	require.Equal(t, "sent", <-seen)
+	require.Equal(t, "answered", <-seen)
 
 	proxy.Cut()
 	require.NoError(t, produce(), "the client connects anew")
@@ -118,11 +119,17 @@ func TestClickHouseThroughTheProxy(t *testing.T) {
 
 	reached := map[faults.Point]uint64{}
 	for _, point := range []faults.Point{"numbers begun", "numbers torn", "numbers answered"} {
+		arrived, goOn, ended := make(chan struct{}), make(chan struct{}), make(chan error, 1)
 		proxy.Trap(point, 1, func() {
-			reached[point] = rows()
+			close(arrived)
+			<-goOn
 			proxy.Cut()
 		})
-		require.Error(t, insert(), point)
+		go func() { ended <- insert() }()
+		<-arrived
+		reached[point] = rows()
+		close(goOn)
+		require.Error(t, <-ended, point)
 	}
 	require.Equal(t, map[faults.Point]uint64{"numbers begun": 1, "numbers torn": 1, "numbers answered": 2}, reached,
 		"an insert is there once the server has answered")

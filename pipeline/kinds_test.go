@@ -53,7 +53,7 @@ var faultsThereAre = []fault{
 		for _, m := range s.live {
 			m.pause()
 		}
-		time.Sleep(s.seconds(60, 7200))
+		time.Sleep(s.seconds(60, 3600))
 		for _, m := range s.live {
 			m.resume()
 		}

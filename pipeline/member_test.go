@@ -298,8 +298,8 @@ func (l *leg) LastCheckpoint(ctx context.Context, source string) (offset uint64,
 
 // build says what is different from the pipeline as it is: nothing, or, in a build that is broken on purpose, one thing.
 type build struct {
-	name  string
-	store func(worker.Store) worker.Store // what stands between the pipeline and its store
-	kafka []kgo.Opt
-	add   bool // counters are deltas
+	store      func(worker.Store) worker.Store // what stands between the pipeline and its store
+	kafka      []kgo.Opt
+	add        bool // counters are deltas
+	anyReplica bool // loads are answered by replicas that lag
 }

@@ -41,7 +41,7 @@ func (s *simulation) run() {
 	s.model.OnWrite, s.model.OnRead = s.onWrite, s.onRead
 	s.model.Through = func() bool { return s.luck(2) == 0 }
 	s.model.Delay = func() time.Duration { return time.Duration(s.luck(60_000)) * time.Millisecond }
-	s.model.Add = s.build.add
+	s.model.Add, s.model.AnyReplica = s.build.add, s.build.anyReplica
 	s.add()
 	for range steps {
 		s.during(time.Duration(s.draws.IntN(3000)) * time.Millisecond)

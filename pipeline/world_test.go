@@ -74,7 +74,7 @@ func (w *world) connect(opts ...kgo.Opt) *kgo.Client {
 }
 
 func (w *world) options(dial dialer) []kgo.Opt {
-	return []kgo.Opt{kgo.SeedBrokers(w.kafka.ListenAddrs()...), kgo.Dialer(dial)}
+	return []kgo.Opt{kgo.SeedBrokers(w.kafka.ListenAddrs()...), kgo.Dialer(dial), kgo.DisableClientMetrics()}
 }
 
 // latency is how long a request is under way: without any, a client that repeats one at once keeps time from passing.

@@ -128,7 +128,7 @@ func (m *Model) read(ctx context.Context, want consistency, from func(*tables)) 
 		from(m.now)
 		return nil
 	}
-	if want == sequential && m.lacks {
+	if want == sequential && m.lacks && !m.AnyReplica {
 		return errReplica
 	}
 	from(m.lagging)

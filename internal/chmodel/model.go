@@ -26,6 +26,8 @@ type Model struct {
 	OnRead func() error
 	// Add makes the counters of writes add up, as a table of deltas does. Tests show with it what is wrong with that.
 	Add bool
+	// AnyReplica lets a replica that lags answer loads too, as without sequential reads. Tests show with it why they are needed.
+	AnyReplica bool
 
 	mu      sync.Mutex
 	log     []*write // everything that was applied, in that order

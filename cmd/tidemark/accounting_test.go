@@ -19,7 +19,7 @@ func TestACheckpointThatDoesNotAddUpIsAMetric(t *testing.T) {
 	for _, bad := range []bool{false, true} {
 		if bad {
 			conn := b.store.Open(t, devclickhouse.Writer)
-			require.NoError(t, conn.Exec(t.Context(), `INSERT INTO checkpoints (source, offset, received, applied, log_time)
+			require.NoError(t, conn.Exec(t.Context(), `INSERT INTO checkpoints_all (source, offset, received, applied, log_time)
 				VALUES ('telemetry/0@handmadehandmadehandma', 10, 10, 9, now())`))
 		}
 		pipeline := launch(t, b.with("TIDEMARK_CANARY_ENABLED=false"), "run")

@@ -231,13 +231,13 @@ ok       admin.listen: 127.0.0.1:0 is free
 func TestRunRefusesABrokenInvariant(t *testing.T) {
 	t.Parallel()
 	b := startBackends(t)
-	require.Contains(t, tidemark(t, b.env, "run").stderr, "tidemark: the table counters is missing, or hidden from the writer; run tidemark migrate\n")
+	require.Contains(t, tidemark(t, b.env, "run").stderr, "tidemark: the table counters_all is missing, or hidden from the writer; run tidemark migrate\n")
 	b.migrate(t)
-	require.NoError(t, b.store.Open(t, devclickhouse.Migrator).Exec(t.Context(), "ALTER TABLE counters MODIFY SETTING fsync_after_insert = 0"))
+	require.NoError(t, b.store.Open(t, devclickhouse.Migrator).Exec(t.Context(), "ALTER TABLE counters_all MODIFY SETTING fsync_after_insert = 0"))
 	got := tidemark(t, b.env, "run")
 	require.Equal(t, exitFailure, got.code)
-	require.Contains(t, got.stderr, "tidemark: the table counters has fsync_after_insert = 0, so that an acknowledged insert may vanish when the power fails; "+
-		"run ALTER TABLE counters MODIFY SETTING fsync_after_insert = 1\n")
+	require.Contains(t, got.stderr, "tidemark: the table counters_all has fsync_after_insert = 0, so that an acknowledged insert may vanish when the power fails; "+
+		"run ALTER TABLE counters_all MODIFY SETTING fsync_after_insert = 1\n")
 	require.Contains(t, tidemark(t, b.env, "lag").stdout, "group tidemark: Dead, members: 0\n", "it did not even join the group")
 
 	got = tidemark(t, b.with("TIDEMARK_CLICKHOUSE_WRITER_PASSWORD=wrong"), "run")

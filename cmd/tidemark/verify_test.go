@@ -156,9 +156,9 @@ func (b *backends) verifyTampered(t *testing.T) {
 	one("window_start, source, member", "members", "tier = 'day' AND metric = 'active_users' ORDER BY window_start DESC", &memberWindow, &memberSource, &member)
 	one("minute, source, user", "user_minutes", "true ORDER BY minute DESC", &minute, &visitSource, &visitor)
 	for _, statement := range []string{
-		fmt.Sprintf("INSERT INTO counters SELECT * REPLACE (value + 1 AS value) FROM counters WHERE account_id = 'acct-03' AND tier = 'hour' AND metric = 'events' AND window_start = %d AND source = '%s' AND applied_offset = %d", window.Unix(), source, applied),
-		fmt.Sprintf("ALTER TABLE member_sets UPDATE members = arrayFilter(m -> m != %d, members) WHERE account_id = 'acct-03' AND tier = 'day' AND metric = 'active_users' AND window_start = %d", member, memberWindow.Unix()),
-		fmt.Sprintf("INSERT INTO user_minutes SELECT * REPLACE (last + toIntervalMillisecond(1) AS last) FROM user_minutes WHERE account_id = 'acct-03' AND minute = %d AND user = %d ORDER BY last DESC LIMIT 1", minute.Unix(), visitor),
+		fmt.Sprintf("INSERT INTO counters_all (* EXCEPT generation) SELECT * REPLACE (value + 1 AS value) FROM counters WHERE account_id = 'acct-03' AND tier = 'hour' AND metric = 'events' AND window_start = %d AND source = '%s' AND applied_offset = %d", window.Unix(), source, applied),
+		fmt.Sprintf("ALTER TABLE member_sets_all UPDATE members = arrayFilter(m -> m != %d, members) WHERE account_id = 'acct-03' AND tier = 'day' AND metric = 'active_users' AND window_start = %d", member, memberWindow.Unix()),
+		fmt.Sprintf("INSERT INTO user_minutes_all (* EXCEPT generation) SELECT * REPLACE (last + toIntervalMillisecond(1) AS last) FROM user_minutes WHERE account_id = 'acct-03' AND minute = %d AND user = %d ORDER BY last DESC LIMIT 1", minute.Unix(), visitor),
 	} {
 		require.NoError(t, admin.Exec(ctx, statement))
 	}
@@ -288,7 +288,7 @@ func TestVerifyAfterTheCatalogueHasChanged(t *testing.T) {
 		"SELECT * REPLACE ('invented' AS metric, window_start + toIntervalHour(5) AS window_start) FROM (SELECT * FROM counters WHERE metric = 'mine' AND tier = 'hour' AND toHour(window_start) = 12)",
 		"SELECT * REPLACE (2 AS value) FROM counters WHERE metric = 'mine' AND tier = 'minute' AND toHour(window_start) = 12",
 	} {
-		require.NoError(t, writer.Exec(t.Context(), "INSERT INTO counters "+tamper))
+		require.NoError(t, writer.Exec(t.Context(), "INSERT INTO counters_all (* EXCEPT generation) "+tamper))
 	}
 	report, got = b.verified(t)
 	require.Equal(t, exitFailure, got.code)

@@ -89,7 +89,7 @@ func (s *stage) poisoned(ctx context.Context, client *kgo.Client) {
 	result := s.Verify(ctx)
 	require.NotEmpty(t, result.Sources)
 
-	rows, err := s.DB.Open(t, devclickhouse.Reader).Query(ctx, "SELECT source, offset, reason FROM dead_letters FINAL")
+	rows, err := s.DB.Open(t, devclickhouse.Reader).Query(ctx, "SELECT source, offset, reason FROM dead_letters")
 	require.NoError(t, err)
 	defer rows.Close() //nolint:errcheck // read to its end
 	got := map[string]string{}

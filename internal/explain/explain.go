@@ -180,7 +180,7 @@ func (s *session) query(ctx context.Context, query string, args []any, each func
 func (s *session) readAccount(ctx context.Context) error {
 	known := map[string]Attribute{}
 	var order []string
-	err := s.query(ctx, `SELECT valid_from, source, offset, deleted, attributes FROM account_changes FINAL
+	err := s.query(ctx, `SELECT valid_from, source, offset, deleted, attributes FROM account_changes
 		WHERE account_id = ? AND valid_from <= fromUnixTimestamp64Milli(?) ORDER BY valid_from, source, offset`,
 		[]any{s.Account, s.Window.End.UnixMilli()}, func(rows driver.Rows) error {
 			var a Attribute

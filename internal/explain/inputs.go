@@ -79,7 +79,7 @@ func (s *session) rowsOf(m schemas.Metric) (table, query string, args []any) {
 				window = append(window, s.By)
 			}
 		}
-		return "facts", `SELECT source, toString(name), count(), toInt64(max(offset)), 'facts' FROM facts FINAL
+		return "facts", `SELECT source, toString(name), count(), toInt64(max(offset)), 'facts' FROM facts
 			WHERE ` + in("at") + condition + ` AND kind = ? GROUP BY source, name ORDER BY name, source`, append(window, kind)
 	default: // sessions, session_seconds, active_seconds
 		return "user_minutes", `SELECT source, concat(toString(uniqExact(user)), ' users'), uniqExact(user, minute), toInt64(-1), 'minutes' FROM user_minutes

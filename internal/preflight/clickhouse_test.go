@@ -87,7 +87,7 @@ func TestClickHouseAsItShouldBe(t *testing.T) {
 		"ok clickhouse.reader: reader reached ADDR",
 		"ok clickhouse: ADDR is version VERSION",
 		"ok clock: ClickHouse's agrees with this machine's",
-		"ok migrations: all 12 are applied",
+		"ok migrations: all 41 are applied",
 		"ok tables: inserts are durable, reads see them, rows merge by their keys",
 		"ok clickhouse.migrator: migrator may create, alter and drop tables and views",
 		"ok clickhouse.writer: writer may insert and read",
@@ -112,7 +112,7 @@ func TestClickHouseOfAnOlderVersionOfTidemark(t *testing.T) {
 	db := migrated(t)
 	exec(t, db, "DELETE FROM migrations WHERE version_id IN (8, 9)")
 	c := check(t, db)
-	require.Equal(t, []string{"error migrations: 2 of 12 are missing: 00008_dead_letters.sql, 00009_source_progress.sql | run tidemark migrate"},
+	require.Equal(t, []string{"error migrations: 2 of 41 are missing: 00008_dead_letters.sql, 00009_source_progress.sql | run tidemark migrate"},
 		grave(lines(c.Check(t.Context()), hide(t, db)...)))
 }
 
@@ -125,12 +125,12 @@ func TestClickHouseRights(t *testing.T) {
 	c.Writer.Client, c.Writer.User = c.Reader.Client, "reader"
 	c.Reader.Client, c.Reader.User = client(t, db.DSN(devclickhouse.Migrator), nil), "migrator"
 	got := grave(lines(c.Check(t.Context()), hide(t, db)...))
-	require.Len(t, got, 7+9+1+1, "%q", got)
+	require.Len(t, got, 7+10+1+1, "%q", got)
 	require.Equal(t, "error clickhouse.migrator: writer lacks the right CREATE TABLE ON DB.* | run GRANT CREATE TABLE ON DB.* TO writer", got[0])
-	require.Equal(t, "error clickhouse.writer: reader lacks the right INSERT ON DB.counters | run GRANT INSERT ON DB.counters TO reader", got[7])
-	require.Contains(t, got[16], "error clickhouse.writer: an insert of no rows fails: ")
-	require.Equal(t, "warning clickhouse.reader: migrator has 16 rights that it does not need, such as INSERT ON DB.counters | "+
-		"run REVOKE INSERT ON DB.counters FROM migrator, and the like", got[17])
+	require.Equal(t, "error clickhouse.writer: reader lacks the right INSERT ON DB.counters_all | run GRANT INSERT ON DB.counters_all TO reader", got[7])
+	require.Contains(t, got[17], "error clickhouse.writer: an insert of no rows fails: ")
+	require.Equal(t, "warning clickhouse.reader: migrator has 17 rights that it does not need, such as INSERT ON DB.counters_all | "+
+		"run REVOKE INSERT ON DB.counters_all FROM migrator, and the like", got[18])
 }
 
 func TestClickHouseOutOfReach(t *testing.T) {
@@ -151,11 +151,11 @@ func TestClickHouseOutOfReach(t *testing.T) {
 func TestClickHouseMaterializedViewOverRollups(t *testing.T) {
 	t.Parallel()
 	db := migrated(t)
-	exec(t, db, "CREATE MATERIALIZED VIEW totals ENGINE = MergeTree ORDER BY account_id AS SELECT account_id, value FROM counters")
+	exec(t, db, "CREATE MATERIALIZED VIEW totals ENGINE = MergeTree ORDER BY account_id AS SELECT account_id, value FROM counters_all")
 	c := check(t, db)
 	got := grave(lines(c.Check(t.Context()), hide(t, db)...))
 	require.Len(t, got, 1)
-	require.Contains(t, got[0], "warning tables: the materialized view totals reads inserts into counters")
+	require.Contains(t, got[0], "warning tables: the materialized view totals reads inserts into counters_all")
 }
 
 func writer(t *testing.T, db *chtest.Database, change func(*clickhouse.Config)) driver.Conn {
@@ -187,12 +187,12 @@ func TestInvariants(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 	require.NotErrorAs(t, err, new(*preflight.Violation))
 
-	exec(t, db, "ALTER TABLE facts MODIFY SETTING fsync_after_insert = 0")
-	exec(t, db, "ALTER TABLE member_sets RESET SETTING fsync_part_directory")
-	exec(t, db, "DROP TABLE dead_letters")
+	exec(t, db, "ALTER TABLE facts_all MODIFY SETTING fsync_after_insert = 0")
+	exec(t, db, "ALTER TABLE member_sets_all RESET SETTING fsync_part_directory")
+	exec(t, db, "DROP TABLE dead_letters_all")
 	require.EqualError(t, preflight.Invariants(ctx, writer(t, db, nil), one), ""+
-		"the table member_sets has fsync_part_directory = 0, so that an acknowledged insert may vanish when the power fails; run ALTER TABLE member_sets MODIFY SETTING fsync_part_directory = 1\n"+
-		"the table facts has fsync_after_insert = 0, so that an acknowledged insert may vanish when the power fails; run ALTER TABLE facts MODIFY SETTING fsync_after_insert = 1\n"+
-		"the table dead_letters is missing, or hidden from the writer; run tidemark migrate")
+		"the table member_sets_all has fsync_part_directory = 0, so that an acknowledged insert may vanish when the power fails; run ALTER TABLE member_sets_all MODIFY SETTING fsync_part_directory = 1\n"+
+		"the table facts_all has fsync_after_insert = 0, so that an acknowledged insert may vanish when the power fails; run ALTER TABLE facts_all MODIFY SETTING fsync_after_insert = 1\n"+
+		"the table dead_letters_all is missing, or hidden from the writer; run tidemark migrate")
 	require.ErrorAs(t, preflight.Invariants(ctx, writer(t, db, nil), one), &v)
 }

@@ -64,17 +64,18 @@ type table struct {
 	settings   map[string]string
 }
 
-// rollupTables are the tables that the pipeline writes, as the migrations make them.
+// rollupTables are the tables that the pipeline and rebuilds write, as the migrations make them.
 var rollupTables = []table{
-	{name: "counters", engine: "AggregatingMergeTree", sortingKey: "tier, account_id, window_start, feature, metric, source"},
-	{name: "member_sets", engine: "AggregatingMergeTree", sortingKey: "tier, account_id, window_start, feature, metric, source"},
-	{name: "user_minutes", engine: "AggregatingMergeTree", sortingKey: "account_id, toDate(minute), user, minute, source"},
-	{name: "facts", engine: "ReplacingMergeTree", sortingKey: "kind, account_id, entity, at, name, user, id, source", version: "offset"},
-	{name: "account_changes", engine: "ReplacingMergeTree", sortingKey: "account_id, valid_from, source, offset"},
-	{name: "user_accounts", engine: "ReplacingMergeTree", sortingKey: "source, user, offset"},
-	{name: "checkpoints", engine: "ReplacingMergeTree", sortingKey: "source, offset"},
-	{name: "dead_letters", engine: "ReplacingMergeTree", sortingKey: "source, offset"},
-	{name: "source_progress", engine: "ReplacingMergeTree", sortingKey: "source", version: "observed_at"},
+	{name: "counters_all", engine: "AggregatingMergeTree", sortingKey: "generation, tier, account_id, window_start, feature, metric, source"},
+	{name: "member_sets_all", engine: "AggregatingMergeTree", sortingKey: "generation, tier, account_id, window_start, feature, metric, source"},
+	{name: "user_minutes_all", engine: "AggregatingMergeTree", sortingKey: "generation, account_id, toDate(minute), user, minute, source"},
+	{name: "facts_all", engine: "ReplacingMergeTree", sortingKey: "generation, kind, account_id, entity, at, name, user, id, source", version: "offset"},
+	{name: "account_changes_all", engine: "ReplacingMergeTree", sortingKey: "generation, account_id, valid_from, source, offset"},
+	{name: "user_accounts_all", engine: "ReplacingMergeTree", sortingKey: "generation, source, user, offset"},
+	{name: "checkpoints_all", engine: "ReplacingMergeTree", sortingKey: "generation, source, offset"},
+	{name: "dead_letters_all", engine: "ReplacingMergeTree", sortingKey: "generation, source, offset"},
+	{name: "source_progress_all", engine: "ReplacingMergeTree", sortingKey: "generation, source", version: "observed_at"},
+	{name: "generations", engine: "ReplacingMergeTree", sortingKey: "at, generation, state"},
 }
 
 // durable are the settings that make an acknowledged insert survive a power cut. The server's defaults do not.
@@ -164,7 +165,7 @@ func parseTable(name, engine, full, key string, defaults map[string]string) tabl
 // sequentialReads checks that a load sees every insert that a quorum has acknowledged.
 func sequentialReads(ctx context.Context, conn driver.Conn) error {
 	ctx = clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{"select_sequential_consistency": 1}))
-	err := scan(ctx, conn, "SELECT source FROM checkpoints LIMIT 1", func(driver.Rows) error { return nil })
+	err := scan(ctx, conn, "SELECT source FROM checkpoints_all LIMIT 1", func(driver.Rows) error { return nil })
 	if err != nil {
 		return fmt.Errorf("read with select_sequential_consistency: %w", refused(err))
 	}

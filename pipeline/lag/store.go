@@ -31,7 +31,7 @@ SELECT splitByChar('/', source)[1] AS topic, sum(last.1), sum(last.2), sum(last.
 FROM (SELECT source, argMax((received, applied, duplicate, filtered, dead_lettered), offset) AS last FROM checkpoints GROUP BY source)
 GROUP BY topic ORDER BY topic`
 	selectDeadLetters = `
-SELECT splitByChar('/', source)[1] AS topic, reason, count() FROM dead_letters FINAL
+SELECT splitByChar('/', source)[1] AS topic, reason, count() FROM dead_letters
 GROUP BY topic, reason ORDER BY topic, reason`
 )
 

@@ -45,11 +45,11 @@ func TestReadStore(t *testing.T) {
 		{"telemetry/1@new", 7, 7, 0, 0, 0, 7},
 		{"tickets/0@x", 3, 2, 0, 0, 1, 3},
 	} {
-		require.NoError(t, writer.Exec(t.Context(), `INSERT INTO checkpoints (source, offset, received, applied, duplicate, filtered, dead_lettered, log_time)
+		require.NoError(t, writer.Exec(t.Context(), `INSERT INTO checkpoints_all (source, offset, received, applied, duplicate, filtered, dead_lettered, log_time)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?)`, c.source, c.offset, c.received, c.applied, c.twice, c.filtered, c.dead, now))
 	}
 	for range 2 { // written again after a crash, it is still one dead letter
-		require.NoError(t, writer.Exec(t.Context(), `INSERT INTO dead_letters (source, offset, reason, log_time)
+		require.NoError(t, writer.Exec(t.Context(), `INSERT INTO dead_letters_all (source, offset, reason, log_time)
 			VALUES ('telemetry/0@new', 4, 'malformed', ?), ('telemetry/0@new', 12, 'no_account', ?), ('tickets/0@x', 1, 'malformed', ?)`, now, now, now))
 	}
 	r.ReadStore(t.Context(), reader)

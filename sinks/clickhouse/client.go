@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"net"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -21,12 +22,14 @@ type Config struct {
 	DialTimeout time.Duration
 	ReadTimeout time.Duration
 	Quorum      string // insert_quorum on a replicated cluster, such as "auto"; empty on a single server
+	Generation  uint16 // of the rows that are written and loaded
 }
 
 // Client is a pool of connections to ClickHouse. It is safe for concurrent use.
 type Client struct {
-	conn   driver.Conn
-	quorum string
+	conn       driver.Conn
+	quorum     string
+	generation uint16
 }
 
 // Open returns a client. It does not connect until the first query.
@@ -36,6 +39,9 @@ func Open(cfg Config) (*Client, error) {
 	if cfg.HTTP {
 		protocol = clickhouse.HTTP
 		compression = clickhouse.CompressionNone // with a compressed body, an error in mid-query arrives garbled
+	}
+	if local(cfg.Addr) {
+		compression = clickhouse.CompressionNone // between two processes of one machine it only costs
 	}
 	conn, err := clickhouse.Open(&clickhouse.Options{
 		Addr:         cfg.Addr,
@@ -51,7 +57,18 @@ func Open(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open ClickHouse %v: %w", cfg.Addr, err)
 	}
-	return &Client{conn: conn, quorum: cfg.Quorum}, nil
+	return &Client{conn: conn, quorum: cfg.Quorum, generation: cfg.Generation}, nil
+}
+
+// local reports whether all addresses are of this machine.
+func local(addresses []string) bool {
+	for _, a := range addresses {
+		host, _, err := net.SplitHostPort(a)
+		if ip := net.ParseIP(host); err != nil || host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+			return false
+		}
+	}
+	return true
 }
 
 // Conn returns the underlying connection, for queries that are not the pipeline's.

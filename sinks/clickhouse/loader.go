@@ -19,9 +19,12 @@ type WindowKey struct {
 // selectCounters reads the final rows of counters: merging takes the highest value and offset, so max needs no FINAL.
 const selectCounters = `
 SELECT toInt8(tier), account_id, toInt64(toUnixTimestamp(window_start)), feature, metric, max(value), max(applied_offset)
-FROM counters WHERE source = {source:String} AND `
+FROM counters_all WHERE generation = {generation:UInt16} AND source = {source:String} AND `
 
 const groupCounters = ` GROUP BY tier, account_id, window_start, feature, metric`
+
+// named is the client's generation as the parameter of a query.
+func (c *Client) named() any { return clickhouse.Named("generation", int64(c.generation)) }
 
 // OpenCounters loads the counters of a source in every window that holds the watermark, in Unix ms, or starts later.
 func (c *Client) OpenCounters(ctx context.Context, source string, watermark int64) (*Counters, error) {
@@ -64,7 +67,7 @@ func (c *Client) WindowCounters(ctx context.Context, source string, keys []Windo
 }
 
 func (c *Client) counters(ctx context.Context, into *Counters, source string, tier Tier, where string, args ...any) error {
-	args = append(args, clickhouse.Named("source", source), clickhouse.Named("tier", int64(tier)))
+	args = append(args, c.named(), clickhouse.Named("source", source), clickhouse.Named("tier", int64(tier)))
 	result, err := c.conn.Query(c.loadContext(ctx), selectCounters+`tier = CAST({tier:Int8}, 'Enum8(\'minute\' = 1, \'hour\' = 2, \'day\' = 3)') AND `+where+groupCounters, args...)
 	if err != nil {
 		return err
@@ -96,9 +99,9 @@ func (c *Client) UserAccounts(ctx context.Context, source string, users []uint64
 	for len(users) > 0 {
 		n := min(5000, len(users)) // in parts, because the keys travel in the query's text
 		result, err := c.conn.Query(c.loadContext(ctx), `
-SELECT user, argMax(account_id, offset) FROM user_accounts
-WHERE source = {source:String} AND user IN {users:Array(UInt64)} AND offset < {before:UInt64} GROUP BY user`,
-			clickhouse.Named("source", source), clickhouse.Named("users", users[:n]), clickhouse.Named("before", before))
+SELECT user, argMax(account_id, offset) FROM user_accounts_all
+WHERE generation = {generation:UInt16} AND source = {source:String} AND user IN {users:Array(UInt64)} AND offset < {before:UInt64} GROUP BY user`,
+			c.named(), clickhouse.Named("source", source), clickhouse.Named("users", users[:n]), clickhouse.Named("before", before))
 		if err != nil {
 			return nil, fmt.Errorf("load the accounts of %d users of %s: %w", len(users), source, err)
 		}
@@ -124,8 +127,8 @@ func (c *Client) Checkpoint(ctx context.Context, source string, offset uint64) (
 	err = c.conn.QueryRow(c.loadContext(ctx), `
 SELECT offset, received, applied, duplicate, filtered, dead_lettered,
        toUnixTimestamp64Milli(watermark), toUnixTimestamp64Milli(max_event_time), toUnixTimestamp64Milli(log_time), catalogue
-FROM checkpoints WHERE source = {source:String} AND offset = {offset:UInt64} LIMIT 1`,
-		clickhouse.Named("source", source), clickhouse.Named("offset", offset)).
+FROM checkpoints_all WHERE generation = {generation:UInt16} AND source = {source:String} AND offset = {offset:UInt64} LIMIT 1`,
+		c.named(), clickhouse.Named("source", source), clickhouse.Named("offset", offset)).
 		Scan(&p.Offset, &p.Received, &p.Applied, &p.Duplicate, &p.Filtered, &p.DeadLettered,
 			&p.Watermark, &p.MaxEventTime, &p.LogTime, &p.Catalogue)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -140,8 +143,9 @@ FROM checkpoints WHERE source = {source:String} AND offset = {offset:UInt64} LIM
 // LastCheckpoint returns the offset of a source's highest checkpoint; found is false when it has none.
 func (c *Client) LastCheckpoint(ctx context.Context, source string) (offset uint64, found bool, err error) {
 	var n uint64
-	err = c.conn.QueryRow(c.loadContext(ctx), `SELECT count(), max(offset) FROM checkpoints WHERE source = {source:String}`,
-		clickhouse.Named("source", source)).Scan(&n, &offset)
+	err = c.conn.QueryRow(c.loadContext(ctx), `SELECT count(), max(offset) FROM checkpoints_all
+WHERE generation = {generation:UInt16} AND source = {source:String}`,
+		c.named(), clickhouse.Named("source", source)).Scan(&n, &offset)
 	if err != nil {
 		return 0, false, fmt.Errorf("load the last checkpoint of %s: %w", source, err)
 	}

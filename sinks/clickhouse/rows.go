@@ -195,7 +195,7 @@ func (b *Batch) Rows() int {
 		len(b.AccountChanges.Offset) + len(b.UserAccounts.User) + len(b.DeadLetters.Offset)
 }
 
-// table names a table and its columns, as the INSERT lists them.
+// table names a table, without its _all, and its columns as the INSERT lists them, without the generation.
 type table struct {
 	name    string
 	columns []column

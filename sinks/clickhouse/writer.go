@@ -3,6 +3,7 @@ package clickhouse
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
@@ -31,12 +32,14 @@ func (c *Client) WriteProgress(ctx context.Context, p *Progress) error {
 }
 
 func (c *Client) insert(ctx context.Context, t table) error {
+	generation := slices.Repeat([]uint16{c.generation}, t.rows())
+	t.columns = append(t.columns, col("generation", &generation))
 	names := make([]string, len(t.columns))
 	for i := range t.columns {
 		names[i] = t.columns[i].name()
 	}
 	// By name, so that a column added by a newer version is no error.
-	batch, err := c.conn.PrepareBatch(c.insertContext(ctx), "INSERT INTO "+t.name+" ("+strings.Join(names, ", ")+")")
+	batch, err := c.conn.PrepareBatch(c.insertContext(ctx), "INSERT INTO "+t.name+"_all ("+strings.Join(names, ", ")+")")
 	if err != nil {
 		return fmt.Errorf("insert %d rows into %s: %w", t.rows(), t.name, err)
 	}

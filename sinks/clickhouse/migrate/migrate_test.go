@@ -52,8 +52,8 @@ func query[T any](t *testing.T, db *sql.DB, text string, args ...any) []T {
 }
 
 var tables = []string{
-	"account_changes", "checkpoints", "counters", "dead_letters", "facts", "member_sets", "migrations", "source_progress",
-	"user_accounts", "user_minutes",
+	"account_changes_all", "checkpoints_all", "counters_all", "dead_letters_all", "facts_all", "generations", "member_sets_all", "migrations",
+	"source_progress_all", "user_accounts_all", "user_minutes_all",
 }
 
 const tablesOf = "SELECT name FROM system.tables WHERE database = currentDatabase() AND engine LIKE '%MergeTree' ORDER BY name"
@@ -117,18 +117,18 @@ func TestRetentionFollowsTheConfiguration(t *testing.T) {
 	_, db := migrated(t)
 	ttl := func() []string {
 		return query[string](t, db, `SELECT name || ': ' || extract(engine_full, ' TTL (.*) SETTINGS ') FROM system.tables
-			WHERE database = currentDatabase() AND name IN ('counters', 'facts', 'user_minutes') ORDER BY name`)
+			WHERE database = currentDatabase() AND name IN ('counters_all', 'facts_all', 'user_minutes_all') ORDER BY name`)
 	}
 	require.Equal(t, []string{
-		"counters: window_start + toIntervalHour(multiIf(tier = 'minute', 384, tier = 'hour', 9648, 43848))",
-		"facts: toDateTime(at) + toIntervalHour(43848)",
-		"user_minutes: minute + toIntervalHour(9648)",
+		"counters_all: window_start + toIntervalHour(multiIf(tier = 'minute', 384, tier = 'hour', 9648, 43848))",
+		"facts_all: toDateTime(at) + toIntervalHour(43848)",
+		"user_minutes_all: minute + toIntervalHour(9648)",
 	}, ttl())
 
 	o := options()
 	o.Retention.Minute = 24 * time.Hour
 	require.NoError(t, migrate.Up(t.Context(), db, o))
-	require.Contains(t, ttl(), "counters: window_start + toIntervalHour(multiIf(tier = 'minute', 72, tier = 'hour', 9648, 43848))")
+	require.Contains(t, ttl(), "counters_all: window_start + toIntervalHour(multiIf(tier = 'minute', 72, tier = 'hour', 9648, 43848))")
 
 	o.Retention.Hour = time.Hour
 	require.ErrorContains(t, migrate.Up(t.Context(), db, o), "retention minute 24h0m0s, hour 1h0m0s")
@@ -136,9 +136,9 @@ func TestRetentionFollowsTheConfiguration(t *testing.T) {
 
 func TestTiersExpireApart(t *testing.T) {
 	_, db := migrated(t)
-	exec(t, db, `INSERT INTO counters (tier, account_id, window_start, metric, value)
+	exec(t, db, `INSERT INTO counters_all (tier, account_id, window_start, metric, value)
 		SELECT arrayJoin(['minute', 'hour', 'day']) AS tier, 'acme', toStartOfDay(now()) - toIntervalDay(arrayJoin([1, 60, 500, 3000])), 'events', 1`)
-	exec(t, db, "OPTIMIZE TABLE counters FINAL")
+	exec(t, db, "OPTIMIZE TABLE counters_all FINAL")
 	require.Equal(t, []string{"day 1", "day 500", "day 60", "hour 1", "hour 60", "minute 1"}, query[string](t, db,
 		"SELECT tier || ' ' || toString(dateDiff('day', window_start, toStartOfDay(now()))) AS kept FROM counters ORDER BY kept"))
 }
@@ -146,11 +146,11 @@ func TestTiersExpireApart(t *testing.T) {
 // A partition may be silent for longer than checkpoints are kept: its last one must stay, or recovery would stop.
 func TestTheLastCheckpointStays(t *testing.T) {
 	_, db := migrated(t)
-	exec(t, db, `INSERT INTO checkpoints (source, offset, received, applied, log_time, catalogue)
+	exec(t, db, `INSERT INTO checkpoints_all (source, offset, received, applied, log_time, catalogue)
 		SELECT 'silent', number, number, number, now64(3) - toIntervalDay(200 - number), toString(number) FROM numbers(1, 100)`)
-	exec(t, db, `INSERT INTO checkpoints (source, offset, received, applied, log_time, catalogue)
+	exec(t, db, `INSERT INTO checkpoints_all (source, offset, received, applied, log_time, catalogue)
 		SELECT 'busy', number, number, number, now64(3) - toIntervalDay(100 - number), toString(number) FROM numbers(1, 100)`)
-	exec(t, db, "OPTIMIZE TABLE checkpoints FINAL")
+	exec(t, db, "OPTIMIZE TABLE checkpoints_all FINAL")
 	require.Equal(t, []string{"busy: 91 from 10 10 10 10", "silent: 1 from 100 100 100 100"}, query[string](t, db,
 		`SELECT format('{}: {} from {} {} {} {}', source, count(), min(offset), min(received), min(applied),
 			min(toUInt64(catalogue))) AS kept

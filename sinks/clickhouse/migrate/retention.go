@@ -37,16 +37,16 @@ func (r Retention) validate() error {
 
 // ttl is the TTL clause of each table that has one, in ClickHouse's own spelling.
 //
-// Of expired checkpoints the last one of each source stays: recovery and reconciliation need it however long a partition
+// Of expired checkpoints the last one of each source and generation stays: recovery and reconciliation need it however long a partition
 // has been silent.
 func (r Retention) ttl() map[string]string {
 	return map[string]string{
-		"counters":     "window_start + " + r.byTier(),
-		"member_sets":  "window_start + " + r.byTier(),
-		"user_minutes": "minute + " + hours(r.Hour+margin),
-		"facts":        "toDateTime(at) + " + hours(r.Day+margin),
-		"dead_letters": "toDateTime(log_time) + " + hours(logRetention),
-		"checkpoints": "toDateTime(log_time) + " + hours(logRetention) + " GROUP BY source SET offset = max(offset)" +
+		"counters_all":     "window_start + " + r.byTier(),
+		"member_sets_all":  "window_start + " + r.byTier(),
+		"user_minutes_all": "minute + " + hours(r.Hour+margin),
+		"facts_all":        "toDateTime(at) + " + hours(r.Day+margin),
+		"dead_letters_all": "toDateTime(log_time) + " + hours(logRetention),
+		"checkpoints_all": "toDateTime(log_time) + " + hours(logRetention) + " GROUP BY generation, source SET offset = max(offset)" +
 			lastOf("received", "applied", "duplicate", "filtered", "dead_lettered", "watermark", "max_event_time", "log_time", "catalogue"),
 	}
 }

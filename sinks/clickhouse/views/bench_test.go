@@ -24,9 +24,9 @@ func crowd(b *testing.B) *sql.DB {
 	b.Cleanup(func() { require.NoError(b, db.Close()) })
 	require.NoError(b, migrate.Up(b.Context(), db, migrate.DefaultOptions()))
 	for _, statement := range []string{
-		"SYSTEM STOP MERGES " + d.Name + ".counters", "SYSTEM STOP MERGES " + d.Name + ".members", "SYSTEM STOP MERGES " + d.Name + ".user_minutes",
+		"SYSTEM STOP MERGES " + d.Name + ".counters_all", "SYSTEM STOP MERGES " + d.Name + ".member_sets_all", "SYSTEM STOP MERGES " + d.Name + ".user_minutes_all",
 		counters, counters, members, userMinutes,
-		`INSERT INTO account_changes SELECT concat('acct', number % 1000), now64(3) - toIntervalDay(60 - 12 * intDiv(number, 1000)), 'accounts/0@A', number, 0,
+		`INSERT INTO account_changes_all (* EXCEPT generation) SELECT concat('acct', number % 1000), now64(3) - toIntervalDay(60 - 12 * intDiv(number, 1000)), 'accounts/0@A', number, 0,
 			map('name', concat('Account ', number % 1000), 'plan', 'pro', 'seats', toString(number % 50), 'segment', ['smb', 'mid', 'ent'][number % 3 + 1]) FROM numbers(5000)`,
 	} {
 		_, err := db.ExecContext(b.Context(), statement)
@@ -38,16 +38,16 @@ func crowd(b *testing.B) *sql.DB {
 const (
 	accountDay = "concat('acct', number % 1000) AS account, toStartOfDay(now('UTC')) - 86400 * (intDiv(number, 1000) % 60) AS start, intDiv(number, 60000) AS n"
 
-	counters = `INSERT INTO counters SELECT 'day', account, start, if(n < 4, '', concat('feature', intDiv(n - 4, 3))),
+	counters = `INSERT INTO counters_all (* EXCEPT generation) SELECT 'day', account, start, if(n < 4, '', concat('feature', intDiv(n - 4, 3))),
 		if(n < 4, ['events', 'page_views', 'logins', 'errors'][n + 1], ['feature_uses', 'feature_errors', 'feature_duration_ms'][(n - 4) % 3 + 1]),
 		concat('telemetry/', cityHash64(account) % 8, '@T'), cityHash64(account, start, n) % 1000, number
 		FROM (SELECT number, ` + accountDay + ` FROM numbers(2040000))`
 
-	members = `INSERT INTO member_sets SELECT 'day', account, start, if(n < 2, '', concat('feature', n - 2)),
+	members = `INSERT INTO member_sets_all (* EXCEPT generation) SELECT 'day', account, start, if(n < 2, '', concat('feature', n - 2)),
 		if(n < 2, ['users', 'active_users'][n + 1], 'feature_users'), range(cityHash64(account, start, n) % 15),
 		concat('telemetry/', cityHash64(account) % 8, '@T') FROM (SELECT number, ` + accountDay + ` FROM numbers(720000))`
 
-	userMinutes = `INSERT INTO user_minutes SELECT account, start + 28800 + 60 * (n % 15) * (1 + cityHash64(account, n, start) % 25) AS minute, intDiv(n, 15),
+	userMinutes = `INSERT INTO user_minutes_all (* EXCEPT generation) SELECT account, start + 28800 + 60 * (n % 15) * (1 + cityHash64(account, n, start) % 25) AS minute, intDiv(n, 15),
 		concat('telemetry/', cityHash64(account) % 8, '@T'), minute + 3, minute + 41 FROM (SELECT number, ` + accountDay + ` FROM numbers(9000000))`
 )
 
@@ -55,10 +55,10 @@ const (
 func BenchmarkViews(b *testing.B) {
 	db := crowd(b)
 	for _, q := range []struct{ name, query string }{
-		{"final/account", "SELECT account_id, window_start, sumIf(value, metric = 'events'), sumIf(value, metric = 'errors') FROM counters FINAL WHERE tier = 'day' AND feature = '' GROUP BY account_id, window_start"},
+		{"final/account", "SELECT account_id, window_start, sumIf(value, metric = 'events'), sumIf(value, metric = 'errors') FROM counters_all FINAL WHERE tier = 'day' AND feature = '' GROUP BY account_id, window_start"},
 		{"groupby/account", `SELECT account_id, window_start, sum(events), sum(errors) FROM (SELECT account_id, window_start, maxIf(value, metric = 'events') AS events, maxIf(value, metric = 'errors') AS errors
 			FROM counters WHERE tier = 'day' AND feature = '' GROUP BY account_id, window_start, source) GROUP BY account_id, window_start`},
-		{"final/feature", "SELECT account_id, feature, window_start, sumIf(value, metric = 'feature_uses'), sumIf(value, metric = 'feature_errors') FROM counters FINAL WHERE tier = 'day' AND feature != '' GROUP BY account_id, feature, window_start"},
+		{"final/feature", "SELECT account_id, feature, window_start, sumIf(value, metric = 'feature_uses'), sumIf(value, metric = 'feature_errors') FROM counters_all FINAL WHERE tier = 'day' AND feature != '' GROUP BY account_id, feature, window_start"},
 		{"groupby/feature", `SELECT account_id, feature, window_start, sum(uses), sum(errors) FROM (SELECT account_id, feature, window_start, maxIf(value, metric = 'feature_uses') AS uses, maxIf(value, metric = 'feature_errors') AS errors
 			FROM counters WHERE tier = 'day' AND feature != '' GROUP BY account_id, feature, window_start, source) GROUP BY account_id, feature, window_start`},
 		{"usage_day/one account", "SELECT * FROM usage_day WHERE account_id = 'acct500' AND window_start >= now('UTC') - INTERVAL 30 DAY"},

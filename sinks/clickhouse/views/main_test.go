@@ -43,7 +43,7 @@ func newFixture(t *testing.T) fixture {
 	require.NoError(t, migrate.Up(t.Context(), f.db, o))
 	// The tests' time is long past, and their rows must stay all the same.
 	for _, table := range []string{"counters", "member_sets", "user_minutes", "facts", "checkpoints", "dead_letters"} {
-		f.exec(t, "ALTER TABLE "+table+" REMOVE TTL")
+		f.exec(t, "ALTER TABLE "+table+"_all REMOVE TTL")
 	}
 	return f
 }
@@ -58,9 +58,9 @@ func (f fixture) exec(t *testing.T, text string) {
 func (f fixture) insert(t *testing.T, table string, rows ...string) {
 	t.Helper()
 	for _, row := range rows {
-		f.exec(t, "INSERT INTO "+table+values(table, row))
+		f.exec(t, chtest.Into(table)+values(table, row))
 	}
-	f.exec(t, "INSERT INTO "+table+values(table, rows...))
+	f.exec(t, chtest.Into(table)+values(table, rows...))
 }
 
 // values are rows to insert. Those of member_sets are written with one member each.

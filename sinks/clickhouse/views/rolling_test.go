@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"tidemark/internal/devclickhouse/chtest"
 )
 
 func TestUsageOver7And28Days(t *testing.T) {
@@ -47,8 +49,8 @@ func TestRollingUsersAreExact(t *testing.T) {
 		rows = append(rows, fmt.Sprintf("('day', 'a%d', toDate('2026-03-10') - %d, '', 'users', %d, 'telemetry/%d@T')",
 			random.IntN(3), random.IntN(10)*random.IntN(15), random.IntN(6), random.IntN(2)))
 	}
-	f.exec(t, "INSERT INTO member_sets"+values("member_sets", rows...))
-	f.exec(t, "INSERT INTO counters SELECT tier, account_id, window_start, '', 'events', source, 1, 1 FROM members")
+	f.exec(t, chtest.Into("member_sets")+values("member_sets", rows...))
+	f.exec(t, chtest.Into("counters")+" SELECT tier, account_id, window_start, '', 'events', source, 1, 1 FROM members")
 	for _, days := range []int{7, 28} {
 		slow := f.rows(t, fmt.Sprintf(`SELECT account_id, window_end, uniqExact(member) AS users
 			FROM (SELECT account_id, member, window_start + 86400 * (1 + arrayJoin(range(%d))) AS window_end FROM members)

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"tidemark/internal/devclickhouse/chtest"
 )
 
 // total is what the users of a window did.
@@ -86,9 +88,9 @@ func insertEvents(t *testing.T, f fixture, random *rand.Rand, events map[int][]i
 				m.start*60, user, m.source, b[0], b[1]))
 		}
 	}
-	f.exec(t, "INSERT INTO account_changes VALUES ('acme', '2026-03-10 00:00:00', 'accounts/0@A', 0, 0, {})")
+	f.exec(t, chtest.Into("account_changes")+" VALUES ('acme', '2026-03-10 00:00:00', 'accounts/0@A', 0, 0, {})")
 	for chunk := range slices.Chunk(rows, 4000) {
-		f.exec(t, "INSERT INTO user_minutes VALUES "+strings.Join(chunk, ","))
+		f.exec(t, chtest.Into("user_minutes")+" VALUES "+strings.Join(chunk, ","))
 	}
 }
 

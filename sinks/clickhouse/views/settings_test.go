@@ -21,7 +21,8 @@ func TestClientsSettingsChangeNothing(t *testing.T) {
 		3 2026-03-05 09:30:00 created
 		3 2026-03-05 10:30:00 solved
 	`)
-	for _, view := range strings.Fields(f.rows(t, "SELECT name FROM system.tables WHERE database = currentDatabase() AND engine = 'View' AND name != 'members' ORDER BY name")) { // members has rows as often as they were written
+	for _, view := range strings.Fields(f.rows(t, "SELECT name FROM system.tables WHERE database = currentDatabase() AND engine = 'View'"+
+		" AND name NOT IN ('counters', 'member_sets', 'members', 'user_minutes') ORDER BY name")) { // those have rows as often as they were written
 		filter := ""
 		if strings.HasSuffix(view, "_minute") || strings.HasSuffix(view, "_hour") {
 			filter = " WHERE window_start BETWEEN '2026-03-05 08:00:00' AND '2026-03-05 12:00:00' OR window_start > '2026-03-10 11:50:00'"

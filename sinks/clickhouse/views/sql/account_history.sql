@@ -23,7 +23,7 @@ FROM
         SELECT
             account_id, valid_from, source, offset, deleted, attributes,
             sum(deleted) OVER (PARTITION BY account_id ORDER BY valid_from, source, offset ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS life
-        FROM {{.DB}}.account_changes FINAL
+        FROM {{.DB}}.account_changes
         WHERE {{.Visible}}
     )
 )

@@ -30,7 +30,7 @@ FROM
         FROM
         (
             SELECT *
-            FROM {{.DB}}.checkpoints FINAL
+            FROM {{.DB}}.checkpoints
             WHERE (source, log_time) IN
             (
                 SELECT p.source, p.log_time
@@ -42,7 +42,7 @@ FROM
         ASOF LEFT JOIN
         (
             SELECT source, offset, toInt64(row_number() OVER (PARTITION BY source ORDER BY offset)) AS letters
-            FROM {{.DB}}.dead_letters FINAL
+            FROM {{.DB}}.dead_letters
         ) AS d ON d.source = c.source AND d.offset < c.offset
     )
     WINDOW in_order AS (PARTITION BY source ORDER BY offset ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)

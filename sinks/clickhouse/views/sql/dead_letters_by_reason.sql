@@ -9,5 +9,5 @@ SELECT
     latest.1 AS last_source,
     latest.2 AS last_offset,
     latest.3 AS last_detail
-FROM {{.DB}}.dead_letters AS d FINAL
+FROM {{.DB}}.dead_letters AS d
 GROUP BY topic, reason, window_start

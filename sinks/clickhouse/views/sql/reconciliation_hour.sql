@@ -19,7 +19,7 @@ FROM
 {{- range $i, $c := .Counts}}{{if $i}},{{end}}
         if(counts, toInt64({{$c}}) - toInt64(lagInFrame({{$c}}) OVER in_order), 0) AS {{$c}}_more
 {{- end}}
-    FROM {{.DB}}.checkpoints FINAL
+    FROM {{.DB}}.checkpoints
     WINDOW in_order AS (PARTITION BY source ORDER BY offset ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
 )
 GROUP BY source, window_start

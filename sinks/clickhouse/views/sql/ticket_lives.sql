@@ -29,6 +29,6 @@ SELECT
         arraySlice(arrayFilter((t, e) -> e.3 = 'reopened', ats, events), {{.ReopenedOften}})
 {{- end}})) AS escalated,
     if(is_opened, arrayConcat([(opened_ms, toInt8(1))], arrayMap(t -> (t.1, toInt8(t.2 <= 2)), arrayFilter(t -> t.1 >= opened_ms, turns))), []) AS states
-FROM {{.DB}}.facts FINAL
+FROM {{.DB}}.facts
 WHERE kind = 'ticket' AND {{.Visible}}
 GROUP BY account_id, entity

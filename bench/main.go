@@ -25,10 +25,10 @@ import (
 )
 
 type flags struct {
-	Events     int    `default:"2000000" help:"Records in the topic."`
+	Events     int    `default:"5000000" help:"Records in the topic."`
 	Accounts   int    `default:"2000" help:"Accounts they are of."`
 	Users      int    `default:"20" help:"Users an account."`
-	Minutes    int    `default:"45" help:"Minutes of event time that the topic covers."`
+	Minutes    int    `default:"50" help:"Minutes of event time that the topic covers."`
 	Partitions int    `default:"8" help:"Partitions of the topic."`
 	Runs       int    `default:"3" help:"Runs of each kind, alternately."`
 	Seed       uint64 `default:"1" help:"Seed of the records."`

@@ -134,8 +134,8 @@ func New(cfg Config) (*Pipeline, error) {
 		Store: cfg.Store, Flusher: p.flusher, Room: worker.NewRoom(cfg.QueueBytes), Broker: p.broker, Log: cfg.Log, Metrics: cfg.Metrics,
 		DeadLetters: cfg.DeadLetters, FlushInterval: cfg.FlushInterval, FlushRows: cfg.FlushRows,
 		MaxWindows: p.share,
-		Pause:  func(topic string, n int32) { client.PauseFetchPartitions(map[string][]int32{topic: {n}}) },
-		Resume: func(topic string, n int32) { client.ResumeFetchPartitions(map[string][]int32{topic: {n}}) },
+		Pause:      func(topic string, n int32) { client.PauseFetchPartitions(map[string][]int32{topic: {n}}) },
+		Resume:     func(topic string, n int32) { client.ResumeFetchPartitions(map[string][]int32{topic: {n}}) },
 	}
 	close(p.made)
 	return p, nil

@@ -22,14 +22,13 @@ type Config struct {
 	DialTimeout time.Duration
 	ReadTimeout time.Duration
 	Quorum      string // insert_quorum on a replicated cluster, such as "auto"; empty on a single server
-	Generation  uint16 // of the rows that are written and loaded
 }
 
 // Client is a pool of connections to ClickHouse. It is safe for concurrent use.
 type Client struct {
 	conn       driver.Conn
 	quorum     string
-	generation uint16
+	generation uint16 // of the rows that are written and loaded
 }
 
 // Open returns a client. It does not connect until the first query.
@@ -57,7 +56,7 @@ func Open(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open ClickHouse %v: %w", cfg.Addr, err)
 	}
-	return &Client{conn: conn, quorum: cfg.Quorum, generation: cfg.Generation}, nil
+	return &Client{conn: conn, quorum: cfg.Quorum}, nil
 }
 
 // local reports whether all addresses are of this machine.

@@ -213,7 +213,7 @@ ok       clickhouse.writer: writer reached CLICKHOUSE
 ok       clickhouse.reader: reader reached CLICKHOUSE
 ok       clickhouse: CLICKHOUSE ...
 ok       clock: ClickHouse's agrees with this machine's
-ok       migrations: all 12 are applied
+ok       migrations: all 41 are applied
 ok       tables: inserts are durable, reads see them, rows merge by their keys
 ok       clickhouse.migrator: migrator may create, alter and drop tables and views
 ok       clickhouse.writer: writer may insert and read

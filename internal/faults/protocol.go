@@ -97,7 +97,7 @@ const (
 	rows              // the client has sent rows
 )
 
-var insertQuery = regexp.MustCompile(`INSERT INTO (\w+) \(`)
+var insertQuery = regexp.MustCompile(`INSERT INTO (\w+?)(?:_all)? \(`) // by the name that people know
 
 // endOfStream and exception are the server's last words on a query, by their packet types.
 const (

@@ -44,7 +44,7 @@ test: ## Run all tests, and say what was skipped and why (with CI=true nothing m
 
 .PHONY: test-faults
 test-faults: ## Break everything: SEEDS=2000 worlds in virtual time, then real processes, brokers and disks (20 minutes).
-	TIDEMARK_TEST_SEEDS=$(SEEDS) go test -tags synctests -count=1 -timeout 60m -run TestEveryFaultAtOnce ./pipeline
+	TIDEMARK_TEST_SEEDS=$(SEEDS) go test -tags synctests -count=1 -timeout 60m -v -run 'TestEveryFaultAtOnce|TestBrokenBuildsAreCaught' ./pipeline
 	go test -tags faults -count=1 -timeout 60m -v ./internal/faults
 
 SEEDS ?= 2000

@@ -67,7 +67,7 @@ func play(t *testing.T, seed uint64, b func(*world) build, run func(*simulation)
 		defer cancel()
 		go func() { // which FailNow may end
 			defer close(done)
-			w = newWorld(ctx, result, seed, nodes)
+			w = newWorld(ctx, result, seed, nodes) //nolint:testifylint // its FailNow ends this goroutine alone, as it should
 			w.build = b(w)
 			run(&simulation{world: w, trial: result, draws: rand.New(rand.NewPCG(seed, 0))}) //nolint:gosec // by seed
 		}()

@@ -16,99 +16,92 @@ import (
 
 // fault is one kind of fault of the schedule; the faults of single writes are beside it.
 type fault struct {
-	name   string
-	weight int
-	do     func(s *simulation)
+	name     string
+	weight   int
+	do       func(s *simulation)
+	possible func(s *simulation) bool // nil = always
 }
 
 var faultsThereAre = []fault{
-	{"member joins", 3, func(s *simulation) {
-		if len(s.live) < 3 {
-			s.add()
-		}
-	}},
-	{"member leaves", 2, func(s *simulation) {
-		if len(s.live) > 1 {
-			s.bow(s.live[0])
-			s.live = s.live[1:]
-		}
-	}},
-	{"kill", 3, func(s *simulation) {
+	{name: "member joins", weight: 3, do: func(s *simulation) { s.add() }, possible: func(s *simulation) bool { return len(s.live) < 3 }},
+	{name: "member leaves", weight: 2, do: func(s *simulation) {
+		s.bow(s.live[0])
+		s.live = s.live[1:]
+	}, possible: func(s *simulation) bool { return len(s.live) > 1 }},
+	{name: "kill", weight: 3, do: func(s *simulation) {
 		s.live[0].crash()
 		s.live[0] = s.join(s.live[0].name) // as an orchestrator would
 	}},
-	{"zombie beside its successor", 2, func(s *simulation) { // longer than the session: it goes on with what it has
+	{name: "zombie beside its successor", weight: 2, do: func(s *simulation) { // longer than the session: it goes on with what it has
 		s.zombies = append(s.zombies, s.live[0])
 		s.live[0].cut()
 		s.live[0] = s.join(s.live[0].name)
 		s.during(s.seconds(0, 12))
 	}},
-	{"cut off from Kafka and back", 2, func(s *simulation) { // often longer than the session
+	{name: "cut off from Kafka and back", weight: 2, do: func(s *simulation) { // often longer than the session
 		s.live[0].cut()
-		s.during(s.seconds(1, 25))
+		s.during(s.seconds(1, 18))
 		s.live[0].offKafka.Store(false)
 	}},
-	{"pause beyond the session", 3, pauseOne},
-	{"all clocks jump forward", 1, func(s *simulation) { // a machine that was suspended: every deadline has passed at once
+	{name: "pause beyond the session", weight: 3, do: pauseOne},
+	{name: "all clocks jump forward", weight: 1, do: func(s *simulation) { // a machine that was suspended: every deadline has passed at once
 		for _, m := range s.live {
 			m.pause()
 		}
-		time.Sleep(s.seconds(60, 3600))
+		time.Sleep(s.seconds(60, 600))
 		for _, m := range s.live {
 			m.resume()
 		}
 	}},
-	{"producer's clock jumps", 2, func(s *simulation) { s.skew = s.seconds(-10_000, 10_000) }},
-	{"leaders move", 3, func(s *simulation) {
+	{name: "producer's clock jumps", weight: 2, do: func(s *simulation) { s.skew = s.seconds(-10_000, 10_000) }},
+	{name: "leaders move", weight: 3, do: func(s *simulation) {
 		for n := range s.partitions {
 			if s.draws.IntN(2) == 0 {
 				require.NoError(s.t, s.kafka.MoveTopicPartition("telemetry", n, int32(s.draws.IntN(nodes)))) //nolint:gosec // few
 			}
 		}
 	}},
-	{"coordinator moves", 2, func(s *simulation) { s.kafka.RehashCoordinators() }},
-	{"broker answers with errors", 4, brokerErrors},
-	{"connections to the broker are cut", 2, func(s *simulation) {
+	{name: "coordinator moves", weight: 2, do: func(s *simulation) { s.kafka.RehashCoordinators() }},
+	{name: "broker answers with errors", weight: 4, do: brokerErrors},
+	{name: "connections to the broker are cut", weight: 2, do: func(s *simulation) {
 		for _, key := range []kmsg.Key{kmsg.Fetch, kmsg.OffsetCommit, kmsg.Heartbeat} {
 			if s.draws.IntN(2) == 0 {
 				s.kafka.ControlKey(int16(key), func(kmsg.Request) (kmsg.Response, error, bool) { return nil, errCut, true })
 			}
 		}
 	}},
-	{"partition added", 1, func(s *simulation) {
-		if s.partitions < 5 {
-			_, err := kadm.NewClient(s.client).CreatePartitions(s.ctx, 1, "telemetry")
-			require.NoError(s.t, err)
-			s.partitions++
-		}
-	}},
-	{"topic created anew", 1, recreate},
-	{"dead letters topic down", 2, func(s *simulation) {
+	{name: "partition added", weight: 1, do: func(s *simulation) {
+		_, err := kadm.NewClient(s.client).CreatePartitions(s.ctx, 1, "telemetry")
+		require.NoError(s.t, err)
+		s.partitions++
+	}, possible: func(s *simulation) bool { return s.partitions < 5 }},
+	{name: "topic created anew", weight: 1, do: recreate},
+	{name: "dead letters topic down", weight: 2, do: func(s *simulation) {
 		down := s.kafka.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: "dead", Err: kerr.NotEnoughReplicas, Count: -1})
-		s.during(s.seconds(1, 20))
+		s.during(s.seconds(1, 12))
 		down.Remove()
 	}},
-	{"ClickHouse read-only for a while", 1, spell(chmodel.ReadOnly, 30)},
-	{"ClickHouse has too many parts for a while", 1, spell(chmodel.TooManyParts, 30)},
-	{"ClickHouse out of memory for a while", 1, spell(chmodel.OutOfMemory, 20)},
-	{"ClickHouse slow for a while", 1, spell(chmodel.Slow, 3)},
-	{"ClickHouse fails reads for a while", 2, func(s *simulation) {
+	{name: "ClickHouse read-only for a while", weight: 1, do: spell(chmodel.ReadOnly, 15)},
+	{name: "ClickHouse has too many parts for a while", weight: 1, do: spell(chmodel.TooManyParts, 15)},
+	{name: "ClickHouse out of memory for a while", weight: 1, do: spell(chmodel.OutOfMemory, 15)},
+	{name: "ClickHouse slow for a while", weight: 1, do: spell(chmodel.Slow, 3)},
+	{name: "ClickHouse fails reads for a while", weight: 2, do: func(s *simulation) {
 		s.mu.Lock()
 		s.readsFail = time.Now().Add(20 * time.Second)
 		s.mu.Unlock()
 		s.live[0].crash()
 		s.live[0] = s.join(s.live[0].name)
 	}},
-	{"power cut", 3, func(s *simulation) {
+	{name: "power cut", weight: 3, do: func(s *simulation) {
 		s.countN("writes lost with the page cache", s.model.PowerCut(func(unsynced int) int { return s.luck(unsynced + 1) }))
 	}},
-	{"stale replica", 3, func(s *simulation) {
+	{name: "stale replica", weight: 3, do: func(s *simulation) {
 		s.model.Lag(s.draws.IntN(12))
 		if s.draws.IntN(2) == 0 { // someone has to recover from it
 			s.live[0].crash()
 			s.live[0] = s.join(s.live[0].name)
 		}
-		s.during(s.seconds(1, 20))
+		s.during(s.seconds(1, 12))
 		s.model.CatchUp()
 	}},
 }
@@ -125,7 +118,7 @@ func pauseOne(s *simulation) {
 		s.zombies = append(s.zombies, m)
 		s.live[0] = s.join(m.name)
 	}
-	s.during(s.seconds(11, 30))
+	s.during(s.seconds(11, 18))
 	m.resume()
 }
 

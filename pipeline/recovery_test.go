@@ -5,6 +5,7 @@ package pipeline_test
 import (
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,6 +14,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"tidemark/internal/chmodel"
 )
 
 // in runs a test on a world of its own in virtual time.
@@ -290,4 +293,30 @@ func (w *world) settled(name string) *member {
 	m := w.join(name)
 	require.True(w.t, w.settle(time.Minute))
 	return m
+}
+
+// TestNothingLeansOnWritesThatWereNotAcknowledged: a process dies before ClickHouse has acknowledged anything that it wrote,
+// its successor finds those rows and goes on, and the next power cut takes them.
+func TestNothingLeansOnWritesThatWereNotAcknowledged(t *testing.T) {
+	in(t, func(w *world) {
+		t := w.t
+		var answers atomic.Bool
+		w.model.OnWrite = func() chmodel.Fault {
+			if answers.Load() {
+				return chmodel.None
+			}
+			return chmodel.Unanswered
+		}
+		answers.Store(true)
+		w.produce(100)
+		first := w.settled("m")
+		answers.Store(false)
+		w.produce(200)
+		time.Sleep(5 * time.Second)
+		first.crash()
+		answers.Store(true)
+		w.leave(w.settled("m"))
+		require.NotZero(t, w.model.PowerCut(func(int) int { return 0 }), "something is lost")
+		w.verify()
+	})
 }

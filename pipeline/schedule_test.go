@@ -40,7 +40,7 @@ const steps = 12
 func (s *simulation) run() {
 	s.model.OnWrite, s.model.OnRead = s.onWrite, s.onRead
 	s.model.Through = func() bool { return s.luck(2) == 0 }
-	s.model.Delay = func() time.Duration { return time.Duration(s.luck(60_000)) * time.Millisecond }
+	s.model.Delay = func() time.Duration { return time.Duration(s.luck(40_000)) * time.Millisecond }
 	s.model.Add, s.model.AnyReplica = s.build.add, s.build.anyReplica
 	s.add()
 	for range steps {
@@ -56,19 +56,23 @@ func (s *simulation) run() {
 	s.end()
 }
 
-// draw draws a fault by weight.
+// draw draws a fault that is possible now, by weight.
 func (s *simulation) draw() fault {
 	sum := 0
 	for _, f := range faultsThereAre {
 		sum += f.weight
 	}
-	at := s.draws.IntN(sum)
-	for _, f := range faultsThereAre {
-		if at -= f.weight; at < 0 {
-			return f
+	for {
+		at := s.draws.IntN(sum)
+		for _, f := range faultsThereAre {
+			if at -= f.weight; at < 0 {
+				if f.possible == nil || f.possible(s) {
+					return f
+				}
+				break
+			}
 		}
 	}
-	panic("the weights do not add up")
 }
 
 func (s *simulation) count(what string) { s.countN(what, 1) }

@@ -37,6 +37,9 @@ type Config struct {
 	SessionTimeout time.Duration
 	Topics         []Topic
 	DeadLetters    string // topic
+	// LettersFrom, if set, says from which offset of a partition on dead letters go to the topic: a rebuild's earlier ones
+	// are there already.
+	LettersFrom func(topic string, partition int32) int64
 
 	Program       *schemas.Program
 	Limits        decode.Limits
@@ -132,7 +135,7 @@ func New(cfg Config) (*Pipeline, error) {
 	p.flusher = worker.NewFlusher(cfg.Store, client, cfg.FlushInterval, cfg.Log, cfg.Metrics)
 	p.shared = worker.Config{
 		Store: cfg.Store, Flusher: p.flusher, Room: worker.NewRoom(cfg.QueueBytes), Broker: p.broker, Log: cfg.Log, Metrics: cfg.Metrics,
-		DeadLetters: cfg.DeadLetters, FlushInterval: cfg.FlushInterval, FlushRows: cfg.FlushRows,
+		DeadLetters: cfg.DeadLetters, LettersFrom: cfg.LettersFrom, FlushInterval: cfg.FlushInterval, FlushRows: cfg.FlushRows,
 		MaxWindows: p.share,
 		Pause:      func(topic string, n int32) { client.PauseFetchPartitions(map[string][]int32{topic: {n}}) },
 		Resume:     func(topic string, n int32) { client.ResumeFetchPartitions(map[string][]int32{topic: {n}}) },

@@ -101,10 +101,15 @@ func checkLive(ctx context.Context, cfg *config.Config, show func(...preflight.F
 		return fmt.Errorf("connect to Kafka: %w", err)
 	}
 	defer client.Close()
+	store, err := clickhouseClient(&cfg.ClickHouse, cfg.ClickHouse.Reader)
+	if err != nil {
+		return err
+	}
+	defer store.Close() //nolint:errcheck // it only reads
 	t, d := cfg.Kafka.Topics, cfg.Pipeline.Disorder
 	kafka := preflight.Kafka{
 		Brokers: cfg.Kafka.Brokers,
-		Meter:   &lag.Meter{Client: client, Kafka: opts, Group: cfg.Kafka.Group, Topics: []string{t.Telemetry, t.Tickets, t.Accounts}},
+		Meter:   &lag.Meter{Client: client, Kafka: opts, Group: liveGroup(ctx, store, cfg.Kafka.Group), Topics: []string{t.Telemetry, t.Tickets, t.Accounts}},
 		Topics:  declaredTopics(&cfg.Kafka), LongestWindow: longestWindow, LongestWait: max(d.Telemetry, d.Tickets, d.Accounts),
 		MaxRecordBytes: int(cfg.Collector.MaxEvent),
 	}

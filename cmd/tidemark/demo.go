@@ -146,7 +146,7 @@ func (d *demoCmd) configure(cfg *config.Config, broker *devkafka.Broker, engine 
 // play runs collector, pipeline and simulator.
 func (d *demoCmd) play(ctx context.Context, g *globals, cfg *config.Config, log *zap.Logger, engine *devclickhouse.Server) error {
 	registry := admin.NewRegistry()
-	p, store, err := newPipeline(cfg, log, registry)
+	p, store, err := newPipeline(ctx, cfg, log, registry)
 	if err != nil {
 		return err
 	}

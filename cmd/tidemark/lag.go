@@ -14,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"tidemark/internal/config"
+	"tidemark/internal/rebuild"
 	"tidemark/pipeline/lag"
 	"tidemark/sinks/clickhouse"
 )
@@ -53,12 +54,16 @@ func (l *lagCmd) Run(ctx context.Context, g *globals) error {
 	}
 	defer store.Close() //nolint:errcheck // it only reads
 	t := cfg.Kafka.Topics
-	meter := &lag.Meter{Client: client, Kafka: opts, Group: cfg.Kafka.Group, Topics: []string{t.Telemetry, t.Tickets, t.Accounts}}
+	meter := &lag.Meter{Client: client, Kafka: opts, Topics: []string{t.Telemetry, t.Tickets, t.Accounts}}
 	for {
+		meter.Group = liveGroup(ctx, store, cfg.Kafka.Group)
 		err := l.once(ctx, g, meter, store, &cfg.Kafka)
 		var exceeded *exceededError
-		if !l.Watch || ctx.Err() != nil || errors.As(err, &exceeded) {
+		switch {
+		case !l.Watch || errors.As(err, &exceeded):
 			return err
+		case ctx.Err() != nil:
+			return nil // told to end in the middle of a look
 		}
 		if err != nil {
 			fail(g.stderr, err) // the next look may succeed
@@ -92,6 +97,17 @@ func (l *lagCmd) once(ctx context.Context, g *globals, meter *lag.Meter, store *
 		return err
 	}
 	return l.exceeded(report)
+}
+
+// liveGroup is the group of the generation that is live; if ClickHouse does not tell, that of the first one.
+func liveGroup(ctx context.Context, store *clickhouse.Client, base string) string {
+	ctx, cancel := context.WithTimeout(ctx, lagStoreTimeout)
+	defer cancel()
+	live, err := store.LiveGeneration(ctx)
+	if err != nil {
+		return base // what follows says that ClickHouse does not answer
+	}
+	return rebuild.Group(base, live)
 }
 
 func (l *lagCmd) print(g *globals, report *lag.Report) error {

@@ -26,6 +26,7 @@ type cli struct {
 	Check    checkCmd    `cmd:"" help:"Check the configuration, and say how to fix what is wrong."`
 	Lag      lagCmd      `cmd:"" help:"Show how far the pipeline is behind: partitions, owners, records by result."`
 	Verify   verifyCmd   `cmd:"" help:"Compare the rows in ClickHouse with the log, by other code, while everything runs."`
+	Rebuild  rebuildCmd  `cmd:"" help:"Compute the rollups anew from the log, beside the live ones, and switch to them; or back."`
 	Explain  explainCmd  `cmd:"" help:"Tell how a number in a view came about: formula, rows, account, events."`
 	Dev      devCmd      `cmd:"" help:"Run the embedded Kafka or ClickHouse, for development."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -16,9 +15,11 @@ import (
 	"tidemark/internal/admin"
 	"tidemark/internal/config"
 	"tidemark/internal/preflight"
+	"tidemark/internal/rebuild"
 	"tidemark/pipeline"
 	"tidemark/pipeline/canary"
 	"tidemark/pipeline/metrics"
+	"tidemark/schemas"
 	"tidemark/sinks/clickhouse"
 )
 
@@ -47,14 +48,9 @@ func (*runCmd) Run(ctx context.Context, g *globals) error {
 	}
 	defer store.Close() //nolint:errcheck // the process ends
 	registry := admin.NewRegistry()
-	pc.Store, pc.Metrics = store, metrics.New(registry)
-	var started atomic.Pointer[pipeline.Pipeline]
-	ops, err := admin.Listen(ctx, cfg.Admin.Listen, registry, func() error {
-		if p := started.Load(); p != nil {
-			return p.Ready()
-		}
-		return errors.New("waiting for ClickHouse")
-	})
+	pc.Metrics = metrics.New(registry)
+	pipelines := &rebuild.Follower{Pipeline: pc, Store: store, Program: func() (*schemas.Program, error) { return program(&cfg) }}
+	ops, err := admin.Listen(ctx, cfg.Admin.Listen, registry, pipelines.Ready)
 	if err != nil {
 		return err
 	}
@@ -68,15 +64,8 @@ func (*runCmd) Run(ctx context.Context, g *globals) error {
 			}
 			return err
 		}
-		p, err := pipeline.New(pc) // which joins the group
-		if err != nil {
-			return err
-		}
-		started.Store(p)
-		group.Go(func() error { p.Observe(ctx, store); return nil })
-		group.Go(func() error { p.Account(ctx, store); return nil })
 		group.Go(func() error { return runCanary(ctx, &cfg, store, pc.Metrics, registry, log) })
-		return p.Run(ctx)
+		return pipelines.Run(ctx)
 	})
 	err = group.Wait()
 	log.Info("pipeline ended")
@@ -136,7 +125,8 @@ func runCanary(ctx context.Context, cfg *config.Config, store *clickhouse.Client
 	return nil
 }
 
-func newPipeline(cfg *config.Config, log *zap.Logger, registry prometheus.Registerer) (*pipeline.Pipeline, *clickhouse.Client, error) {
+// newPipeline returns the pipeline of the generation that is live, and its store.
+func newPipeline(ctx context.Context, cfg *config.Config, log *zap.Logger, registry prometheus.Registerer) (*pipeline.Pipeline, *clickhouse.Client, error) {
 	pc, err := pipelineConfig(cfg, log)
 	if err != nil {
 		return nil, nil, err
@@ -145,7 +135,12 @@ func newPipeline(cfg *config.Config, log *zap.Logger, registry prometheus.Regist
 	if err != nil {
 		return nil, nil, err
 	}
-	pc.Store, pc.Metrics = store, metrics.New(registry)
+	live, err := store.LiveGeneration(ctx)
+	if err != nil {
+		return nil, nil, errors.Join(err, store.Close())
+	}
+	store = store.OfGeneration(live)
+	pc.Store, pc.Metrics, pc.Group = store, metrics.New(registry), rebuild.Group(pc.Group, live)
 	p, err := pipeline.New(pc)
 	return p, store, err
 }

@@ -134,10 +134,15 @@ func (b *progressBar) show(p verify.Progress) {
 	}
 	b.last = now
 	share := min(1, float64(p.Done)/float64(p.Total))
-	full := int(share * barWidth)
 	rate := float64(p.Done) / max(now.Sub(b.start).Seconds(), 0.001)
 	left := time.Duration(float64(p.Total-p.Done) / max(rate, 1) * float64(time.Second)).Round(time.Second)
 	source, _, _ := strings.Cut(p.Source, "@")
-	b.line.Show(now, "[%s%s] %3.0f%% %s · %d of %d offsets · %.0f/s · %s left",
-		strings.Repeat("=", full), strings.Repeat(" ", barWidth-full), 100*share, source, p.Done, p.Total, rate, left)
+	b.line.Show(now, "%s %3.0f%% %s · %d of %d offsets · %.0f/s · %s left",
+		drawn(share), 100*share, source, p.Done, p.Total, rate, left)
+}
+
+// drawn is a bar that is full to a share of 0 to 1.
+func drawn(share float64) string {
+	full := int(share * barWidth)
+	return "[" + strings.Repeat("=", full) + strings.Repeat(" ", barWidth-full) + "]"
 }

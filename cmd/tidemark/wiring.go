@@ -118,17 +118,22 @@ func migrateOptions(cfg *config.Config) (migrate.Options, error) {
 	}, nil
 }
 
+// program compiles the catalogue.
+func program(cfg *config.Config) (*schemas.Program, error) {
+	catalogue, err := schemas.Load(cfg.Pipeline.Catalogue)
+	if err != nil {
+		return nil, err
+	}
+	return schemas.Compile(catalogue)
+}
+
 // pipelineConfig maps the configuration onto the pipeline's, but for its store, log and metrics.
 func pipelineConfig(cfg *config.Config, log *zap.Logger) (pipeline.Config, error) {
 	kafka, err := kafkaOptions(&cfg.Kafka)
 	if err != nil {
 		return pipeline.Config{}, err
 	}
-	catalogue, err := schemas.Load(cfg.Pipeline.Catalogue)
-	if err != nil {
-		return pipeline.Config{}, err
-	}
-	program, err := schemas.Compile(catalogue)
+	program, err := program(cfg)
 	if err != nil {
 		return pipeline.Config{}, err
 	}

@@ -31,13 +31,15 @@ const (
 
 // Config is what all workers of an instance share.
 type Config struct {
-	Store         Store
-	Flusher       *Flusher
-	Room          *Room
-	Broker        *Broker
-	Log           *zap.Logger
-	Metrics       *metrics.Pipeline
-	DeadLetters   string        // topic
+	Store       Store
+	Flusher     *Flusher
+	Room        *Room
+	Broker      *Broker
+	Log         *zap.Logger
+	Metrics     *metrics.Pipeline
+	DeadLetters string // topic
+	// LettersFrom, if set, says from which offset of a partition on dead letters go to the topic; earlier ones are there.
+	LettersFrom   func(topic string, partition int32) int64
 	FlushInterval time.Duration // the longest that a folded record waits to be written
 	FlushRows     int           // rows that are written without waiting
 	MaxWindows    func() int    // that a source may keep in memory, about
@@ -337,8 +339,10 @@ func (w *Worker) fold(ctx context.Context, records []*kgo.Record) error {
 }
 
 func (w *Worker) deadLetter(r *kgo.Record, rej *decode.Rejection) {
-	w.deadBytes += len(r.Key) + len(r.Value)
-	w.dead = append(w.dead, kafka.DeadLetter(w.DeadLetters, w.spec.Source, r, rej.Reason, rej.Detail))
+	if w.LettersFrom == nil || r.Offset >= w.LettersFrom(w.topic, w.partition) {
+		w.deadBytes += len(r.Key) + len(r.Value)
+		w.dead = append(w.dead, kafka.DeadLetter(w.DeadLetters, w.spec.Source, r, rej.Reason, rej.Detail))
+	}
 	w.Metrics.DeadLetters.WithLabelValues(w.topic, string(rej.Reason)).Inc()
 }
 

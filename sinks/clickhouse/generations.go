@@ -20,8 +20,8 @@ type Generation struct {
 const (
 	Building = "building" // being computed, read by nobody
 	Live     = "live"     // what the views show
-	Retired  = "retired"  // was live once, and can be again
-	Dropped  = "dropped"
+	Retired  = "retired"  // was live before another, and can be again
+	Dropped  = "dropped"  // its rows are gone
 )
 
 // OfGeneration returns a client over the same connections that writes and loads the rows of another generation.
@@ -73,8 +73,8 @@ SETTINGS join_use_nulls = 0`)
 	return all, nil
 }
 
-// MarkGeneration says what became of a generation. To make one Live is the switch: one row, after which every query that
-// begins sees all of it and nothing of the one before.
+// MarkGeneration makes a generation Building, Live or Dropped. To make one Live is the switch: one row, after which every
+// query that begins sees all of it and nothing of the one before, which is Retired then.
 func (c *Client) MarkGeneration(ctx context.Context, n uint16, state, catalogue string) error {
 	const insert = `INSERT INTO generations (generation, state, catalogue, at)
 SELECT {generation:UInt16}, {state:String}, {catalogue:String}, greatest(now64(3), max(at) + toIntervalMillisecond(1)) FROM generations`
@@ -108,4 +108,13 @@ HAVING (
 	}
 	live, err := c.LiveGeneration(ctx)
 	return live == c.generation, err
+}
+
+// Sources lists the sources that the client's generation has checkpoints of.
+func (c *Client) Sources(ctx context.Context) (all []string, err error) {
+	err = c.conn.QueryRow(c.loadContext(ctx), "SELECT groupUniqArray(toString(source)) FROM checkpoints_all WHERE generation = {generation:UInt16}", c.named()).Scan(&all)
+	if err != nil {
+		return nil, fmt.Errorf("list the sources of generation %d: %w", c.generation, err)
+	}
+	return all, nil
 }

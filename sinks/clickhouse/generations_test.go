@@ -10,7 +10,7 @@ import (
 )
 
 // rowsOf are the counters of a source that the client loads, by metric.
-func rowsOf(t *testing.T, ctx context.Context, c *clickhouse.Client) map[string]uint64 {
+func rowsOf(ctx context.Context, t *testing.T, c *clickhouse.Client) map[string]uint64 {
 	t.Helper()
 	rows, err := c.OpenCounters(ctx, "telemetry/0@x", 0)
 	require.NoError(t, err)
@@ -22,7 +22,7 @@ func rowsOf(t *testing.T, ctx context.Context, c *clickhouse.Client) map[string]
 }
 
 // write writes a counter, and the checkpoint after it.
-func write(t *testing.T, ctx context.Context, c *clickhouse.Client, value, offset uint64) {
+func write(ctx context.Context, t *testing.T, c *clickhouse.Client, value, offset uint64) {
 	t.Helper()
 	var b clickhouse.Batch
 	counter(&b.Counters, clickhouse.Day, "acme", day+86400, "", "events", value, offset)
@@ -35,8 +35,8 @@ func write(t *testing.T, ctx context.Context, c *clickhouse.Client, value, offse
 func TestGenerations(t *testing.T) {
 	both(t, func(t *testing.T, ctx context.Context, c *clickhouse.Client) {
 		next := c.OfGeneration(1)
-		write(t, ctx, c, 3, 9)
-		require.Empty(t, rowsOf(t, ctx, next), "another generation's rows are not loaded")
+		write(ctx, t, c, 3, 9)
+		require.Empty(t, rowsOf(ctx, t, next), "another generation's rows are not loaded")
 		_, found, err := next.LastCheckpoint(ctx, "telemetry/0@x")
 		require.NoError(t, err)
 		require.False(t, found)
@@ -49,25 +49,25 @@ func TestGenerations(t *testing.T) {
 		require.Zero(t, live())
 
 		sources := []string{"telemetry/0@x"}
-		write(t, ctx, next, 2, 8)
+		write(ctx, t, next, 2, 8)
 		switched, err := next.SwitchTo(ctx, "d", 0, sources)
 		require.NoError(t, err)
 		require.False(t, switched, "it has a record less")
 		require.Zero(t, live())
-		write(t, ctx, next, 7, 9)
+		write(ctx, t, next, 7, 9)
 		var unacknowledged clickhouse.Batch // rows without a checkpoint are read, too
 		counter(&unacknowledged.Counters, clickhouse.Day, "acme", day+86400, "", "events", 4, 12)
 		require.NoError(t, c.Write(ctx, &unacknowledged))
 		switched, err = next.SwitchTo(ctx, "d", 0, sources)
 		require.NoError(t, err)
 		require.False(t, switched, "the other has rows ahead of its checkpoint")
-		write(t, ctx, next, 8, 13)
+		write(ctx, t, next, 8, 13)
 		switched, err = next.SwitchTo(ctx, "d", 0, sources)
 		require.NoError(t, err)
 		require.True(t, switched)
 		require.EqualValues(t, 1, live())
-		require.Equal(t, map[string]uint64{"events": 8}, rowsOf(t, ctx, next))
-		require.Equal(t, map[string]uint64{"events": 4}, rowsOf(t, ctx, c))
+		require.Equal(t, map[string]uint64{"events": 8}, rowsOf(ctx, t, next))
+		require.Equal(t, map[string]uint64{"events": 4}, rowsOf(ctx, t, c))
 
 		require.NoError(t, c.MarkGeneration(ctx, 0, clickhouse.Live, ""))
 		all, err := c.Generations(ctx)

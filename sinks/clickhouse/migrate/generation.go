@@ -16,27 +16,28 @@ var ofGenerations = []string{
 func CountRows(ctx context.Context, db *sql.DB) (map[uint16]uint64, error) {
 	counts := map[uint16]uint64{}
 	for _, table := range ofGenerations {
-		rows, err := db.QueryContext(ctx, "SELECT generation, count() FROM "+table+" GROUP BY generation")
-		if err != nil {
-			return nil, fmt.Errorf("count the rows of %s: %w", table, err)
-		}
-		for rows.Next() {
-			var generation uint16
-			var n uint64
-			if err = rows.Scan(&generation, &n); err != nil {
-				break
-			}
-			counts[generation] += n
-		}
-		if err == nil {
-			err = rows.Err()
-		}
-		_ = rows.Close()
-		if err != nil {
+		if err := countRows(ctx, db, table, counts); err != nil {
 			return nil, fmt.Errorf("count the rows of %s: %w", table, err)
 		}
 	}
 	return counts, nil
+}
+
+func countRows(ctx context.Context, db *sql.DB, table string, into map[uint16]uint64) error {
+	rows, err := db.QueryContext(ctx, "SELECT generation, count() FROM "+table+" GROUP BY generation")
+	if err != nil {
+		return err
+	}
+	defer rows.Close() //nolint:errcheck // Err tells
+	for rows.Next() {
+		var generation uint16
+		var n uint64
+		if err := rows.Scan(&generation, &n); err != nil {
+			return err
+		}
+		into[generation] += n
+	}
+	return rows.Err()
 }
 
 // DropGeneration removes the rows of a generation, partition by partition. That it is not the live one is up to the caller.

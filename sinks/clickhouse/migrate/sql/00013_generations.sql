@@ -5,7 +5,7 @@
 CREATE TABLE IF NOT EXISTS generations
 (
     generation UInt16 COMMENT 'Number of the generation. Its consumer group is the configured one, from 1 on with -g and the number.' CODEC(ZSTD(1)),
-    state      Enum8('building' = 1, 'live' = 2, 'retired' = 3, 'dropped' = 4) COMMENT 'What the generation became at that time.' CODEC(ZSTD(1)),
+    state      Enum8('building' = 1, 'live' = 2, 'dropped' = 3) COMMENT 'What the generation became at that time. One that was live is kept until it is dropped.' CODEC(ZSTD(1)),
     catalogue  String COMMENT 'Hash of the catalogue that it was computed with; empty if unknown.' CODEC(ZSTD(1)),
     at         DateTime64(3, 'UTC') COMMENT 'When it became so.' CODEC(ZSTD(1))
 )

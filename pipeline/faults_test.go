@@ -119,6 +119,22 @@ func number(t *testing.T, name string, otherwise uint64) uint64 {
 // TestEveryFaultAtOnce plays random faults in virtual time, by seed, on all processors: members come, go, crash, are paused
 // and cut off for longer than their session, so that they write beside their successors; brokers fail over; partitions and
 // topics come and go; ClickHouse fails in every way that the model knows. Every row must be that of one straight run.
+//
+//tidemark:proves "a pipeline is killed in mid-flow": 1 2 3 4 5
+//tidemark:proves "killed between insert and commit": 1 2 3 4 5
+//tidemark:proves "killed in mid-insert": 1 2 3 4 5
+//tidemark:proves "a worker is cut off from Kafka and writes on (a zombie)": 1 2 3 4 5
+//tidemark:proves "an insert is refused, or applied without an answer": 1 2 3 4 5
+//tidemark:proves "a replica does not have the committed rows yet": 1 2 3 4 5
+//tidemark:proves "a partition is added": 1 2 3 4 5
+//tidemark:proves "a topic is created anew": 1 2 3 4 5
+//tidemark:proves "events come hours or weeks late": 1 2 3 4 5
+//tidemark:proves "events come twice": 1 2 3 4 5
+//tidemark:proves "members come and go": 1 2 3 4 5
+//tidemark:proves "leaders and coordinators move, and brokers answer with errors": 1 2 3 4 5
+//tidemark:proves "clocks jump": 1 2 3 4 5
+//tidemark:proves "ClickHouse has too many parts, no memory, or is slow": 1 2 3 4 5
+//tidemark:proves "the power of a modelled ClickHouse is cut": 1 2 3 4 5
 func TestEveryFaultAtOnce(t *testing.T) {
 	seeds := number(t, "TIDEMARK_TEST_SEEDS", 150)
 	first := number(t, "TIDEMARK_TEST_SEED", 0)

@@ -22,6 +22,8 @@ import (
 
 // TestBatchesTooLargeGoToTheDeadLetters: batches of gigabytes, or of very many records, cost neither the process its memory
 // nor the partition its progress: they are dead letters, in the log's order, whoever reads them and where ever he begins.
+//
+//tidemark:proves "a batch unpacks to gigabytes": 1 5
 func TestBatchesTooLargeGoToTheDeadLetters(t *testing.T) {
 	in(t, func(w *world) {
 		t := w.t
@@ -80,6 +82,8 @@ func TestBatchesTooLargeGoToTheDeadLetters(t *testing.T) {
 
 // TestALogThatIsDamagedStopsThePartition: what cannot be read at all, which brokers do not take from a producer, is a matter
 // for a person. The other partitions go on.
+//
+//tidemark:proves "a log is damaged": 5
 func TestALogThatIsDamagedStopsThePartition(t *testing.T) {
 	in(t, func(w *world) {
 		t := w.t

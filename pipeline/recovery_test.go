@@ -55,6 +55,7 @@ func TestRowsAreThereWithinTheFlushInterval(t *testing.T) {
 	})
 }
 
+//tidemark:proves "a replica does not have the committed rows yet": 1 4 5
 func TestRecoveryWaitsForAReplica(t *testing.T) {
 	in(t, func(w *world) {
 		t := w.t
@@ -77,6 +78,7 @@ func TestRecoveryWaitsForAReplica(t *testing.T) {
 	})
 }
 
+//tidemark:proves "it never gets them, or they are gone": 4
 func TestRecoveryNeverGuesses(t *testing.T) {
 	in(t, func(w *world) {
 		t := w.t
@@ -95,6 +97,7 @@ func TestRecoveryNeverGuesses(t *testing.T) {
 	})
 }
 
+//tidemark:proves "the log was deleted beyond the commit": 5
 func TestAnExpiredOffsetStopsThePartition(t *testing.T) {
 	in(t, func(w *world) {
 		t := w.t
@@ -149,6 +152,7 @@ func TestAnExpiredOffsetStopsThePartition(t *testing.T) {
 	})
 }
 
+//tidemark:proves "records are deleted under a reader that lags": 5
 func TestRecordsDeletedUnderAReaderStopThePartition(t *testing.T) {
 	in(t, func(w *world) {
 		t := w.t
@@ -171,6 +175,7 @@ func TestRecordsDeletedUnderAReaderStopThePartition(t *testing.T) {
 	})
 }
 
+//tidemark:proves "somebody else commits to the group": 3
 func TestAForeignCommitStopsThePartition(t *testing.T) {
 	in(t, func(w *world) {
 		t := w.t
@@ -184,6 +189,7 @@ func TestAForeignCommitStopsThePartition(t *testing.T) {
 	})
 }
 
+//tidemark:proves "a topic is created anew": 1
 func TestATopicCreatedAnewIsAnotherLog(t *testing.T) {
 	in(t, func(w *world) {
 		t := w.t
@@ -216,6 +222,7 @@ func TestATopicCreatedAnewIsAnotherLog(t *testing.T) {
 	})
 }
 
+//tidemark:proves "ClickHouse is away for minutes": 1 5
 func TestClickHouseAwayForMinutes(t *testing.T) {
 	in(t, func(w *world) {
 		t := w.t
@@ -244,6 +251,7 @@ func TestClickHouseAwayForMinutes(t *testing.T) {
 	})
 }
 
+//tidemark:proves "a topic is created anew": 1 5
 func TestATopicCreatedAnewUnderAReaderEndsIt(t *testing.T) {
 	in(t, func(w *world) {
 		t := w.t
@@ -266,6 +274,8 @@ func TestATopicCreatedAnewUnderAReaderEndsIt(t *testing.T) {
 
 // TestTwoProcessesOfOneName: of two members of the same instance id, the one that Kafka fences ends and says so, and the
 // other goes on.
+//
+//tidemark:proves "two processes have the same name in the group": 1 4 5
 func TestTwoProcessesOfOneName(t *testing.T) {
 	in(t, func(w *world) {
 		t := w.t

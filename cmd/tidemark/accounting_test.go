@@ -12,6 +12,8 @@ import (
 )
 
 // TestACheckpointThatDoesNotAddUpIsAMetric has a pipeline run beside a checkpoint that somebody wrote by hand.
+//
+//tidemark:proves "a checkpoint does not add up": 5
 func TestACheckpointThatDoesNotAddUpIsAMetric(t *testing.T) {
 	t.Parallel()
 	b := startBackends(t)

@@ -63,6 +63,7 @@ func total(r verify.Report) (s verify.Source) {
 	return s
 }
 
+//tidemark:proves "somebody changes rows in ClickHouse": 1
 func TestVerifyNamesWhatDiffers(t *testing.T) {
 	t.Parallel()
 	b := startBackends(t)
@@ -252,6 +253,7 @@ func TestVerifyWhileThePipelineRuns(t *testing.T) {
 	require.Greater(t, report.Sources[0].AtLeast, 300)
 }
 
+//tidemark:proves "the catalogue changes": 1
 func TestVerifyAfterTheCatalogueHasChanged(t *testing.T) {
 	t.Parallel()
 	b := startBackends(t)

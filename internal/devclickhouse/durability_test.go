@@ -20,6 +20,8 @@ type batch struct{ Round, Writer, Seq uint64 }
 
 // Four writers, two on each port, insert until the engine is killed. Every insert that was acknowledged must be there, whole,
 // after the restart.
+//
+//tidemark:proves "ClickHouse is killed": 3
 func TestKillLosesNoAcknowledgedInsert(t *testing.T) {
 	t.Parallel()
 	const rounds, writers, rowsPerBatch, acksPerRound = 3, 4, 100, 40

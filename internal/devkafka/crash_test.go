@@ -14,6 +14,7 @@ import (
 	"tidemark/sinks/kafka/topics"
 )
 
+//tidemark:proves "the embedded broker is killed": 1
 func TestSIGKILLKeepsWhatWasAcknowledged(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -45,6 +46,9 @@ func TestSIGKILLKeepsWhatWasAcknowledged(t *testing.T) {
 
 // TestSIGKILLAbortsOpenTransactions pins the fate of transactions over two crashes: finished ones keep theirs, open ones are
 // aborted for good, and what the same producer commits later is seen.
+//
+//tidemark:proves "the embedded broker is killed": 1
+//tidemark:proves "a transaction is aborted": 1
 func TestSIGKILLAbortsOpenTransactions(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -81,6 +85,8 @@ func TestSIGKILLAbortsOpenTransactions(t *testing.T) {
 
 // TestProducerGoesOnAcrossRestartsAndCrashes keeps one producer alive while the broker closes once and is killed twice: no
 // acknowledged record is lost. Some may be there twice, as the package says.
+//
+//tidemark:proves "the embedded broker is killed": 1
 func TestProducerGoesOnAcrossRestartsAndCrashes(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -30,6 +30,7 @@ func ends(t *testing.T, p *Process, within time.Duration) (code int, said string
 	return p.cmd.ProcessState.ExitCode(), p.Log(t)
 }
 
+//tidemark:proves "pipeline, collector and broker are killed at once": 1 3 4 5
 func TestDemoAgreesWithItsTruth(t *testing.T) {
 	dir := t.TempDir()
 	code, said := ends(t, demo(t, dir, "--duration", "5s"), 3*time.Minute)

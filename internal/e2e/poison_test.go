@@ -146,6 +146,8 @@ func poisonClient(t *testing.T, brokers []string) *kgo.Client {
 	return client
 }
 
+//tidemark:proves "a record is broken, of the future, without account": 1 5
+//tidemark:proves "a batch unpacks to gigabytes": 1 5
 func TestPoisonOnEmbeddedKafka(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	defer cancel()
@@ -161,6 +163,8 @@ func TestPoisonOnEmbeddedKafka(t *testing.T) {
 	s.poisoned(ctx, client)
 }
 
+//tidemark:proves "a record is broken, of the future, without account": 1 5
+//tidemark:proves "a batch unpacks to gigabytes": 1 5
 func TestPoisonOnRealKafka(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	defer cancel()

@@ -95,6 +95,10 @@ func (s *stage) mayhem(ctx context.Context, during func(collector string)) {
 	collector.Terminate(t)
 }
 
+//tidemark:proves "a pipeline is killed in mid-flow": 1 3 4 5
+//tidemark:proves "events come hours or weeks late": 1 4 5
+//tidemark:proves "events come twice": 1 5
+//tidemark:proves "a partition is added": 1 5
 func TestEmbeddedKafka(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
 	defer cancel()
@@ -117,6 +121,11 @@ func TestEmbeddedKafka(t *testing.T) {
 }
 
 // TestRealKafka is the same on Apache Kafka, with the SDKs that people use and the simulator sending through the collector.
+//
+//tidemark:proves "a pipeline is killed in mid-flow": 1 3 4 5
+//tidemark:proves "events come hours or weeks late": 1 4 5
+//tidemark:proves "events come twice": 1 5
+//tidemark:proves "a partition is added": 1 5
 func TestRealKafka(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
 	defer cancel()

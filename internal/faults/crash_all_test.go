@@ -51,6 +51,10 @@ func (s *stage) crashes() {
 
 // TestCrashAtEveryStep kills the pipeline at every step between poll and the commit's acknowledgement, the first time it
 // comes there and later ones.
+//
+//tidemark:proves "a pipeline is killed in mid-flow": 1 3 4 5
+//tidemark:proves "killed between insert and commit": 1 2 3 4 5
+//tidemark:proves "killed in mid-insert": 1 3 4 5
 func TestCrashAtEveryStep(t *testing.T) {
 	t.Run("embedded Kafka", func(t *testing.T) { newStage(t, startKafka(t).Addrs(), chtest.Shared(t), 2).crashes() })
 	t.Run("real Kafka", func(t *testing.T) { newStage(t, kafkatest.Start(t).Brokers(), chtest.Shared(t), 3).crashes() })

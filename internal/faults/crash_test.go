@@ -47,6 +47,10 @@ func (s *stage) dies(p *e2e.Process, at string) {
 }
 
 // TestCrashAtSomeSteps is the part of TestCrashAtEveryStep that is fast enough for make test.
+//
+//tidemark:proves "a pipeline is killed in mid-flow": 1 3 4 5
+//tidemark:proves "killed between insert and commit": 1 2 3 4 5
+//tidemark:proves "killed in mid-insert": 1 3 4 5
 func TestCrashAtSomeSteps(t *testing.T) {
 	s := newStage(t, startKafka(t).Addrs(), chtest.Shared(t), 1)
 	s.crashAt("folded", 3)

@@ -109,10 +109,12 @@ func outage(t *testing.T, mb int, begin, end func(*disk), complaint string) {
 	s.end(p)
 }
 
+//tidemark:proves "ClickHouse's disk is full or read-only": 1 3 5
 func TestEngineOutOfDisk(t *testing.T) {
 	outage(t, 96, (*disk).fill, (*disk).empty, "flush failed; trying again until it succeeds")
 }
 
+//tidemark:proves "ClickHouse's disk is full or read-only": 1 3 5
 func TestEngineReadOnly(t *testing.T) {
 	outage(t, 512, func(d *disk) { d.remount("ro") }, func(d *disk) { d.remount("rw") }, "flush failed; trying again until it succeeds")
 }

@@ -14,6 +14,10 @@ import (
 )
 
 // TestKillsInRandomOrder kills two pipelines, the broker and the engine, one or several at a time, while traffic flows.
+//
+//tidemark:proves "a pipeline is killed in mid-flow": 1 3 4 5
+//tidemark:proves "ClickHouse is killed": 1 3 4 5
+//tidemark:proves "Kafka's broker is killed": 1 3 4 5
 func TestKillsInRandomOrder(t *testing.T) {
 	random := rand.New(rand.NewPCG(seed(t), 1)) //nolint:gosec // reproducible by seed
 	cluster, engine := kafkatest.Start(t), startEngine(t)

@@ -15,6 +15,8 @@ import (
 
 // TestConnectionsCutDelayedAndHalfOpen breaks the connections of two pipelines to Kafka and to ClickHouse, for moments and
 // for longer than the session.
+//
+//tidemark:proves "connections are cut, delayed or half open": 1 3 4 5
 func TestConnectionsCutDelayedAndHalfOpen(t *testing.T) {
 	random := rand.New(rand.NewPCG(seed(t), 2)) //nolint:gosec // reproducible by seed
 	s := newStage(t, kafkatest.Start(t).Brokers(), chtest.Shared(t), seed(t))

@@ -53,6 +53,8 @@ func (s *stage) ready(p *e2e.Process) string {
 
 // TestBrokerWithoutTheTopic starts a pipeline before its topics are there: it says what is missing, and goes on by itself
 // once they are.
+//
+//tidemark:proves "the topics are not there": 1 5
 func TestBrokerWithoutTheTopic(t *testing.T) {
 	s := newStage(t, kafkatest.Start(t).Brokers(), chtest.Shared(t), 8)
 	gone, err := s.Admin.DeleteTopics(s.ctx, "telemetry", "tickets")
@@ -103,6 +105,8 @@ func (s *stage) others(alive ...*e2e.Process) {
 
 // TestExpiredOffset deletes records that were not read yet: their partition stops and says what to do, the others go on, and
 // doing what it says is enough.
+//
+//tidemark:proves "the log was deleted beyond the commit": 1 3 4 5
 func TestExpiredOffset(t *testing.T) {
 	s := newStage(t, kafkatest.Start(t).Brokers(), chtest.Shared(t), 9)
 	p := s.pipeline("a")

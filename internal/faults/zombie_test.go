@@ -16,6 +16,8 @@ import (
 
 // TestAZombieWritesBesideItsSuccessor stops a pipeline with rows, a checkpoint or a commit on its way, until another
 // instance has taken its partitions over and is done with them; then it wakes up, and what it had is written after all.
+//
+//tidemark:proves "a worker is cut off from Kafka and writes on (a zombie)": 1 2 3 4 5
 func TestAZombieWritesBesideItsSuccessor(t *testing.T) {
 	s := newStage(t, kafkatest.Start(t).Brokers(), chtest.Shared(t), 5)
 	kafka, store := kafkaProxy(t, s.Brokers[0]), clickhouseProxy(t, s.DB.Server.NativeAddr())

@@ -54,6 +54,8 @@ func burst(t *testing.T, s Spec, windows, n int, event func(i int) string) (grow
 }
 
 // TestMemoryIsBoundedWhateverComes feeds one source with what would fill the memory of a pipeline that keeps everything.
+//
+//tidemark:proves "more windows, users or features come than memory may hold": 1
 func TestMemoryIsBoundedWhateverComes(t *testing.T) {
 	s := spec(t, Telemetry)
 	s.MaxFeatures, s.DedupRecords = 1000, 1000

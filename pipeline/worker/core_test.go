@@ -121,8 +121,15 @@ func straight(t require.TestingT, s Spec, log []Record) (*chmodel.Model, clickho
 	return m, f.Checkpoint
 }
 
-// TestAnyRunGivesTheSameRows holds invariants 1 to 5: however the log is cut into flushes, wherever the worker dies,
+// TestAnyRunGivesTheSameRows holds invariants 1, 2, 4 and 5: however the log is cut into flushes, wherever the worker dies,
 // whatever part of an insert got through, and whoever else still writes, the final rows and accounts are the same.
+//
+//tidemark:proves "killed between insert and commit": 1 2 4 5
+//tidemark:proves "killed in mid-insert": 1 2 4 5
+//tidemark:proves "a worker is cut off from Kafka and writes on (a zombie)": 1 2 4 5
+//tidemark:proves "events come hours or weeks late": 1 2 4 5
+//tidemark:proves "events come twice": 1 5
+//tidemark:proves "more windows, users or features come than memory may hold": 1 2 4 5
 func TestAnyRunGivesTheSameRows(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := spec(t, Telemetry)

@@ -28,13 +28,15 @@ type Stage struct {
 	DB      *chtest.Database
 	Env     []string // leads tidemark to them; of two settings of the same variable the later one counts
 	Admin   *kadm.Client
+	Group   string         // of the pipelines
+	Rules   *recount.Rules // of the catalogue; nil: the built-in one
 	t       *testing.T
 }
 
 // NewStage sets up the way to a Kafka and to a database of ClickHouse; Migrate makes the topics and tables.
 func NewStage(t *testing.T, brokers []string, db *chtest.Database) *Stage {
 	t.Helper()
-	s := &Stage{t: t, Brokers: brokers, DB: db}
+	s := &Stage{t: t, Brokers: brokers, DB: db, Group: "tidemark"}
 	s.Env = []string{
 		"TIDEMARK_KAFKA_BROKERS=" + brokers[0], "TIDEMARK_KAFKA_PARTITIONS=4", "TIDEMARK_KAFKA_SESSION_TIMEOUT=6s",
 		"TIDEMARK_CLICKHOUSE_ADDR=" + s.DB.Server.NativeAddr(), "TIDEMARK_CLICKHOUSE_DATABASE=" + s.DB.Name,
@@ -88,7 +90,7 @@ func (s *Stage) Settle(ctx context.Context, alive ...*Process) {
 			left = err.Error()
 			return false
 		}
-		commits, err := s.Admin.FetchOffsetsForTopics(ctx, "tidemark", topics...)
+		commits, err := s.Admin.FetchOffsetsForTopics(ctx, s.Group, topics...)
 		if err != nil { // nobody has joined yet, or the group is moving to another broker
 			left = err.Error()
 			return false
@@ -127,6 +129,6 @@ func (s *Stage) Source(ctx context.Context, topic string, partition int) string 
 // log is what a recount reads, and by which limits.
 func (s *Stage) log() recount.Options {
 	return recount.Options{
-		Brokers: s.Brokers, Telemetry: "telemetry", Tickets: "tickets", Accounts: "accounts", Limits: recount.Limits{Features: maxFeatures},
+		Brokers: s.Brokers, Telemetry: "telemetry", Tickets: "tickets", Accounts: "accounts", Limits: recount.Limits{Features: maxFeatures}, Rules: s.Rules,
 	}
 }

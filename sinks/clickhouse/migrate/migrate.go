@@ -11,6 +11,7 @@ import (
 	"context"
 	"database/sql"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 	"time"
@@ -55,11 +56,18 @@ func Up(ctx context.Context, db *sql.DB, o Options) error {
 	if err := o.Retention.validate(); err != nil {
 		return err
 	}
+	if err := still(ctx, db); err != nil {
+		return err
+	}
 	p, err := provider(db)
 	if err != nil {
 		return err
 	}
-	if _, err := p.Up(ctx); err != nil {
+	_, err = p.Up(ctx)
+	if err != nil && ctx.Err() == nil { // another process may be ahead, and have made a view of a table that is written to here
+		_, err = p.Up(ctx)
+	}
+	if err != nil {
 		return fmt.Errorf("migrate ClickHouse: %w", err)
 	}
 	const comment = "ALTER TABLE " + versionTable + " MODIFY COMMENT 'Versions of the tables: what tidemark migrate has applied.'"
@@ -70,6 +78,28 @@ func Up(ctx context.Context, db *sql.DB, o Options) error {
 		return err
 	}
 	return o.makeViews(ctx, db)
+}
+
+// still refuses to move rows while a pipeline writes to the tables that they are moved from: what it wrote between the copy
+// and the change of the name would be lost. A pipeline of then writes to source_progress every 10 seconds at least.
+func still(ctx context.Context, db *sql.DB) error {
+	var old uint64
+	const query = "SELECT count() FROM system.tables WHERE database = currentDatabase() AND name = 'source_progress' AND engine != 'View'"
+	if err := db.QueryRowContext(ctx, query).Scan(&old); err != nil {
+		return fmt.Errorf("look for tables of an older version: %w", err)
+	}
+	if old == 0 {
+		return nil
+	}
+	var instance string
+	err := db.QueryRowContext(ctx, "SELECT instance FROM source_progress WHERE observed_at > now64(3) - toIntervalSecond(30) LIMIT 1").Scan(&instance)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return nil
+	case err != nil:
+		return fmt.Errorf("look for a pipeline that runs: %w", err)
+	}
+	return fmt.Errorf("the pipeline %q has written within the last 30 seconds: rows are moved to other tables, so end all pipelines first, and run tidemark migrate half a minute later", instance)
 }
 
 func (o Options) makeViews(ctx context.Context, db *sql.DB) error {

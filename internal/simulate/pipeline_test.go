@@ -57,7 +57,7 @@ func startTidemark(t *testing.T, c *kfake.Cluster, d *chtest.Database) string {
 		DeadLetters: "dead-letters", Program: program,
 		Limits:       decode.Limits{MaxFuture: 10 * time.Minute, MaxAge: 43800 * hour},
 		Retention:    [3]time.Duration{336 * hour, 9600 * hour, 43800 * hour},
-		DedupRecords: 131072, FlushInterval: 200 * time.Millisecond, FlushRows: 50_000, QueueBytes: 64 << 20,
+		DedupRecords: 131072, MaxFeatures: 1000, MaxWindows: 1 << 20, FlushInterval: 200 * time.Millisecond, FlushRows: 50_000, QueueBytes: 64 << 20,
 		Store: store, Log: log, Metrics: metrics.New(prometheus.NewRegistry()),
 	})
 	require.NoError(t, err)

@@ -115,7 +115,7 @@ func (a *air) startPipeline() {
 		Topics:    []pipeline.Topic{{Name: "telemetry", Content: worker.Telemetry, Disorder: time.Minute}},
 		Limits:    decode.Limits{MaxFuture: time.Minute, MaxAge: retention.Day},
 		Retention: [3]time.Duration{retention.Minute, retention.Hour, retention.Day}, DedupRecords: 1000,
-		FlushInterval: 50 * time.Millisecond, FlushRows: 1000, QueueBytes: 64 << 20,
+		FlushInterval: 50 * time.Millisecond, FlushRows: 1000, QueueBytes: 64 << 20, MaxFeatures: 1000, MaxWindows: 1 << 20,
 		Store: a.store, Log: zap.NewNop(), Metrics: a.metrics,
 	})
 	require.NoError(a.t, err)

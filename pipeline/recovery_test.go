@@ -251,7 +251,7 @@ func TestClickHouseAwayForMinutes(t *testing.T) {
 	})
 }
 
-//tidemark:proves "a topic is created anew": 1 5
+//tidemark:proves "a topic is created anew under a running pipeline": 1 5
 func TestATopicCreatedAnewUnderAReaderEndsIt(t *testing.T) {
 	in(t, func(w *world) {
 		t := w.t
@@ -307,6 +307,8 @@ func (w *world) settled(name string) *member {
 
 // TestNothingLeansOnWritesThatWereNotAcknowledged: a process dies before ClickHouse has acknowledged anything that it wrote,
 // its successor finds those rows and goes on, and the next power cut takes them.
+//
+//tidemark:proves "a power cut takes what was not acknowledged": 1 3 4
 func TestNothingLeansOnWritesThatWereNotAcknowledged(t *testing.T) {
 	in(t, func(w *world) {
 		t := w.t

@@ -11,7 +11,7 @@ import (
 const recordOverhead = 200
 
 // maxBatch is how many records are folded at a time, so that a source is soon there when it is time to flush.
-const maxBatch = 1000
+const maxBatch = 2000
 
 // Room bounds the records that all sources of an instance have waiting, in bytes, whatever their number: past the bound
 // nothing more is fetched. A source that holds half of it by itself is paused, so that one that is slow, because many of its

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -295,7 +294,6 @@ func (w *Worker) foldQueued(ctx context.Context) error {
 	if w.pending() >= w.FlushRows {
 		w.flush(ctx)
 	}
-	runtime.Gosched() // sources outnumber cores: giving way costs less than being interrupted
 	return nil
 }
 

@@ -44,7 +44,9 @@ func TestRebuildCommands(t *testing.T) {
 	says(exitOK, "Generation 1 is live; generation 0 is kept.", "switch")
 	require.EqualValues(t, 3, events())
 	require.EqualValues(t, 1, letters(t, b.kafka), "the topic has the dead letter once")
-	require.Contains(t, tidemark(t, env, "lag").stdout, "group tidemark-g1: Stable, members: 1\n")
+	require.Eventually(t, func() bool { // the pipeline goes over to it within some seconds
+		return strings.Contains(tidemark(t, env, "lag").stdout, "group tidemark-g1: Stable, members: 1\n")
+	}, time.Minute, 200*time.Millisecond)
 	says(exitOK, "\n0           retired  the beginning ", "list")
 
 	says(exitOK, "Generation 0 is live again, as it was left; generation 1 is kept.", "back")

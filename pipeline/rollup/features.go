@@ -109,18 +109,23 @@ func (s *State) featureRow(w *window, i int) *row {
 	r := &row{}
 	r.make(len(s.program.FeatureCounters))
 	s.rows++
+	w.set(i, r)
+	return r
+}
+
+// set makes r the row of the account's i-th feature.
+func (w *window) set(i int, r *row) {
 	if i >= many {
 		if w.more == nil {
 			w.more = map[int]*row{}
 		}
 		w.more[i] = r
-		return r
+		return
 	}
 	if i >= len(w.features) {
 		w.features = append(w.features, make([]*row, i+1-len(w.features))...)
 	}
 	w.features[i] = r
-	return r
 }
 
 // each calls do for every feature of the account's window, in the order of their names.
@@ -134,12 +139,7 @@ func (w *window) each(a *account, do func(i int, r *row)) {
 		return
 	}
 	var own []int
-	for i, r := range w.features {
-		if r != nil {
-			own = append(own, i)
-		}
-	}
-	for i := range w.more {
+	for i := range w.all() {
 		own = append(own, i)
 	}
 	slices.SortFunc(own, a.byNames)
@@ -148,16 +148,16 @@ func (w *window) each(a *account, do func(i int, r *row)) {
 	}
 }
 
-// all yields the rows of the window's features in any order.
-func (w *window) all() iter.Seq[*row] {
-	return func(yield func(*row) bool) {
-		for _, r := range w.features {
-			if r != nil && !yield(r) {
+// all yields the rows of the window's features, by the account's index, in any order.
+func (w *window) all() iter.Seq2[int, *row] {
+	return func(yield func(int, *row) bool) {
+		for i, r := range w.features {
+			if r != nil && !yield(i, r) {
 				return
 			}
 		}
-		for _, r := range w.more {
-			if !yield(r) {
+		for i, r := range w.more {
+			if !yield(i, r) {
 				return
 			}
 		}
@@ -173,12 +173,12 @@ func (a *account) renumber() {
 	used := 0
 	for _, windows := range a.windows {
 		for _, w := range windows {
-			w.each(a, func(i int, _ *row) {
+			for i := range w.all() {
 				if index[i] == 0 {
 					used++
 					index[i] = used
 				}
-			})
+			}
 		}
 	}
 	if used > len(a.names)/2 {
@@ -201,28 +201,10 @@ func (a *account) renumber() {
 
 // renumber moves the features' rows to their new indices, of which index has each one's successor.
 func (w *window) renumber(index []int) {
-	features, more := w.features, w.more
+	old := *w
 	w.features, w.more = nil, nil
-	move := func(i int, r *row) {
-		if i = index[i] - 1; i >= many {
-			if w.more == nil {
-				w.more = map[int]*row{}
-			}
-			w.more[i] = r
-			return
-		}
-		if i >= len(w.features) {
-			w.features = append(w.features, make([]*row, i+1-len(w.features))...)
-		}
-		w.features[i] = r
-	}
-	for i, r := range features {
-		if r != nil {
-			move(i, r)
-		}
-	}
-	for i, r := range more {
-		move(i, r)
+	for i, r := range old.all() {
+		w.set(index[i]-1, r)
 	}
 }
 

@@ -55,9 +55,11 @@ func (s *State) Fold(ev *decode.Event, accountID []byte, offset uint64) bool {
 		feature, ok := a.features[string(f.Text)]
 		switch {
 		case w.forUse.counters.from == w.forUse.counters.to: // sets leave no counter to tell by which features a day has
-			if feature = a.feature(Other); len(f.Text) <= maxName {
-				feature = a.feature(string(f.Text))
+			name := string(f.Text)
+			if len(name) > maxName {
+				name = Other
 			}
+			feature = a.feature(name)
 		case !ok || ev.Time < a.day || ev.Time >= a.day+dayMS || feature >= len(a.admitted) || !a.admitted[feature]:
 			feature = s.admit(a, f.Text, ev.Time)
 		}

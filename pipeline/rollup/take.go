@@ -11,8 +11,6 @@ import (
 // window again for each would cost a query each.
 const idleTakes = 20
 
-const daySeconds = 86400
-
 // evictEvery is how many Takes pass between two walks over everything in memory.
 const evictEvery = 8
 
@@ -159,7 +157,7 @@ func (s *State) takeSpans() {
 	u := &s.batch.UserMinutes
 	u.Grow(len(s.spans))
 	slices.SortFunc(s.spans, func(a, b userRef) int {
-		return cmp.Or(byID(a.account, b.account), cmp.Compare(a.window.start/daySeconds, b.window.start/daySeconds),
+		return cmp.Or(byID(a.account, b.account), cmp.Compare(a.window.start/clickhouse.Day.Seconds(), b.window.start/clickhouse.Day.Seconds()),
 			cmp.Compare(a.user, b.user), cmp.Compare(a.window.start, b.window.start))
 	})
 	for _, r := range s.spans {
@@ -247,7 +245,7 @@ func (w *window) places(forget bool) int {
 	if forget {
 		w.users = users{}
 	}
-	for r := range w.all() {
+	for _, r := range w.all() {
 		n += len(r.users.table)
 		if forget {
 			r.users = users{}

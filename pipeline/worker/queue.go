@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -62,7 +63,7 @@ type queue struct {
 	arrived       chan struct{} // holds a token while there may be records
 
 	mu      sync.Mutex
-	batches [][]*kgo.Record
+	batches []batch
 	bytes   int64
 	paused  bool
 	closed  bool
@@ -72,28 +73,33 @@ func newQueue(room *Room, pause, resume func()) *queue {
 	return &queue{room: room, pause: pause, resume: resume, arrived: make(chan struct{}, 1), paused: true}
 }
 
-func size(records []*kgo.Record) (bytes int64) {
+// batch is some records, and what they take of the room.
+type batch struct {
+	records []*kgo.Record
+	bytes   int64
+}
+
+func newBatch(records []*kgo.Record) batch {
+	b := batch{records: records}
 	for _, r := range records {
-		bytes += int64(len(r.Key) + len(r.Value) + recordOverhead)
+		b.bytes += int64(len(r.Key) + len(r.Value) + recordOverhead)
 	}
-	return bytes
+	return b
 }
 
 // put never blocks: past the bound, fetching is paused.
 func (q *queue) put(records []*kgo.Record) {
-	bytes := size(records)
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.closed {
 		return
 	}
-	q.room.take(bytes)
-	for len(records) > maxBatch {
-		q.batches = append(q.batches, records[:maxBatch])
-		records = records[maxBatch:]
+	for part := range slices.Chunk(records, maxBatch) {
+		b := newBatch(part)
+		q.batches = append(q.batches, b)
+		q.bytes += b.bytes
+		q.room.take(b.bytes)
 	}
-	q.batches = append(q.batches, records)
-	q.bytes += bytes
 	if q.bytes > q.room.most/2 && !q.paused {
 		q.paused = true
 		q.pause()
@@ -108,18 +114,17 @@ func (q *queue) get() []*kgo.Record {
 	if len(q.batches) == 0 {
 		return nil
 	}
-	records := q.batches[0]
-	q.batches[0] = nil
+	b := q.batches[0]
+	q.batches[0] = batch{}
 	q.batches = q.batches[1:]
-	bytes := size(records)
-	q.bytes -= bytes
-	q.room.take(-bytes)
-	if q.bytes <= q.room.most/4 && q.paused && !q.closed {
+	q.bytes -= b.bytes
+	q.room.take(-b.bytes)
+	if q.bytes <= q.room.most/4 && q.paused {
 		q.paused = false
 		q.resume()
 	}
 	q.token()
-	return records
+	return b.records
 }
 
 func (q *queue) token() {

@@ -12,13 +12,8 @@ import (
 // accountEvery is how often the checkpoints are compared with each other.
 const accountEvery = time.Minute
 
-// Auditor finds checkpoints that do not add up.
-type Auditor interface {
-	Violations(ctx context.Context) ([]clickhouse.Violation, error)
-}
-
 // Account compares the checkpoints of all sources with each other until ctx ends, for the metric that pages.
-func (p *Pipeline) Account(ctx context.Context, store Auditor) {
+func (p *Pipeline) Account(ctx context.Context, store *clickhouse.Client) {
 	ticker := time.NewTicker(accountEvery)
 	defer ticker.Stop()
 	known := map[clickhouse.Violation]bool{}
@@ -32,7 +27,7 @@ func (p *Pipeline) Account(ctx context.Context, store Auditor) {
 	}
 }
 
-func (p *Pipeline) account(ctx context.Context, store Auditor, known map[clickhouse.Violation]bool) {
+func (p *Pipeline) account(ctx context.Context, store *clickhouse.Client, known map[clickhouse.Violation]bool) {
 	bounded, cancel := context.WithTimeout(ctx, accountEvery)
 	defer cancel()
 	found, err := store.Violations(bounded)

@@ -56,6 +56,15 @@ type Config struct {
 	Metrics *metrics.Pipeline
 }
 
+// TopicNames returns the names of the topics, in their order.
+func (c *Config) TopicNames() []string {
+	names := make([]string, len(c.Topics))
+	for i, t := range c.Topics {
+		names[i] = t.Name
+	}
+	return names
+}
+
 const (
 	// drainTimeout bounds the last flush of a revoked partition; it must stay well below Kafka's rebalance timeout.
 	drainTimeout = 20 * time.Second
@@ -97,13 +106,9 @@ func New(cfg Config) (*Pipeline, error) {
 	p := &Pipeline{cfg: cfg, workers: map[partition]*worker.Worker{}, made: make(chan struct{}), unpacker: unpack.New(cfg.QueueBytes)}
 	// Workers and the flusher outlive Run's context, for the last flush.
 	p.run, p.stop = context.WithCancel(context.Background())
-	names := make([]string, len(cfg.Topics))
-	for i, t := range cfg.Topics {
-		names[i] = t.Name
-	}
 	opts := append(slices.Clone(cfg.Kafka),
 		kgo.ConsumerGroup(cfg.Group),
-		kgo.ConsumeTopics(names...),
+		kgo.ConsumeTopics(cfg.TopicNames()...),
 		kgo.Balancers(kgo.CooperativeStickyBalancer()),
 		kgo.SessionTimeout(cfg.SessionTimeout),
 		kgo.RebalanceTimeout(rebalanceTimeout),

@@ -51,17 +51,14 @@ type statement struct {
 func (p *Pipeline) observe(ctx context.Context, store ProgressStore, now time.Time, stated map[string]statement) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	topics, err := p.present(ctx)
+	ends, err := p.broker.Admin.ListCommittedOffsets(ctx, p.cfg.TopicNames()...)
 	if err != nil {
 		return err
 	}
+	topics := p.present(ends)
 	all := p.Status()
 	if len(all) == 0 || len(topics) == 0 {
 		return nil
-	}
-	ends, err := p.broker.Admin.ListCommittedOffsets(ctx, topics...)
-	if err != nil {
-		return err
 	}
 	commits, err := p.broker.Admin.FetchOffsetsForTopics(ctx, p.cfg.Group, topics...)
 	if err != nil {

@@ -1,29 +1,23 @@
 package pipeline
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"go.uber.org/zap"
 )
 
-// present asks Kafka which of the topics it has. Those that it has not are noted for Ready, and told when they change.
-func (p *Pipeline) present(ctx context.Context) (there []string, err error) {
-	names := make([]string, len(p.cfg.Topics))
-	for i, t := range p.cfg.Topics {
-		names[i] = t.Name
-	}
-	all, err := p.broker.Admin.ListTopics(ctx, names...)
-	if err != nil {
-		return nil, err
-	}
+// present returns the topics that Kafka has, by the ends of their logs. Those that it has not are noted for Ready, and told
+// when they change.
+func (p *Pipeline) present(ends kadm.ListedOffsets) (there []string) {
 	var absent []string
-	for _, name := range names {
-		if d, ok := all[name]; !ok || errors.Is(d.Err, kerr.UnknownTopicOrPartition) {
+	for _, name := range p.cfg.TopicNames() {
+		const whole = -1 // where kadm tells what is wrong with a topic
+		if errors.Is(ends[name][whole].Err, kerr.UnknownTopicOrPartition) {
 			absent = append(absent, name)
 		} else {
 			there = append(there, name)
@@ -36,7 +30,7 @@ func (p *Pipeline) present(ctx context.Context) (there []string, err error) {
 	if err := missing(absent); err != nil && news {
 		p.cfg.Log.Error("topics are missing", zap.Error(err))
 	}
-	return there, nil
+	return there
 }
 
 // missing says what to do about topics that Kafka does not have; nil for none.

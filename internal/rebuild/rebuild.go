@@ -78,7 +78,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		return nil, err
 	}
 	r := &Report{Generation: n, Was: live}
-	before, err := readLogs(ctx, o.Admin, Group(o.Pipeline.Group, live), o.topics())
+	before, err := readLogs(ctx, o.Admin, Group(o.Pipeline.Group, live), o.Pipeline.TopicNames())
 	if err != nil {
 		return nil, err
 	}
@@ -117,14 +117,6 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		err = errors.Join(context.Cause(ctx), err)
 	}
 	return r, err
-}
-
-func (o *Options) topics() []string {
-	names := make([]string, len(o.Pipeline.Topics))
-	for i, t := range o.Pipeline.Topics {
-		names[i] = t.Name
-	}
-	return names
 }
 
 // choose returns the generation that is being built, or a new one.
@@ -210,7 +202,7 @@ func (o *Options) catchUp(ctx context.Context, p *pipeline.Pipeline, group strin
 				return fmt.Errorf("%w: %s", ErrStopped, s.Stopped)
 			}
 		}
-		now, err := readLogs(ctx, o.Admin, group, o.topics())
+		now, err := readLogs(ctx, o.Admin, group, o.Pipeline.TopicNames())
 		switch {
 		case ctx.Err() != nil:
 			return nil

@@ -122,12 +122,8 @@ func (s *accountScan) members(prefix string, depth int) {
 
 // scalar returns a string's content, and another value but null as it is written.
 func (s *accountScan) scalar(depth int) []byte {
-	switch s.next() {
-	case '"':
-		return s.string()
-	case 'n':
-		s.literal("null")
-		return nil
+	if c := s.next(); c == '"' || c == 'n' {
+		return s.text()
 	}
 	start := s.i
 	s.skip(depth)

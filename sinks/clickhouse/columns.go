@@ -78,9 +78,6 @@ func (s *Sets) Close() { s.ends = append(s.ends, uint64(len(s.values))) }
 // Rows returns the number of rows.
 func (s *Sets) Rows() int { return len(s.ends) }
 
-// Len returns how many numbers there are in all sets.
-func (s *Sets) Len() int { return len(s.values) }
-
 // At returns the set of a row.
 func (s *Sets) At(row int) []uint64 { return s.values[s.start(row):s.ends[row]] }
 

@@ -11,6 +11,7 @@ import (
 
 	"tidemark/internal/recount"
 	"tidemark/schemas"
+	"tidemark/sinks/clickhouse"
 )
 
 // Options says what to explain.
@@ -162,17 +163,7 @@ func (s *session) readView(ctx context.Context) error {
 }
 
 func (s *session) query(ctx context.Context, query string, args []any, each func(driver.Rows) error) error {
-	rows, err := s.conn.Query(ctx, query, args...)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		if err := each(rows); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
+	return clickhouse.Each(ctx, s.conn, query, each, args...)
 }
 
 // readAccount reads the account's records up to the window's end: later ones over earlier ones, and none from before a

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
 	"tidemark/internal/recount"
 	"tidemark/schemas"
 )
@@ -79,21 +81,14 @@ func (s *session) learn(ctx context.Context, p recount.Partition, at int64, fold
 	if p.Topic != s.Log.Telemetry || at == 0 {
 		return nil
 	}
-	rows, err := s.conn.Query(ctx, `SELECT user, argMax(account_id, offset) AS account FROM user_accounts
-		WHERE source = ? AND offset < ? GROUP BY user HAVING account = ?`, p.Source, uint64(at), s.Account) //nolint:gosec // not negative
-	if err != nil {
-		return err
-	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
+	return s.query(ctx, `SELECT user, argMax(account_id, offset) AS account FROM user_accounts
+		WHERE source = ? AND offset < ? GROUP BY user HAVING account = ?`, []any{p.Source, uint64(at), s.Account}, func(rows driver.Rows) error { //nolint:gosec // not negative
 		var user uint64
 		var account string
-		if err := rows.Scan(&user, &account); err != nil {
-			return err
-		}
+		err := rows.Scan(&user, &account)
 		fold.Learn(user, account)
-	}
-	return rows.Err()
+		return err
+	})
 }
 
 // finder tells which records count in the inputs.

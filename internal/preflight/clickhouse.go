@@ -182,7 +182,7 @@ func (c *ClickHouse) tables(ctx context.Context, f *findings) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
-	err = scan(ctx, conn, `SELECT name, arrayJoin(dependencies_table) FROM system.tables WHERE database = currentDatabase() AND engine LIKE '%MergeTree'`,
+	err = clickhouse.Each(ctx, conn, `SELECT name, arrayJoin(dependencies_table) FROM system.tables WHERE database = currentDatabase() AND engine LIKE '%MergeTree'`,
 		func(rows driver.Rows) error {
 			var name, view string
 			if err := rows.Scan(&name, &view); err != nil {

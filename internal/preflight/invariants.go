@@ -10,6 +10,8 @@ import (
 
 	clickhouse "github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	store "tidemark/sinks/clickhouse"
 )
 
 // Violation is a set-up in which rows would be lost or counted wrong, or that nobody could write to. Waiting does not
@@ -126,7 +128,7 @@ var (
 func readTables(ctx context.Context, conn driver.Conn) (map[string]table, error) {
 	defaults := map[string]string{}
 	// Settings of the server, which hold where a table says nothing.
-	err := scan(ctx, conn, `SELECT name, value FROM system.merge_tree_settings WHERE has({names:Array(String)}, name)`, func(rows driver.Rows) error {
+	err := store.Each(ctx, conn, `SELECT name, value FROM system.merge_tree_settings WHERE has({names:Array(String)}, name)`, func(rows driver.Rows) error {
 		var name, value string
 		err := rows.Scan(&name, &value)
 		defaults[name] = value
@@ -136,7 +138,7 @@ func readTables(ctx context.Context, conn driver.Conn) (map[string]table, error)
 		return nil, fmt.Errorf("read the server's settings of tables: %w", err)
 	}
 	tables := map[string]table{}
-	err = scan(ctx, conn, `SELECT name, engine, engine_full, sorting_key FROM system.tables WHERE database = currentDatabase()`,
+	err = store.Each(ctx, conn, `SELECT name, engine, engine_full, sorting_key FROM system.tables WHERE database = currentDatabase()`,
 		func(rows driver.Rows) error {
 			var name, engine, full, key string
 			err := rows.Scan(&name, &engine, &full, &key)
@@ -165,7 +167,7 @@ func parseTable(name, engine, full, key string, defaults map[string]string) tabl
 // sequentialReads checks that a load sees every insert that a quorum has acknowledged.
 func sequentialReads(ctx context.Context, conn driver.Conn) error {
 	ctx = clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{"select_sequential_consistency": 1}))
-	err := scan(ctx, conn, "SELECT source FROM checkpoints_all LIMIT 1", func(driver.Rows) error { return nil })
+	err := store.Each(ctx, conn, "SELECT source FROM checkpoints_all LIMIT 1", func(driver.Rows) error { return nil })
 	if err != nil {
 		return fmt.Errorf("read with select_sequential_consistency: %w", refused(err))
 	}
@@ -199,19 +201,4 @@ func refused(err error) error {
 		return violation("ClickHouse refuses a setting that Tidemark needs; take the constraint off the user's profile: %v", answer)
 	}
 	return err
-}
-
-// scan runs a query and hands each row to fn.
-func scan(ctx context.Context, conn driver.Conn, query string, fn func(driver.Rows) error, args ...any) error {
-	rows, err := conn.Query(ctx, query, args...)
-	if err != nil {
-		return err
-	}
-	defer rows.Close() //nolint:errcheck // Err tells
-	for rows.Next() {
-		if err := fn(rows); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
 }

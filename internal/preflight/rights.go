@@ -112,7 +112,7 @@ func (c *ClickHouse) readViews(ctx context.Context, f *findings) {
 	grants := c.onTables("SELECT")
 	const query = "SELECT name FROM system.tables WHERE database = currentDatabase() AND engine = 'View' ORDER BY name"
 	views := 0
-	err := scan(limited, c.Reader.Client.Conn(), query, func(rows driver.Rows) error {
+	err := clickhouse.Each(limited, c.Reader.Client.Conn(), query, func(rows driver.Rows) error {
 		var name string
 		err := rows.Scan(&name)
 		grants = append(grants, "SELECT ON "+c.Database+".`"+name+"`")

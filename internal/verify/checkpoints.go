@@ -5,7 +5,10 @@ import (
 	"fmt"
 	"strconv"
 
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
 	"tidemark/internal/recount"
+	"tidemark/sinks/clickhouse"
 )
 
 // checkpointsAtOnce bounds the checkpoints in memory.
@@ -110,14 +113,8 @@ func less(a, b recount.Verdicts) recount.Verdicts {
 // read reads the next checkpoints, versions of one that differ included.
 func (c *checkpoints) read(ctx context.Context) error {
 	from := max(c.asked, c.span.begin)
-	rows, err := c.session.conn.Query(ctx, `SELECT DISTINCT offset, received, applied, duplicate, filtered, dead_lettered
-		FROM checkpoints WHERE source = ? AND offset >= ? AND offset <= ? ORDER BY offset LIMIT ? WITH TIES`,
-		c.span.Source, uint64(from), uint64(c.span.end), checkpointsAtOnce) //nolint:gosec // not negative
-	if err != nil {
-		return err
-	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
+	err := clickhouse.Each(ctx, c.session.conn, `SELECT DISTINCT offset, received, applied, duplicate, filtered, dead_lettered
+		FROM checkpoints WHERE source = ? AND offset >= ? AND offset <= ? ORDER BY offset LIMIT ? WITH TIES`, func(rows driver.Rows) error {
 		var p checkpoint
 		var offset uint64
 		v := &p.verdicts
@@ -127,7 +124,8 @@ func (c *checkpoints) read(ctx context.Context) error {
 		p.offset = int64(offset) //nolint:gosec // Kafka's offsets are int64
 		c.waiting = append(c.waiting, p)
 		c.asked = p.offset + 1
-	}
+		return nil
+	}, c.span.Source, uint64(from), uint64(c.span.end), checkpointsAtOnce) //nolint:gosec // not negative
 	c.ended = len(c.waiting) < checkpointsAtOnce
-	return rows.Err()
+	return err
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
 	"tidemark/internal/recount"
+	"tidemark/sinks/clickhouse"
 )
 
 // readRows reads the rows of the span's source that its records may have
@@ -36,17 +37,7 @@ func (m *match) query(ctx context.Context, before, after string, args []any, eac
 		before += " AND account_id = ?"
 		args = append(args, account)
 	}
-	rows, err := m.session.conn.Query(ctx, before+after, args...)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		if err := each(rows); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
+	return clickhouse.Each(ctx, m.session.conn, before+after, each, args...)
 }
 
 // windowsFrom is the first window of a tier to read, in Unix seconds: all that

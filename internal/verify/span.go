@@ -5,7 +5,10 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
 	"tidemark/internal/recount"
+	"tidemark/sinks/clickhouse"
 )
 
 // span is the part of a source that is compared: the records of [begin, end)
@@ -145,21 +148,18 @@ func (s *session) learnFeatures(ctx context.Context, sp *span, fold *recount.Fol
 	if sp.begin == 0 || sp.Topic != s.opts.Log.Telemetry {
 		return nil
 	}
-	rows, err := s.conn.Query(ctx, `SELECT account_id, toInt64(toUnixTimestamp(window_start)) * 1000, groupUniqArray(feature) AS features
+	err := clickhouse.Each(ctx, s.conn, `SELECT account_id, toInt64(toUnixTimestamp(window_start)) * 1000, groupUniqArray(feature) AS features
 		FROM counters WHERE source = ? AND tier = 'day' AND feature NOT IN ('', ?) GROUP BY account_id, window_start
-		HAVING length(features) >= ?`, sp.Source, recount.Other, s.opts.Log.Limits.Features)
-	if err != nil {
-		return fmt.Errorf("read the features in counters: %w", err)
-	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
+		HAVING length(features) >= ?`, func(rows driver.Rows) error {
 		var account string
 		var day int64
 		var features []string
-		if err := rows.Scan(&account, &day, &features); err != nil {
-			return fmt.Errorf("read the features in counters: %w", err)
-		}
+		err := rows.Scan(&account, &day, &features)
 		fold.Admit(account, day, features)
+		return err
+	}, sp.Source, recount.Other, s.opts.Log.Limits.Features)
+	if err != nil {
+		return fmt.Errorf("read the features in counters: %w", err)
 	}
-	return rows.Err()
+	return nil
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"tidemark/sinks/clickhouse"
 )
 
 // Records is what became of the records of a topic: received = applied + duplicate + filtered + dead-lettered.
@@ -44,18 +46,18 @@ func (r *Report) ReadStore(ctx context.Context, conn driver.Conn) {
 
 func (r *Report) readStore(ctx context.Context, conn driver.Conn) error {
 	r.Records, r.DeadLetters = []Records{}, []DeadLetters{}
-	err := each(ctx, conn, selectRecords, func(scan func(...any) error) error {
+	err := clickhouse.Each(ctx, conn, selectRecords, func(rows driver.Rows) error {
 		var n Records
-		err := scan(&n.Topic, &n.Received, &n.Applied, &n.Duplicate, &n.Filtered, &n.DeadLettered)
+		err := rows.Scan(&n.Topic, &n.Received, &n.Applied, &n.Duplicate, &n.Filtered, &n.DeadLettered)
 		r.Records = append(r.Records, n)
 		return err
 	})
 	if err != nil {
 		return fmt.Errorf("read the checkpoints: %w", err)
 	}
-	err = each(ctx, conn, selectDeadLetters, func(scan func(...any) error) error {
+	err = clickhouse.Each(ctx, conn, selectDeadLetters, func(rows driver.Rows) error {
 		var n DeadLetters
-		err := scan(&n.Topic, &n.Reason, &n.Count)
+		err := rows.Scan(&n.Topic, &n.Reason, &n.Count)
 		r.DeadLetters = append(r.DeadLetters, n)
 		return err
 	})
@@ -63,18 +65,4 @@ func (r *Report) readStore(ctx context.Context, conn driver.Conn) error {
 		return fmt.Errorf("read the dead letters: %w", err)
 	}
 	return nil
-}
-
-func each(ctx context.Context, conn driver.Conn, query string, row func(scan func(...any) error) error) error {
-	rows, err := conn.Query(ctx, query)
-	if err != nil {
-		return err
-	}
-	defer rows.Close() //nolint:errcheck // Err tells
-	for rows.Next() {
-		if err := row(rows.Scan); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
 // Generation is a whole set of rollups, computed from the start of the logs under a consumer group of its own.
@@ -46,28 +47,22 @@ func (c *Client) Generations(ctx context.Context) ([]Generation, error) {
 	if err != nil {
 		return nil, err
 	}
-	result, err := c.conn.Query(c.loadContext(ctx), `
+	var all []Generation
+	err = Each(c.loadContext(ctx), c.conn, `
 SELECT g.generation, g.last.1, g.last.2, if(empty(p.catalogue), g.last.3, p.catalogue)
 FROM (SELECT generation, argMax((toString(state), at, catalogue), (at, state)) AS last FROM generations GROUP BY generation) AS g
 LEFT JOIN (SELECT generation, argMax(catalogue, (log_time, offset)) AS catalogue FROM checkpoints_all GROUP BY generation) AS p ON p.generation = g.generation
 ORDER BY g.generation
-SETTINGS join_use_nulls = 0`)
-	if err != nil {
-		return nil, fmt.Errorf("list the generations: %w", err)
-	}
-	defer result.Close() //nolint:errcheck // Err tells
-	var all []Generation
-	for result.Next() {
+SETTINGS join_use_nulls = 0`, func(rows driver.Rows) error {
 		var g Generation
-		if err := result.Scan(&g.Number, &g.State, &g.Since, &g.Catalogue); err != nil {
-			return nil, fmt.Errorf("list the generations: %w", err)
-		}
+		err := rows.Scan(&g.Number, &g.State, &g.Since, &g.Catalogue)
 		if g.Number != live && g.State == Live {
 			g.State = Retired
 		}
 		all = append(all, g)
-	}
-	if err := result.Err(); err != nil {
+		return err
+	})
+	if err != nil {
 		return nil, fmt.Errorf("list the generations: %w", err)
 	}
 	return all, nil

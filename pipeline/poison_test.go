@@ -64,10 +64,10 @@ func TestBatchesTooLargeGoToTheDeadLetters(t *testing.T) {
 			core := w.core(n)
 			w.read(n, func(r *worker.Record) {
 				if next, ok := offsets[int64(core.Position())]; ok && n == 1 {
-					core.Refuse(core.Position(), uint64(next))
+					_, _ = core.Refuse(core.Position(), uint64(next))
 				}
 				require.Equal(t, core.Position(), r.Offset)
-				core.Step(r)
+				_, _ = core.Step(r)
 			})
 			want.Apply(core.Take().Rows, nil)
 		}
@@ -87,9 +87,7 @@ func TestBatchesTooLargeGoToTheDeadLetters(t *testing.T) {
 func TestALogThatIsDamagedStopsThePartition(t *testing.T) {
 	in(t, func(w *world) {
 		t := w.t
-		m := w.join("m")
-		w.produce(200)
-		require.True(t, w.settle(time.Minute))
+		m := w.fed("m", 200)
 		_, err := poison.Produce(w.ctx, w.client, "telemetry", 2, poison.Batch(kgo.CodecGzip, 1, []byte("no gzip")))
 		require.NoError(t, err, "the embedded broker does not look")
 		time.Sleep(10 * time.Second)

@@ -59,9 +59,7 @@ func TestRowsAreThereWithinTheFlushInterval(t *testing.T) {
 func TestRecoveryWaitsForAReplica(t *testing.T) {
 	in(t, func(w *world) {
 		t := w.t
-		m := w.join("m")
-		w.produce(200)
-		require.True(t, w.settle(time.Minute))
+		m := w.fed("m", 200)
 		w.leave(m)
 		restore := w.model.Forget(w.sourceOf(1)) // a replica that has not caught up
 		m = w.join("m")
@@ -82,9 +80,7 @@ func TestRecoveryWaitsForAReplica(t *testing.T) {
 func TestRecoveryNeverGuesses(t *testing.T) {
 	in(t, func(w *world) {
 		t := w.t
-		m := w.join("m")
-		w.produce(200)
-		require.True(t, w.settle(time.Minute))
+		m := w.fed("m", 200)
 		w.leave(m)
 		w.model.Forget(w.sourceOf(1)) // for good
 		m = w.join("m")
@@ -101,9 +97,7 @@ func TestRecoveryNeverGuesses(t *testing.T) {
 func TestAnExpiredOffsetStopsThePartition(t *testing.T) {
 	in(t, func(w *world) {
 		t := w.t
-		m := w.join("m")
-		w.produce(200)
-		require.True(t, w.settle(time.Minute))
+		m := w.fed("m", 200)
 		w.leave(m)
 		w.produce(200)
 		admin := kadm.NewClient(w.client)
@@ -156,9 +150,7 @@ func TestAnExpiredOffsetStopsThePartition(t *testing.T) {
 func TestRecordsDeletedUnderAReaderStopThePartition(t *testing.T) {
 	in(t, func(w *world) {
 		t := w.t
-		m := w.join("m")
-		w.produce(200)
-		require.True(t, w.settle(time.Minute))
+		m := w.fed("m", 200)
 		m.cut()
 		w.produce(200)
 		admin := kadm.NewClient(w.client)
@@ -193,9 +185,7 @@ func TestAForeignCommitStopsThePartition(t *testing.T) {
 func TestATopicCreatedAnewIsAnotherLog(t *testing.T) {
 	in(t, func(w *world) {
 		t := w.t
-		m := w.join("m")
-		w.produce(200)
-		require.True(t, w.settle(time.Minute))
+		m := w.fed("m", 200)
 		w.leave(m)
 		before := w.sourceOf(0)
 		admin := kadm.NewClient(w.client)
@@ -233,9 +223,7 @@ func TestClickHouseAwayForMinutes(t *testing.T) {
 			}
 			return nil
 		}
-		m := w.join("m")
-		w.produce(300)
-		require.True(t, w.settle(time.Minute))
+		m := w.fed("m", 300)
 		away = true
 		m.offStore.Store(true)
 		for range 30 {
@@ -255,9 +243,7 @@ func TestClickHouseAwayForMinutes(t *testing.T) {
 func TestATopicCreatedAnewUnderAReaderEndsIt(t *testing.T) {
 	in(t, func(w *world) {
 		t := w.t
-		m := w.join("m")
-		w.produce(200)
-		require.True(t, w.settle(time.Minute))
+		m := w.fed("m", 200)
 		w.straight()
 		require.NoError(t, w.kafka.DeleteTopic("telemetry"))
 		require.NoError(t, w.kafka.CreateTopic("telemetry", partitions, nil))
@@ -296,6 +282,14 @@ func TestTwoProcessesOfOneName(t *testing.T) {
 		w.leave(second)
 		w.verify()
 	})
+}
+
+// fed joins a member, produces records and waits until it has come to the end of the log.
+func (w *world) fed(name string, records int) *member {
+	m := w.join(name)
+	w.produce(records)
+	require.True(w.t, w.settle(time.Minute))
+	return m
 }
 
 // settled joins a member and waits until it has come to the end of the log.

@@ -109,8 +109,8 @@ func checkLive(ctx context.Context, cfg *config.Config, show func(...preflight.F
 	t, d := cfg.Kafka.Topics, cfg.Pipeline.Disorder
 	kafka := preflight.Kafka{
 		Brokers: cfg.Kafka.Brokers,
-		Meter:   &lag.Meter{Client: client, Kafka: opts, Group: liveGroup(ctx, store, cfg.Kafka.Group), Topics: []string{t.Telemetry, t.Tickets, t.Accounts}},
-		Topics:  declaredTopics(&cfg.Kafka), LongestWindow: longestWindow, LongestWait: max(d.Telemetry, d.Tickets, d.Accounts),
+		Meter:   &lag.Meter{Client: client, Kafka: opts, Group: liveGroup(ctx, store, cfg.Kafka.Group), Topics: []string{t.Telemetry, t.Tickets, t.Accounts, t.Signals}},
+		Topics:  declaredTopics(&cfg.Kafka), LongestWindow: longestWindow, LongestWait: max(d.Telemetry, d.Tickets, d.Accounts, d.Signals),
 		MaxRecordBytes: int(cfg.Collector.MaxEvent),
 	}
 	show(kafka.Check(ctx)...)

@@ -203,11 +203,12 @@ ok       canary: the account _canary every 1s
 ok       kafka: reached 1 broker through KAFKA
 ok       topic telemetry: 2 partitions, kept for 31 days
 ok       topic tickets: 2 partitions, kept for 31 days
+ok       topic signals: 2 partitions, kept for 31 days
 ok       topic accounts: 1 partition, compacted
 ok       topic users: 1 partition, compacted
 ok       topic parked: 2 partitions, compacted
 ok       topic dead-letters: 1 partition, kept for 31 days
-ok       group tidemark: Dead, 0 members, 0 of 5 sources have a commit
+ok       group tidemark: Dead, 0 members, 0 of 7 sources have a commit
 ok       clickhouse.migrator: migrator reached CLICKHOUSE
 ok       clickhouse.writer: writer reached CLICKHOUSE
 ok       clickhouse.reader: reader reached CLICKHOUSE

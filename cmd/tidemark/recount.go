@@ -32,7 +32,7 @@ func recountOptions(cfg *config.Config) (recount.Options, *schemas.Catalogue, er
 	}
 	t, p := cfg.Kafka.Topics, cfg.Pipeline
 	return recount.Options{
-		Brokers: cfg.Kafka.Brokers, Telemetry: t.Telemetry, Tickets: t.Tickets, Accounts: t.Accounts,
+		Brokers: cfg.Kafka.Brokers, Telemetry: t.Telemetry, Tickets: t.Tickets, Accounts: t.Accounts, Signals: t.Signals,
 		Transport: transport, Kafka: kafkaOpts, Rules: recount.RulesOf(catalogue),
 		Limits: recount.Limits{DedupRecords: int64(p.DedupRecords), MaxFuture: p.MaxFuture, Features: p.MaxFeatures, Retention: map[recount.Tier]time.Duration{
 			recount.Minute: p.Retention.Minute, recount.Hour: p.Retention.Hour, recount.Day: p.Retention.Day,
@@ -51,7 +51,7 @@ func kafkaTransport(k *config.Kafka) (*kafka.Transport, error) {
 	}
 	t := &kafka.Transport{
 		Dial: (&net.Dialer{Timeout: dialTimeout}).DialContext, DialTimeout: dialTimeout, ClientID: "tidemark", TLS: tls,
-		MetadataTopics: []string{k.Topics.Telemetry, k.Topics.Tickets, k.Topics.Accounts},
+		MetadataTopics: []string{k.Topics.Telemetry, k.Topics.Tickets, k.Topics.Accounts, k.Topics.Signals},
 		Context:        context.Background(), // of the pool, which ends with CloseIdleConnections
 	}
 	t.SASL, err = saslMechanism(k.SASL)

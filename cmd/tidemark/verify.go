@@ -14,7 +14,7 @@ import (
 )
 
 type verifyCmd struct {
-	Topic     []string `placeholder:"NAME" help:"Compare this topic only; may be repeated. Without it: telemetry, tickets and accounts."`
+	Topic     []string `placeholder:"NAME" help:"Compare this topic only; may be repeated. Without it: telemetry, tickets, accounts and signals."`
 	Partition *int     `placeholder:"N" help:"Compare this partition only, of each topic."`
 	From      *int64   `placeholder:"OFFSET" help:"First offset to count. Rows that hold earlier records as well are compared as a lower bound. Without it: the start of the log."`
 	To        *int64   `placeholder:"OFFSET" help:"Offset to stop before. Without it: the last checkpoint."`
@@ -75,10 +75,10 @@ func (v *verifyCmd) verify(ctx context.Context, g *globals) (*verify.Report, err
 	if err != nil {
 		return nil, err
 	}
-	topics := []*string{&log.Telemetry, &log.Tickets, &log.Accounts}
+	topics := []*string{&log.Telemetry, &log.Tickets, &log.Accounts, &log.Signals}
 	for _, name := range v.Topic {
 		if !slices.ContainsFunc(topics, func(topic *string) bool { return *topic == name }) {
-			return nil, fmt.Errorf("--topic %s: the pipeline reads %s, %s and %s", name, log.Telemetry, log.Tickets, log.Accounts)
+			return nil, fmt.Errorf("--topic %s: the pipeline reads %s, %s, %s and %s", name, log.Telemetry, log.Tickets, log.Accounts, log.Signals)
 		}
 	}
 	for _, topic := range topics {

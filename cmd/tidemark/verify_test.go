@@ -134,7 +134,7 @@ func (b *backends) verifyRanges(t *testing.T) {
 	require.Equal(t, exitNotCompared, got.code)
 	require.Contains(t, got.stderr, "touches more than 100 rows")
 	_, got = b.verified(t, "--topic", "telemetri")
-	require.Equal(t, outcome{exitNotCompared, "", "tidemark: --topic telemetri: the pipeline reads telemetry, tickets and accounts\n"}, got)
+	require.Equal(t, outcome{exitNotCompared, "", "tidemark: --topic telemetri: the pipeline reads telemetry, tickets, accounts and signals\n"}, got)
 	_, got = b.verified(t, "--partition", "9")
 	require.Equal(t, exitNotCompared, got.code)
 	own := configFile(t, "metrics:\n  - {name: mine, view: usage, aggregate: count, match: {type: [page]}, unit: u, description: d, decision: d, owner: o}\n")

@@ -59,6 +59,7 @@ func declaredTopics(k *config.Kafka) []topics.Topic {
 	return []topics.Topic{
 		topic(k.Topics.Telemetry, k.Partitions, log),
 		topic(k.Topics.Tickets, k.Partitions, log),
+		topic(k.Topics.Signals, k.Partitions, log),
 		topic(k.Topics.Accounts, 1, compacted),
 		topic(k.Topics.Users, 1, compacted),
 		topic(k.Topics.Parked, k.Partitions, compacted),
@@ -114,6 +115,7 @@ func migrateOptions(cfg *config.Config) (migrate.Options, error) {
 			Telemetry: views.Topic{Name: t.Telemetry, Disorder: p.Disorder.Telemetry},
 			Tickets:   views.Topic{Name: t.Tickets, Disorder: p.Disorder.Tickets},
 			Accounts:  views.Topic{Name: t.Accounts, Disorder: p.Disorder.Accounts},
+			Signals:   views.Topic{Name: t.Signals, Disorder: p.Disorder.Signals},
 		},
 	}, nil
 }
@@ -144,6 +146,7 @@ func pipelineConfig(cfg *config.Config, log *zap.Logger) (pipeline.Config, error
 			{Name: t.Telemetry, Content: worker.Telemetry, Disorder: p.Disorder.Telemetry},
 			{Name: t.Tickets, Content: worker.Tickets, Disorder: p.Disorder.Tickets},
 			{Name: t.Accounts, Content: worker.Accounts, Disorder: p.Disorder.Accounts},
+			{Name: t.Signals, Content: worker.Signals, Disorder: p.Disorder.Signals},
 		},
 		DeadLetters: t.DeadLetters, Program: program,
 		Limits:       decode.Limits{MaxFuture: p.MaxFuture, MaxAge: p.Retention.Day},

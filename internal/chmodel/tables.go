@@ -122,7 +122,7 @@ func (t *tables) applySets(b *clickhouse.Batch, keep func() bool) {
 	}
 	for i := range f.ID {
 		if keep() {
-			t.others[fmt.Sprint("fact ", f.Kind[i], f.AccountID[i], f.Entity[i], f.At[i], f.Name[i], f.User[i], f.ID[i], f.Source[i], f.Offset[i], f.Attributes[i])] = true
+			t.others[fmt.Sprint("fact ", f.Kind[i], f.AccountID[i], f.Entity[i], f.At[i], f.Name[i], f.User[i], f.ID[i], f.Source[i], f.Offset[i], f.Value[i], f.Attributes[i])] = true
 		}
 	}
 	for i := range a.Offset {

@@ -53,6 +53,7 @@ type Topics struct {
 	Telemetry   string `yaml:"telemetry"`
 	Tickets     string `yaml:"tickets"`
 	Accounts    string `yaml:"accounts"`
+	Signals     string `yaml:"signals"`
 	Users       string `yaml:"users"`
 	Parked      string `yaml:"parked"`
 	DeadLetters string `yaml:"dead_letters"`
@@ -97,6 +98,7 @@ type Disorder struct {
 	Telemetry time.Duration `yaml:"telemetry"`
 	Tickets   time.Duration `yaml:"tickets"`
 	Accounts  time.Duration `yaml:"accounts"`
+	Signals   time.Duration `yaml:"signals"`
 }
 
 // Retention is how long ClickHouse keeps the rows of each tier.

@@ -72,6 +72,7 @@ func (t *Topics) validate(p *problems) {
 		{"telemetry", t.Telemetry},
 		{"tickets", t.Tickets},
 		{"accounts", t.Accounts},
+		{"signals", t.Signals},
 		{"users", t.Users},
 		{"parked", t.Parked},
 		{"dead_letters", t.DeadLetters},
@@ -130,6 +131,7 @@ func (l *Pipeline) validate(p *problems) {
 	p.notNegative("pipeline.disorder.telemetry", l.Disorder.Telemetry)
 	p.notNegative("pipeline.disorder.tickets", l.Disorder.Tickets)
 	p.notNegative("pipeline.disorder.accounts", l.Disorder.Accounts)
+	p.notNegative("pipeline.disorder.signals", l.Disorder.Signals)
 	p.atLeastOne("pipeline.max_cells", l.MaxCells)
 	p.atLeastOne("pipeline.max_features", l.MaxFeatures)
 	p.positive("pipeline.retention.minute", l.Retention.Minute)

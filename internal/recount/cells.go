@@ -54,18 +54,27 @@ func spanText(s Span) string { return fmt.Sprintf("%d..%d", s.First, s.Last) }
 func factCells(r *Result) map[Cell]string {
 	cells := map[Cell]string{}
 	for k, fact := range r.Facts {
-		cells[factCell(k)] = attributesText(fact.Attributes)
+		cells[factCell(k)] = factText(fact)
 	}
 	return cells
 }
 
-// factCell leaves the user out for tickets, where it says nothing.
+// factCell leaves the user out where there is none.
 func factCell(k FactKey) Cell {
 	entity := k.Entity + " id " + hash(k.ID)
-	if k.Kind == "workflow" {
+	if k.User != 0 {
 		entity += " user " + hash(k.User)
 	}
 	return Cell{Table: "facts", Account: k.Account, Window: k.At, Metric: k.Kind + "/" + k.Name, Entity: entity, Source: k.Source}
+}
+
+// factText is what a fact says beside its key.
+func factText(f Fact) string {
+	text := attributesText(f.Attributes)
+	if f.Value != 0 {
+		text += " value " + strconv.FormatFloat(f.Value, 'g', -1, 64)
+	}
+	return text
 }
 
 // attributesText writes non-empty attributes by name, after a word that tells a

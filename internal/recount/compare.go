@@ -25,7 +25,7 @@ var tables = []table{
 		FROM members`, memberRow},
 	{userMinuteCells, `SELECT account_id, minute, user, source, min(first), max(last)
 		FROM user_minutes GROUP BY account_id, minute, user, source`, userMinuteRow},
-	{factCells, `SELECT kind, account_id, entity, at, name, user, id, source, argMax(attributes, offset)
+	{factCells, `SELECT kind, account_id, entity, at, name, user, id, source, argMax(value, offset), argMax(attributes, offset)
 		FROM facts GROUP BY kind, account_id, entity, at, name, user, id, source`, factRow},
 	{accountChangeCells, `SELECT account_id, valid_from, source, offset, any(deleted), any(attributes)
 		FROM account_changes GROUP BY account_id, valid_from, source, offset`, accountChangeRow},
@@ -156,10 +156,10 @@ func userMinuteRow(rows driver.Rows) (Cell, string, error) {
 func factRow(rows driver.Rows) (Cell, string, error) {
 	var k FactKey
 	var at time.Time
-	var attributes map[string]string
-	err := rows.Scan(&k.Kind, &k.Account, &k.Entity, &at, &k.Name, &k.User, &k.ID, &k.Source, &attributes)
+	var fact Fact
+	err := rows.Scan(&k.Kind, &k.Account, &k.Entity, &at, &k.Name, &k.User, &k.ID, &k.Source, &fact.Value, &fact.Attributes)
 	k.At = at.UnixMilli()
-	return factCell(k), attributesText(attributes), err
+	return factCell(k), factText(fact), err
 }
 
 func accountChangeRow(rows driver.Rows) (Cell, string, error) {

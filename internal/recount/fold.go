@@ -61,6 +61,8 @@ func NewFold(p Partition, opts Options, sink Sink) *Fold {
 		f.take = f.telemetry
 	case opts.Tickets:
 		f.take = f.ticket
+	case opts.Signals:
+		f.take = f.signal
 	default:
 		f.take = f.account
 	}

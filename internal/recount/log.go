@@ -41,7 +41,7 @@ type Partition struct {
 
 // Log reads committed records of some topics.
 type Log struct {
-	Partitions []Partition // by topic (accounts, telemetry, tickets) and number
+	Partitions []Partition // by topic (accounts, signals, telemetry, tickets) and number
 
 	client    *kafka.Client
 	transport *kafka.Transport
@@ -54,7 +54,7 @@ func Open(ctx context.Context, opts Options) (*Log, error) {
 		transport = &kafka.Transport{}
 	}
 	l := &Log{transport: transport, client: &kafka.Client{Addr: kafka.TCP(opts.Brokers...), Transport: transport}}
-	for _, topic := range []string{opts.Accounts, opts.Telemetry, opts.Tickets} {
+	for _, topic := range []string{opts.Accounts, opts.Signals, opts.Telemetry, opts.Tickets} {
 		if topic == "" {
 			continue
 		}

@@ -71,6 +71,7 @@ type Options struct {
 	Telemetry string
 	Tickets   string
 	Accounts  string
+	Signals   string
 
 	// Transport carries TLS and SASL; nil is a plain connection. Kafka are the
 	// same for franz-go, which is asked for topic ids.
@@ -179,6 +180,7 @@ type (
 	// Fact is what a fact's row says beside its key.
 	Fact struct {
 		Offset     int64
+		Value      float64
 		Attributes map[string]string
 	}
 	// AccountChangeKey is one row of the table account_changes.

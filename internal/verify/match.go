@@ -129,7 +129,7 @@ func (m *match) fact(key recount.FactKey, got recount.Fact) {
 		// Later than the range.
 	default:
 		m.result.Equal++
-		a, b := attributes(want.Attributes), attributes(got.Attributes)
+		a, b := factText(want), factText(got)
 		if !known || a != b || want.Offset != got.Offset {
 			d := factDifference(key, want, known)
 			d.ClickHouse = fmt.Sprintf("%sat offset %d", b, got.Offset)
@@ -141,11 +141,11 @@ func (m *match) fact(key recount.FactKey, got recount.Fact) {
 func factDifference(key recount.FactKey, want recount.Fact, known bool) Difference {
 	d := Difference{Table: "facts", Account: key.Account, Metric: key.Kind + "/" + key.Name, Window: instant(key.At),
 		Entity: key.Entity + " id " + hex(key.ID), Source: key.Source}
-	if key.Kind == "workflow" {
+	if key.User != 0 {
 		d.Entity += " " + user(key.User)
 	}
 	if known {
-		d.Log, d.Offset = fmt.Sprintf("%sat offset %d", attributes(want.Attributes), want.Offset), &want.Offset
+		d.Log, d.Offset = fmt.Sprintf("%sat offset %d", factText(want), want.Offset), &want.Offset
 	}
 	return d
 }
@@ -244,9 +244,13 @@ func spanText(s recount.Span) string {
 	return time.UnixMilli(s.First).UTC().Format(layout) + " to " + time.UnixMilli(s.Last).UTC().Format(layout)
 }
 
-// attributes writes non-empty attributes by name, with a space after each.
-func attributes(all map[string]string) string {
+// factText writes a fact's value, unless it is 0, and its non-empty attributes by name, with a space after each.
+func factText(f recount.Fact) string {
 	var b strings.Builder
+	if f.Value != 0 {
+		fmt.Fprintf(&b, "value=%v ", f.Value)
+	}
+	all := f.Attributes
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		if all[name] != "" {
 			fmt.Fprintf(&b, "%s=%q ", name, all[name])

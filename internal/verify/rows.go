@@ -120,7 +120,7 @@ func (m *match) readMinutes(ctx context.Context) error {
 }
 
 func (m *match) readFacts(ctx context.Context) error {
-	return m.query(ctx, `SELECT kind, account_id, entity, at, name, user, id, max(offset), argMax(attributes, offset) FROM facts
+	return m.query(ctx, `SELECT kind, account_id, entity, at, name, user, id, max(offset), argMax(value, offset), argMax(attributes, offset) FROM facts
 		WHERE source = ? AND at >= toDateTime(?, 'UTC')`,
 		fmt.Sprintf(" GROUP BY kind, account_id, entity, at, name, user, id, source HAVING max(offset) >= %d", m.span.begin),
 		[]any{m.span.Source, seconds(m.tally.expired[recount.Day])},
@@ -129,7 +129,7 @@ func (m *match) readFacts(ctx context.Context) error {
 			var at time.Time
 			var offset uint64
 			var fact recount.Fact
-			if err := rows.Scan(&key.Kind, &key.Account, &key.Entity, &at, &key.Name, &key.User, &key.ID, &offset, &fact.Attributes); err != nil {
+			if err := rows.Scan(&key.Kind, &key.Account, &key.Entity, &at, &key.Name, &key.User, &key.ID, &offset, &fact.Value, &fact.Attributes); err != nil {
 				return err
 			}
 			key.At, fact.Offset = at.UnixMilli(), int64(offset) //nolint:gosec // Kafka's offsets are int64

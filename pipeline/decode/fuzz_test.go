@@ -37,7 +37,7 @@ func requireRejection(t *testing.T, rej *Rejection, known []schemas.Reason) {
 
 // recounted returns the verdict of the code that shares nothing with this package, and what it counts.
 func recounted(topic string, key, value []byte) (recount.Verdict, *counted) {
-	opts := recount.Options{Telemetry: "telemetry", Tickets: "tickets", Accounts: "accounts"}
+	opts := recount.Options{Telemetry: "telemetry", Tickets: "tickets", Accounts: "accounts", Signals: "signals"}
 	var c counted
 	fold := recount.NewFold(recount.Partition{Topic: topic, Source: topic + "/0@x"}, opts, &c)
 	return fold.Take(recount.Record{Time: recordTime, Key: key, Value: value}), &c
@@ -48,6 +48,7 @@ type counted struct {
 	account, feature string
 	uses, duration   uint64
 	user             uint64
+	key              recount.FactKey
 	fact             recount.Fact
 	change           recount.AccountChange
 }
@@ -66,7 +67,7 @@ func (c *counted) Count(k recount.CounterKey, n uint64, _ int64) {
 
 func (c *counted) Member(k recount.MemberKey, _ int64)                                { c.user = k.Member }
 func (c *counted) Visit(recount.UserMinuteKey, int64, int64)                          {}
-func (c *counted) Fact(_ recount.FactKey, f recount.Fact)                             { c.fact = f }
+func (c *counted) Fact(k recount.FactKey, f recount.Fact)                             { c.key, c.fact = k, f }
 func (c *counted) AccountChange(_ recount.AccountChangeKey, ch recount.AccountChange) { c.change = ch }
 func (c *counted) UserAccount(_ recount.UserAccountKey, account string)               { c.account = account }
 

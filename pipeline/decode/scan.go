@@ -382,6 +382,19 @@ func (s *scanner) text() []byte {
 	return nil
 }
 
+// numberOrNull reads a number as it is written, or null, which is the same as nothing; another kind of value fails.
+func (s *scanner) numberOrNull() []byte {
+	switch c := s.next(); {
+	case c == '-' || '0' <= c && c <= '9':
+		return s.number()
+	case c == 'n':
+		s.literal("null")
+		return nil
+	}
+	s.fail()
+	return nil
+}
+
 // texts reads an array of strings and nulls, or null.
 func (s *scanner) texts() []string {
 	if s.next() == 'n' {

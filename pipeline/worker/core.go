@@ -43,6 +43,7 @@ const (
 	Telemetry Content = iota
 	Tickets
 	Accounts
+	Signals
 )
 
 // Spec is what a source's rows are a function of, beside its log.
@@ -119,6 +120,8 @@ func (c *Core) Step(r *Record) (Verdict, *decode.Rejection) {
 		v, rej = c.stepTicket(r)
 	case Accounts:
 		v, rej = c.stepAccount(r)
+	case Signals:
+		v, rej = c.stepSignal(r)
 	}
 	p := &c.prefix
 	switch v {

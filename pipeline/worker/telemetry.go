@@ -84,6 +84,10 @@ func (c *Core) messageID(r *Record) (id uint64, ok bool) {
 		if t, rej := decode.DecodeTicket(r.Value, r.Time, c.spec.Limits); rej == nil {
 			return t.ID, true
 		}
+	case Signals:
+		if s, rej := decode.DecodeSignal(r.Value, r.Time, c.spec.Limits); rej == nil {
+			return s.ID, true
+		}
 	}
 	return 0, false
 }

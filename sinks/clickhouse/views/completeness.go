@@ -26,5 +26,6 @@ func (b *builder) completeness() ([]view, error) {
 func (b *builder) IdleSeconds(topic string) string {
 	seconds := func(t Topic) string { return itoa(int64((t.Disorder + idleAfter) / time.Second)) }
 	return "multiIf(" + topic + " = " + quoteString(b.Topics.Telemetry.Name) + ", " + seconds(b.Topics.Telemetry) + ", " +
-		topic + " = " + quoteString(b.Topics.Tickets.Name) + ", " + seconds(b.Topics.Tickets) + ", " + itoa(int64(idleAfter/time.Second)) + ")"
+		topic + " = " + quoteString(b.Topics.Tickets.Name) + ", " + seconds(b.Topics.Tickets) + ", " +
+		topic + " = " + quoteString(b.Topics.Signals.Name) + ", " + seconds(b.Topics.Signals) + ", " + itoa(int64(idleAfter/time.Second)) + ")"
 }

@@ -27,7 +27,7 @@ type Options struct {
 }
 
 // Topics are the Kafka topics that rows come from.
-type Topics struct{ Telemetry, Tickets, Accounts Topic }
+type Topics struct{ Telemetry, Tickets, Accounts, Signals Topic }
 
 // Topic is a Kafka topic, and how far its watermark stays behind its highest event time.
 type Topic struct {
@@ -37,7 +37,9 @@ type Topic struct {
 
 // DefaultTopics are those of the default configuration.
 func DefaultTopics() Topics {
-	return Topics{Telemetry: Topic{"telemetry", 5 * time.Minute}, Tickets: Topic{"tickets", time.Hour}, Accounts: Topic{"accounts", 0}}
+	return Topics{
+		Telemetry: Topic{"telemetry", 5 * time.Minute}, Tickets: Topic{"tickets", time.Hour}, Accounts: Topic{"accounts", 0}, Signals: Topic{"signals", time.Hour},
+	}
 }
 
 // mark ends the comment of every view made here, so that one which the catalogue no longer asks for can be told from

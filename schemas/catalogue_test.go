@@ -66,7 +66,7 @@ metrics:
 
 func TestErrorsNameTheLine(t *testing.T) {
 	for name, tc := range map[string]struct{ yaml, want string }{
-		"unknown key": {"metrics:\n  - name: a\n    vieww: usage\n", "line 2"},
+		"unknown key": {"metrics:\n  - name: a\n    vieww: usage\n", `c.yaml:3: metrics has no key "vieww"; did you mean view?`},
 		"bad view": {
 			"metrics:\n  - {name: a, view: b, aggregate: count, unit: u, description: d, decision: x, owner: o}\n",
 			`:2: metric a: view "b" is none of`,

@@ -91,8 +91,9 @@ func Compile(c *Catalogue) (*Program, error) {
 			names[n] = true
 		}
 	}
-	for _, w := range c.Workflows {
-		for _, s := range w.Steps {
+	steps := c.Steps()
+	for _, events := range steps {
+		for _, s := range events {
 			names[s] = true
 		}
 	}
@@ -109,9 +110,9 @@ func Compile(c *Catalogue) (*Program, error) {
 			}
 		}
 	}
-	for _, w := range c.Workflows {
-		for _, s := range w.Steps {
-			p.named[s].Steps = append(p.named[s].Steps, Step{Workflow: w.Name, Name: s})
+	for _, workflow := range sortedKeys(steps) {
+		for _, s := range steps[workflow] {
+			p.named[s].Steps = append(p.named[s].Steps, Step{Workflow: workflow, Name: s})
 		}
 	}
 	return p, nil

@@ -3,8 +3,11 @@ package schemas
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
+
+	"tidemark/schemas/nearest"
 )
 
 // identifier is what may become a column or a row key without quoting.
@@ -12,99 +15,124 @@ var identifier = regexp.MustCompile(`^[a-z_][a-z0-9_]*$`)
 
 var (
 	eventTypes = []string{"track", "page", "screen"}
-	aggregates = []Aggregate{
-		Count, Sum, Distinct, Sessions, SessionSeconds, ActiveSeconds, ActiveDays, FeaturesUsed, WorkflowRuns, TicketFacts, Derived,
+	aggregates = []string{
+		"count", "sum", "distinct", "sessions", "session_seconds", "active_seconds", "active_days", "features_used", "workflow", "tickets", "derived",
 	}
 	views = []string{"usage", "usage_rolling", "features", "workflows", "support"}
 )
 
-func (c *Catalogue) validate(name string) error {
+// complain notes a mistake, and where it is.
+type complain func(at Pos, format string, args ...any)
+
+// validate finds the mistakes; those without a place of their own are put down to the file.
+func (c *Catalogue) validate(file string) error {
 	var errs []error
-	bad := func(line int, format string, args ...any) {
-		errs = append(errs, fmt.Errorf("%s:%d: %s", name, line, fmt.Sprintf(format, args...)))
-	}
-	seen := map[string]int{}
-	columns := map[string]string{}
-	for _, m := range c.Metrics {
-		if first, dup := seen[m.Name]; dup {
-			bad(m.line, "metric %s is declared twice, first at line %d", m.Name, first)
+	bad := func(at Pos, format string, args ...any) {
+		if at.File == "" {
+			at.File = file
 		}
-		seen[m.Name] = m.line
-		column := m.View + "." + m.Column
-		if other, dup := columns[column]; dup && other != m.Name {
-			bad(m.line, "metric %s: column %s is already that of %s", m.Name, column, other)
-		}
-		columns[column] = m.Name
-		c.validateMetric(m, func(format string, args ...any) {
-			bad(m.line, "metric %s: %s", m.Name, fmt.Sprintf(format, args...))
-		})
+		errs = append(errs, fmt.Errorf("%s: %s", at, fmt.Sprintf(format, args...)))
 	}
-	for _, w := range c.Workflows {
-		switch {
-		case !identifier.MatchString(w.Name):
-			bad(w.line, "workflow name %q must match %s", w.Name, identifier)
-		case len(w.Steps) < 2:
-			bad(w.line, "workflow %s needs at least two steps", w.Name)
-		case w.Within <= 0:
-			bad(w.line, "workflow %s needs within, such as 24h", w.Name)
-		}
-	}
-	for set, m := range c.ActiveWhen {
+	c.validateMetrics(bad)
+	c.validateWorkflows(bad)
+	for _, set := range sortedKeys(c.ActiveWhen) {
+		m := c.ActiveWhen[set]
 		if m.Active != "" {
-			bad(0, "active_when %s: active is for metrics: a meaning does not refer to another, or to itself", set)
+			bad(m.Pos, "active_when %s: active is for metrics: a meaning does not refer to another, or to itself", set)
 		}
-		c.validateMatch(m, func(format string, args ...any) {
-			bad(0, "active_when %s: %s", set, fmt.Sprintf(format, args...))
-		})
+		c.validateMatch(m, "active_when "+set, bad)
 	}
 	if c.SessionGap < c.IdleCap {
-		bad(0, "session_gap must not be shorter than idle_cap")
+		bad(Pos{}, "session_gap must not be shorter than idle_cap")
 	}
+	c.validateSegments(bad)
+	c.validateTargets(bad)
+	c.validateEntitlements(bad)
 	return errors.Join(errs...)
 }
 
-func (c *Catalogue) validateMetric(m Metric, bad func(string, ...any)) {
-	if !identifier.MatchString(m.Name) || !identifier.MatchString(m.Column) {
-		bad("name and column must match %s", identifier)
+func (c *Catalogue) validateMetrics(bad complain) {
+	seen := map[string]Pos{}
+	columns := map[string]string{}
+	for _, m := range c.Metrics {
+		if first, dup := seen[m.Name]; dup {
+			bad(m.Pos, "metric %s is declared twice, first at %s", m.Name, first)
+		}
+		seen[m.Name] = m.Pos
+		column := m.View + "." + m.Column
+		if other, dup := columns[column]; dup && other != m.Name {
+			bad(m.Pos, "metric %s: column %s is already that of %s", m.Name, column, other)
+		}
+		columns[column] = m.Name
+		c.validateMetric(m, bad)
 	}
-	if !slices.Contains(aggregates, m.Aggregate) {
-		bad("aggregate %q is none of %v", m.Aggregate, aggregates)
+}
+
+func (c *Catalogue) validateWorkflows(bad complain) {
+	seen := map[string]Pos{}
+	for _, w := range c.Workflows {
+		if first, dup := seen[w.Name]; dup {
+			bad(w.Pos, "workflow %s is declared twice, first at %s", w.Name, first)
+		}
+		seen[w.Name] = w.Pos
+		switch {
+		case !identifier.MatchString(w.Name):
+			bad(w.Pos.At("name"), "workflow name %q must match %s", w.Name, identifier)
+		case len(w.Steps) < 2:
+			bad(w.Pos.At("steps"), "workflow %s needs at least two steps", w.Name)
+		case w.Within <= 0:
+			bad(w.Pos, "workflow %s needs within, such as 24h", w.Name)
+		}
+	}
+}
+
+func (c *Catalogue) validateMetric(m Metric, bad complain) {
+	wrong := func(key, format string, args ...any) {
+		bad(m.Pos.At(key), "metric %s: %s", m.Name, fmt.Sprintf(format, args...))
+	}
+	if !identifier.MatchString(m.Name) || !identifier.MatchString(m.Column) {
+		wrong("name", "name and column must match %s", identifier)
+	}
+	if !slices.Contains(aggregates, string(m.Aggregate)) {
+		wrong("aggregate", "aggregate %q is none of %v%s", m.Aggregate, aggregates, mean(string(m.Aggregate), aggregates))
 	}
 	if !slices.Contains(views, m.View) {
-		bad("view %q is none of %v", m.View, views)
+		wrong("view", "view %q is none of %v%s", m.View, views, mean(m.View, views))
 	}
 	if m.By != "" && m.By != "feature" {
-		bad(`by %q must be empty (the account) or "feature"`, m.By)
+		wrong("by", `by %q must be empty (the account) or "feature"`, m.By)
 	}
 	if m.Aggregate.folded() && m.By != "feature" != (m.View != "features") {
-		bad(`by: feature and view: features go together`)
+		wrong("by", `by: feature and view: features go together`)
 	}
 	if (m.Of != "") != (m.Aggregate == Sum) {
-		bad("`of` goes with aggregate sum, and only with it")
+		wrong("of", "`of` goes with aggregate sum, and only with it")
 	}
 	if (m.SQL != "") != (m.Aggregate == Derived) {
-		bad("`sql` goes with aggregate derived, and only with it")
+		wrong("sql", "`sql` goes with aggregate derived, and only with it")
 	}
-	for what, text := range map[string]string{"unit": m.Unit, "description": m.Description, "decision": m.Decision, "owner": m.Owner} {
-		if text == "" {
-			bad("%s is missing: a number nobody can read, or acts on, is vanity", what)
+	for _, f := range []struct{ what, text string }{
+		{"unit", m.Unit}, {"description", m.Description}, {"decision", m.Decision}, {"owner", m.Owner},
+	} {
+		if f.text == "" {
+			wrong(f.what, "%s is missing: a number nobody can read, or acts on, is vanity", f.what)
 		}
 	}
 	if !m.Aggregate.folded() && !m.Match.empty() {
-		bad("match goes with the aggregates count, sum and distinct")
+		wrong("match", "match goes with the aggregates count, sum and distinct")
 	}
-	c.validateMatch(m.Match, bad)
+	c.validateMatch(m.Match, "metric "+m.Name, bad)
 }
 
-func (c *Catalogue) validateMatch(m Match, bad func(string, ...any)) {
+func (c *Catalogue) validateMatch(m Match, where string, bad complain) {
 	if m.Active != "" {
 		if _, ok := c.ActiveWhen[m.Active]; !ok {
-			bad("active %q is not declared in active_when", m.Active)
+			bad(m.Pos.At("active"), "%s: active %q is not declared in active_when%s", where, m.Active, Suggest(m.Active, sortedKeys(c.ActiveWhen)))
 		}
 	}
 	for _, t := range m.Type {
 		if !slices.Contains(eventTypes, t) {
-			bad("type %q is none of %v", t, eventTypes)
+			bad(m.Pos.At("type"), "%s: type %q is none of %v%s", where, t, eventTypes, mean(t, eventTypes))
 		}
 	}
 	for _, w := range m.Where {
@@ -115,10 +143,20 @@ func (c *Catalogue) validateMatch(m Match, bad func(string, ...any)) {
 			}
 		}
 		if w.Property == "" || given != 1 {
-			bad("where needs a property and one of in, not_in, exists")
+			bad(w.Pos, "%s: where needs a property and one of in, not_in, exists", where)
 		}
 	}
 }
+
+// mean ends a complaint that lists what there is with the one that was probably meant.
+func mean(name string, there []string) string {
+	if near := nearest.To(name, there); near != "" {
+		return "; did you mean " + near + "?"
+	}
+	return ""
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
 // folded reports whether the pipeline folds the aggregate from events, as against a view reading it.
 func (a Aggregate) folded() bool { return a == Count || a == Sum || a == Distinct }

@@ -3,6 +3,8 @@ package config
 import (
 	"regexp"
 	"strings"
+
+	"tidemark/schemas/nearest"
 )
 
 // otherEnv are the variables that are Tidemark's but not settings: the CLI and the embedded engine read them.
@@ -46,7 +48,7 @@ func (l *loader) readEnv(env []string) {
 // suggestVariable ends the error about an unknown variable; names are the known ones without TIDEMARK_.
 func suggestVariable(name string, names []string) string {
 	short := strings.TrimPrefix(name, envPrefix)
-	near := Nearest(short, names)
+	near := nearest.To(short, names)
 	if near == "" {
 		near = withEnd(names, "_"+short)
 	}

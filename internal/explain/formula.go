@@ -7,9 +7,9 @@ import (
 	"strings"
 	"time"
 
-	"tidemark/internal/config"
 	"tidemark/internal/recount"
 	"tidemark/schemas"
+	"tidemark/schemas/nearest"
 )
 
 // Find returns the metric of a name. Its error says which one was probably meant.
@@ -26,7 +26,7 @@ func Find(c *schemas.Catalogue, name string) (schemas.Metric, error) {
 			return schemas.Metric{}, fmt.Errorf("there is no metric %s; did you mean %s?", name, m.Name)
 		}
 	}
-	if near := config.Nearest(name, names); near != "" {
+	if near := nearest.To(name, names); near != "" {
 		return schemas.Metric{}, fmt.Errorf("there is no metric %s; did you mean %s?", name, near)
 	}
 	return schemas.Metric{}, fmt.Errorf("there is no metric %s; there are %s", name, strings.Join(names, ", "))

@@ -51,7 +51,27 @@ func RulesOf(c *schemas.Catalogue) *Rules {
 	for _, w := range c.Workflows {
 		r.Workflows[w.Name] = w.Steps
 	}
+	r.addChecklist(c, c.Targets.Target)
+	for _, t := range c.Targets.Segments {
+		r.addChecklist(c, t)
+	}
 	return r
+}
+
+// addChecklist keeps the events of a checklist that no workflow keeps.
+func (r *Rules) addChecklist(c *schemas.Catalogue, t schemas.Target) {
+	const checklist = "@onboarding"
+	for _, item := range t.Onboarding.Items {
+		for _, event := range writtenOut(c, schemas.Match{Event: item.Event}).Event {
+			kept := false
+			for _, steps := range r.Workflows {
+				kept = kept || slices.Contains(steps, event)
+			}
+			if !kept {
+				r.Workflows[checklist] = append(r.Workflows[checklist], event)
+			}
+		}
+	}
 }
 
 // writtenOut replaces the names of event sets by the events.

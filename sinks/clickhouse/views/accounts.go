@@ -1,6 +1,9 @@
 package views
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // attribute is an attribute of accounts with a column of its own.
 type attribute struct {
@@ -36,9 +39,16 @@ func (a attribute) From(state string) string {
 // Attributes is for the templates.
 func (b *builder) Attributes() []attribute { return attributes }
 
-// AllAttributes is for the templates.
+// AllAttributes is for the templates. The segment is what the catalogue says of the state.
 func (b *builder) AllAttributes() []attribute {
-	return append(attributes[:len(attributes):len(attributes)], dated...)
+	all := append(attributes[:len(attributes):len(attributes)], dated...)
+	for i, a := range all {
+		if a.Name == "segment" {
+			all = slices.Clone(all)
+			all[i].Parse = b.SegmentOf("state")
+		}
+	}
+	return all
 }
 
 // dimension are the columns of an account as of a window's end.

@@ -87,6 +87,7 @@ func build(cat *schemas.Catalogue, o Options) ([]view, error) {
 	var all []view
 	for _, part := range []func() ([]view, error){
 		b.accountHistory, b.accounts, b.completeness, b.usage, b.rollingUsage, b.segments, b.sessions,
+		b.frequency, b.usagePattern, b.percentiles,
 		b.features, b.popularity, b.workflows, b.tickets, b.operations,
 	} {
 		made, err := part()

@@ -29,7 +29,7 @@ func (b *builder) features() ([]view, error) {
 			Query:   query,
 		})
 	}
-	for _, days := range rollingDays {
+	for _, days := range featureDays {
 		v, err := b.rollingFeaturesOf(days, measures, types)
 		if err != nil {
 			return nil, err

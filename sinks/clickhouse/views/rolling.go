@@ -8,8 +8,13 @@ import (
 	"tidemark/schemas"
 )
 
-// rollingDays are the lengths of the rolling windows; each ends with every day.
-var rollingDays = []int64{7, 28}
+// Lengths of the rolling windows, by family; each ends with every day.
+var (
+	usageDays    = []int64{7, 14, 28, 30, 90}
+	featureDays  = []int64{7, 28}
+	workflowDays = []int64{7, 28}
+	supportDays  = []int64{7, 28, 30}
+)
 
 // kind is how the values of days make that of a rolling window.
 type kind string
@@ -25,18 +30,26 @@ type rollingMeasure struct {
 	measure
 	Kind     kind
 	Days     int64
-	Previous bool // with the value of the window before
+	Previous bool   // with the value of the window before
+	Of       string // SQL over the values of a day, NAME_day; empty: the column's own
+}
+
+func (m rollingMeasure) ofDay() string {
+	if m.Of != "" {
+		return m.Of
+	}
+	return m.Column + "_day"
 }
 
 // Over is the SQL of the window's value, before Merge.
 func (m rollingMeasure) Over(by string) string {
 	switch m.Kind {
 	case summed:
-		return fmt.Sprintf("sum(%s_day) OVER (%s RANGE BETWEEN %d PRECEDING AND CURRENT ROW)", m.Column, by, m.Days-1)
+		return fmt.Sprintf("sum(%s) OVER (%s RANGE BETWEEN %d PRECEDING AND CURRENT ROW)", m.ofDay(), by, m.Days-1)
 	case running:
-		return fmt.Sprintf("sum(%s_day) OVER (%s ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)", m.Column, by)
+		return fmt.Sprintf("sum(%s) OVER (%s ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)", m.ofDay(), by)
 	default:
-		return m.Column + "_day"
+		return m.ofDay()
 	}
 }
 
@@ -46,7 +59,7 @@ func (m rollingMeasure) OverBefore(by string) string {
 	if m.Kind == summed {
 		from = itoa(2*m.Days - 1)
 	}
-	return fmt.Sprintf("sum(%s_day) OVER (%s RANGE BETWEEN %s PRECEDING AND %d PRECEDING)", m.Column, by, from, m.Days)
+	return fmt.Sprintf("sum(%s) OVER (%s RANGE BETWEEN %s PRECEDING AND %d PRECEDING)", m.ofDay(), by, from, m.Days)
 }
 
 // Rolled is the SQL of the column.
@@ -192,7 +205,7 @@ func (b *builder) rollingSlices() []slice {
 
 func (b *builder) rollingUsage() ([]view, error) {
 	var out []view
-	for _, days := range rollingDays {
+	for _, days := range usageDays {
 		v, err := b.rollingUsageOf(days)
 		if err != nil {
 			return nil, err
@@ -264,7 +277,7 @@ func usageExtras(days int64) []extra {
 			extra{column{name + "_trend", "Nullable(Float64)", "ratio", fmt.Sprintf("%s divided by %s_previous, less 1 (metrics.md rows 7 and 39); NULL if that is 0.", name, name)},
 				fmt.Sprintf("if(w.%[1]s_previous > 0, w.%[1]s / w.%[1]s_previous - 1, NULL)", name)})
 	}
-	if days == 28 {
+	if days == 28 || days == 30 {
 		out = append(out, extra{column{"stickiness", "Nullable(Float64)", "ratio",
 			"Active users of the window's last day divided by those of the window, DAU/MAU (metrics.md row 6); NULL without active users."},
 			"if(w.active_users > 0, w.active_users_today / w.active_users, NULL)"})

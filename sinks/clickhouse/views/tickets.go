@@ -72,7 +72,7 @@ func (b *builder) tickets() ([]view, error) {
 			Query:   query,
 		})
 	}
-	for _, days := range rollingDays {
+	for _, days := range supportDays {
 		v, err := b.rollingSupportOf(days, measures, types)
 		if err != nil {
 			return nil, err

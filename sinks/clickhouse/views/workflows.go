@@ -59,7 +59,7 @@ func (b *builder) workflows() ([]view, error) {
 			Query:   query,
 		})
 	}
-	for _, days := range rollingDays {
+	for _, days := range workflowDays {
 		v, err := b.rollingWorkflowsOf(days, measures, types)
 		if err != nil {
 			return nil, err

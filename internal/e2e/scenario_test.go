@@ -108,7 +108,7 @@ func TestEmbeddedKafka(t *testing.T) {
 	s := newStage(t, broker.Addrs())
 	s.mayhem(ctx, func(string) {})
 
-	want, err := recount.Count(ctx, s.log())
+	want, err := recount.Count(ctx, s.Log())
 	require.NoError(t, err)
 	reader := s.DB.Open(t, devclickhouse.Reader)
 	diffs, err := recount.CompareViews(ctx, reader, want)

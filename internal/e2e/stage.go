@@ -74,7 +74,7 @@ func (s *Stage) Pipeline(binary, name string, env ...string) *Process {
 // Settle waits until the group has committed to the end of every topic.
 func (s *Stage) Settle(ctx context.Context, alive ...*Process) {
 	s.t.Helper()
-	topics := []string{"telemetry", "tickets", "accounts"}
+	topics := []string{"telemetry", "tickets", "accounts", "signals"}
 	var left string
 	defer func() {
 		if left != "" {
@@ -108,7 +108,7 @@ func (s *Stage) Settle(ctx context.Context, alive ...*Process) {
 // Verify requires that ClickHouse says what an independent recount of the log says.
 func (s *Stage) Verify(ctx context.Context) *recount.Result {
 	s.t.Helper()
-	want, err := recount.Count(ctx, s.log())
+	want, err := recount.Count(ctx, s.Log())
 	require.NoError(s.t, err)
 	diffs, err := recount.Compare(ctx, s.DB.Open(s.t, devclickhouse.Reader), want)
 	require.NoError(s.t, err)
@@ -126,9 +126,9 @@ func (s *Stage) Source(ctx context.Context, topic string, partition int) string 
 	return source.ID{Topic: topic, Partition: int32(partition), TopicID: topics[topic].ID}.String() //nolint:gosec // small
 }
 
-// log is what a recount reads, and by which limits.
-func (s *Stage) log() recount.Options {
+// Log is what a recount reads, and by which limits.
+func (s *Stage) Log() recount.Options {
 	return recount.Options{
-		Brokers: s.Brokers, Telemetry: "telemetry", Tickets: "tickets", Accounts: "accounts", Limits: recount.Limits{Features: maxFeatures}, Rules: s.Rules,
+		Brokers: s.Brokers, Telemetry: "telemetry", Tickets: "tickets", Accounts: "accounts", Signals: "signals", Limits: recount.Limits{Features: maxFeatures}, Rules: s.Rules,
 	}
 }

@@ -87,7 +87,7 @@ func (s *stage) others(alive ...*e2e.Process) {
 		})
 		return !behind
 	}, patience, 100*time.Millisecond, "the others do not go on")
-	want, err := recount.Count(s.ctx, recount.Options{Brokers: s.Brokers, Telemetry: "telemetry", Tickets: "tickets", Accounts: "accounts"})
+	want, err := recount.Count(s.ctx, s.Log())
 	require.NoError(s.t, err)
 	diffs, err := recount.Compare(s.ctx, s.DB.Open(s.t, devclickhouse.Reader), want)
 	require.NoError(s.t, err)

@@ -15,43 +15,91 @@ const (
 	dayTier = tiers - 1
 	dayMS   = 86_400_000
 
-	// many is how many features of an account stand in a window by their index; accounts with more are few, and each of
+	// many is how many features of an account stand in a window by their number; accounts with more are few, and each of
 	// their windows has few of them.
 	many = 64
 	// maxName is the longest name of a feature, in bytes: a longer one is no name, and counts for Other.
 	maxName = 256
 )
 
-// admit returns the index of the feature that a use of a feature counts for: its own if the account's day counts it already
+// features are those of an account, numbered in the order in which they came: their numbers are indices into its windows.
+type features struct {
+	numbers  map[string]int
+	names    []string // by number
+	byName   []int    // the numbers in the order of the names, as far as it was asked for
+	day      int64    // the last one that features were looked up in, by its start in Unix ms; never = look
+	admitted []bool   // in that day, by number
+}
+
+func (a *account) ownFeatures() *features {
+	if a.features == nil {
+		a.features = &features{numbers: map[string]int{}, day: never}
+	}
+	return a.features
+}
+
+// len returns how many there are.
+func (f *features) len() int {
+	if f == nil {
+		return 0
+	}
+	return len(f.names)
+}
+
+// number returns the feature's number, a new one if the feature is new.
+func (f *features) number(name string) int {
+	i, ok := f.numbers[name]
+	if !ok {
+		i = len(f.names)
+		f.numbers[name] = i
+		f.names = append(f.names, name)
+	}
+	return i
+}
+
+// sorted returns the numbers in the order of the names.
+func (f *features) sorted() []int {
+	if n := len(f.byName); n < len(f.names) {
+		for i := n; i < len(f.names); i++ {
+			f.byName = append(f.byName, i)
+		}
+		slices.SortFunc(f.byName, f.byNames)
+	}
+	return f.byName
+}
+
+func (f *features) byNames(i, j int) int { return cmp.Compare(f.names[i], f.names[j]) }
+
+// admit returns the number of the feature that a use of a feature counts for: its own if the account's day counts it already
 // or has fewer than the most, else that of Other.
 //
 // That is a function of the log before, though rows that were loaded may be ahead of it: they hold only features that are
 // among the day's first. One of those is admitted whether it is there or still to come, as the others are fewer than the
 // most; and when one comes that is not, all of the first have come before it.
 func (s *State) admit(a *account, name []byte, at int64) int {
-	start := clickhouse.Day.Start(at)
-	if a.day != start*1000 {
-		a.day = start * 1000
-		clear(a.admitted)
+	f, start := a.ownFeatures(), clickhouse.Day.Start(at)
+	if f.day != start*1000 {
+		f.day = start * 1000
+		clear(f.admitted)
 	}
 	w := a.window(dayTier, start)
 	if w == nil {
 		w = a.open(dayTier, start, s)
 	}
-	i, known := a.features[string(name)]
+	i, known := f.numbers[string(name)]
 	switch {
 	case known && w.at(i) != nil && w.at(i).admitted:
 	case string(name) != Other && (int(w.admitted) >= s.most || len(name) > maxName):
 		s.over++
-		return a.feature(Other)
+		return f.number(Other)
 	default:
-		i = a.feature(string(name))
+		i = f.number(string(name))
 		w.admit(s.featureRow(w, i), name)
 	}
-	if i >= len(a.admitted) {
-		a.admitted = append(a.admitted, make([]bool, len(a.names)-len(a.admitted))...)
+	if i >= len(f.admitted) {
+		f.admitted = append(f.admitted, make([]bool, len(f.names)-len(f.admitted))...)
 	}
-	a.admitted[i] = true
+	f.admitted[i] = true
 	return i
 }
 
@@ -63,38 +111,11 @@ func (w *window) admit(r *row, name []byte) {
 	r.admitted = true
 }
 
-// feature returns the index of a feature of the account.
-func (a *account) feature(name string) int {
-	i, ok := a.features[name]
-	if !ok {
-		if a.features == nil {
-			a.features = map[string]int{}
-		}
-		i = len(a.names)
-		a.features[name] = i
-		a.names = append(a.names, name)
-	}
-	return i
-}
-
-// sorted returns the indices of all features of the account in the order of their names.
-func (a *account) sorted() []int {
-	if n := len(a.byName); n < len(a.names) {
-		for i := n; i < len(a.names); i++ {
-			a.byName = append(a.byName, i)
-		}
-		slices.SortFunc(a.byName, a.byNames)
-	}
-	return a.byName
-}
-
-func (a *account) byNames(i, j int) int { return cmp.Compare(a.names[i], a.names[j]) }
-
 // at returns the row of the account's i-th feature, nil if there is none.
 func (w *window) at(i int) *row {
 	switch {
 	case i >= many:
-		return w.more[i]
+		return w.others[i]
 	case i < len(w.features):
 		return w.features[i]
 	}
@@ -116,10 +137,10 @@ func (s *State) featureRow(w *window, i int) *row {
 // set makes r the row of the account's i-th feature.
 func (w *window) set(i int, r *row) {
 	if i >= many {
-		if w.more == nil {
-			w.more = map[int]*row{}
+		if w.others == nil {
+			w.others = map[int]*row{}
 		}
-		w.more[i] = r
+		w.others[i] = r
 		return
 	}
 	if i >= len(w.features) {
@@ -130,8 +151,11 @@ func (w *window) set(i int, r *row) {
 
 // each calls do for every feature of the account's window, in the order of their names.
 func (w *window) each(a *account, do func(i int, r *row)) {
-	if w.more == nil && len(a.names) <= many {
-		for _, i := range a.sorted() {
+	if w.others == nil && a.features.len() <= many {
+		if len(w.features) == 0 {
+			return
+		}
+		for _, i := range a.features.sorted() {
 			if i < len(w.features) && w.features[i] != nil {
 				do(i, w.features[i])
 			}
@@ -142,13 +166,13 @@ func (w *window) each(a *account, do func(i int, r *row)) {
 	for i := range w.all() {
 		own = append(own, i)
 	}
-	slices.SortFunc(own, a.byNames)
+	slices.SortFunc(own, a.features.byNames)
 	for _, i := range own {
 		do(i, w.at(i))
 	}
 }
 
-// all yields the rows of the window's features, by the account's index, in any order.
+// all yields the rows of the window's features, by number, in any order.
 func (w *window) all() iter.Seq2[int, *row] {
 	return func(yield func(int, *row) bool) {
 		for i, r := range w.features {
@@ -156,7 +180,7 @@ func (w *window) all() iter.Seq2[int, *row] {
 				return
 			}
 		}
-		for i, r := range w.more {
+		for i, r := range w.others {
 			if !yield(i, r) {
 				return
 			}
@@ -166,45 +190,45 @@ func (w *window) all() iter.Seq2[int, *row] {
 
 // renumber forgets the features that no window of the account has any more, once they are most of those that are known.
 func (a *account) renumber() {
-	if len(a.names) <= many {
+	old := a.features
+	if len(old.names) <= many {
 		return
 	}
-	index := make([]int, len(a.names)) // 1 + the new one
+	number := make([]int, len(old.names)) // 1 + the new one
 	used := 0
 	for _, windows := range a.windows {
 		for _, w := range windows {
 			for i := range w.all() {
-				if index[i] == 0 {
+				if number[i] == 0 {
 					used++
-					index[i] = used
+					number[i] = used
 				}
 			}
 		}
 	}
-	if used > len(a.names)/2 {
+	if used > len(old.names)/2 {
 		return
 	}
-	names := a.names
-	a.names, a.byName, a.features, a.admitted = make([]string, used), nil, make(map[string]int, used), nil
-	for i, name := range names {
-		if index[i] != 0 {
-			a.names[index[i]-1] = name
-			a.features[name] = index[i] - 1
+	a.features = &features{numbers: make(map[string]int, used), names: make([]string, used), day: never}
+	for i, name := range old.names {
+		if number[i] != 0 {
+			a.features.names[number[i]-1] = name
+			a.features.numbers[name] = number[i] - 1
 		}
 	}
 	for _, windows := range a.windows {
 		for _, w := range windows {
-			w.renumber(index)
+			w.renumber(number)
 		}
 	}
 }
 
-// renumber moves the features' rows to their new indices, of which index has each one's successor.
-func (w *window) renumber(index []int) {
+// renumber moves the features' rows to their new numbers, of which number has each one's successor.
+func (w *window) renumber(number []int) {
 	old := *w
-	w.features, w.more = nil, nil
+	w.features, w.others = nil, nil
 	for i, r := range old.all() {
-		w.set(index[i]-1, r)
+		w.set(number[i]-1, r)
 	}
 }
 

@@ -52,15 +52,16 @@ func (s *State) Fold(ev *decode.Event, accountID []byte, offset uint64) bool {
 	w.account, w.forUse = s.match(ev, &plan.Account), s.match(ev, &plan.Feature)
 	if f := &ev.Properties[s.program.FeatureProperty]; f.Kind == decode.String && len(f.Text) > 0 && ev.Type == decode.Track &&
 		!w.forUse.none() && w.tiers&(1<<dayTier) != 0 {
-		feature, ok := a.features[string(f.Text)]
+		known := a.ownFeatures()
+		feature, ok := known.numbers[string(f.Text)]
 		switch {
 		case w.forUse.counters.from == w.forUse.counters.to: // sets leave no counter to tell by which features a day has
 			name := string(f.Text)
 			if len(name) > maxName {
 				name = Other
 			}
-			feature = a.feature(name)
-		case !ok || ev.Time < a.day || ev.Time >= a.day+dayMS || feature >= len(a.admitted) || !a.admitted[feature]:
+			feature = known.number(name)
+		case !ok || ev.Time < known.day || ev.Time >= known.day+dayMS || feature >= len(known.admitted) || !known.admitted[feature]:
 			feature = s.admit(a, f.Text, ev.Time)
 		}
 		w.feature = int32(feature) //nolint:gosec // a small number
@@ -123,30 +124,40 @@ func (s *State) fold(a *account, ev *waiting) {
 // meet puts the event's user into the sets, shortest window first: a user that a set of a shorter window holds already has
 // been put into those of the longer ones, so only users new to one tier are looked for in the next.
 func (s *State) meet(ev *waiting, a *account) {
+	number := a.users.number(ev.user)
 	users, featureUsers := ev.account.users, ev.forUse.users
 	for i, w := range s.sum.windows {
 		if w == nil {
 			continue
 		}
 		if i == 0 { // a minute: the time counts as well
-			place, fresh := w.users.add(ev.user, users)
-			if place.stretch(uint16(ev.time - w.start*1000)) { //nolint:gosec // below 60 000
-				s.spans = append(s.spans, userRef{a, w, ev.user})
-			}
-			users = fresh
-		} else if users != 0 {
-			_, users = w.users.add(ev.user, users)
+			s.stretch(a, w, number, ev)
 		}
+		users = w.join(number, users)
 		s.joined(&w.row, ev.user, users)
 		if featureUsers != 0 {
 			r := s.featureRow(w, int(ev.feature))
-			_, featureUsers = r.users.add(ev.user, featureUsers)
+			featureUsers = r.join(number, featureUsers)
 			s.joined(r, ev.user, featureUsers)
 		}
 		if users|featureUsers != 0 {
 			s.touch(a, w, i)
 		}
 	}
+}
+
+// stretch widens the user's span of the minute by an event. A user who goes back and forth between minutes has several, of
+// which readers take the first and the last event.
+func (s *State) stretch(a *account, w *window, number int, ev *waiting) {
+	ms := uint16(ev.time - w.start*1000) //nolint:gosec // below 60 000
+	if at := int(a.users.spans[number]); at < len(s.spans) {
+		if sp := &s.spans[at]; sp.window == w && sp.user == ev.user {
+			sp.first, sp.last = min(sp.first, ms), max(sp.last, ms)
+			return
+		}
+	}
+	a.users.spans[number] = int32(len(s.spans)) //nolint:gosec // a flush comes long before
+	s.spans = append(s.spans, span{a, w, ev.user, ms, ms})
 }
 
 // touch marks a window for the next Take.

@@ -31,7 +31,7 @@ type State struct {
 	batch    *clickhouse.Batch // rows to write since the last Take, but for those of dirty windows and spans
 	dirty    []ref             // windows whose counters or sets have changed since the last Take
 	joins    []join            // members of sets that are new since the last Take; the first is none
-	spans    []userRef         // users of minutes whose span has changed since the last Take
+	spans    []span            // users' first and last events of minutes since the last Take
 	counted  int               // counter rows of the last Take: the next will be about as many
 	windows  int               // in memory
 	rows     int               // of features in them
@@ -53,41 +53,53 @@ type State struct {
 // account is one account's windows.
 type account struct {
 	id          string
-	features    map[string]int   // index into a window's features
-	names       []string         // the features by index
-	byName      []int            // the indices in the order of the names, as far as it was asked for
 	windows     [tiers][]*window // by start
-	minute      int64            // the last one that lacks nothing, by its start in Unix ms; never = look
-	day         int64            // the last one that features were looked up in, by its start in Unix ms; never = look
-	admitted    []bool           // in that day, by index of the feature
-	first, last int32            // its events that wait, by index; none = there is none
+	users       directory
+	features    *features // nil = it has none
+	minute      int64     // the last one that lacks nothing, by its start in Unix ms; never = look
+	first, last int32     // its events that wait, by index; none = there is none
 }
 
 // window is one account's window in one tier: the counters of the account and of its features.
 type window struct {
 	start    int64        // Unix seconds
-	features []*row       // by the account's index, of the first many; nil = no event yet
-	more     map[int]*row // of the others
+	features []*row       // by number, of the first many; nil = no event yet
+	others   map[int]*row // by number
 	used     uint32       // the Take before which it was last used
 	admitted int32        // features of a day that are counted by their names
-	dirty    bool
 	row
 }
 
-// row is one keyed entity's counters and users.
+// row is one keyed entity's counters and sets of users. There are many, so what most have need of is in place: fewer objects
+// to find in memory.
 type row struct {
-	users    users
-	joins    int32   // the last of those of this row, by index in State.joins; 0 = there is none
-	admitted bool    // of a feature in a day: it is counted by its name
-	few      [4]slot // of the first metrics, in place: one object less to find in memory
-	more     []slot
+	few      [4]slot   // of the first counters
+	fewUsers [2]uint64 // of the first distinct metrics: a bit for each of the account's first users
+	more     *more     // nil = there is none
+	joins    int32     // the last of those of this row, by index in State.joins; 0 = there is none
+	admitted bool      // of a feature in a day: it is counted by its name
+	dirty    bool      // of a window: it is among State.dirty
+}
+
+// more is what has no place in a row itself.
+type more struct {
+	slots  []slot
+	users  []uint64  // bits of further distinct metrics
+	beyond []numbers // by distinct metric: users without a bit
 }
 
 func (r *row) slot(i int) *slot {
 	if i < len(r.few) {
 		return &r.few[i]
 	}
-	return &r.more[i-len(r.few)]
+	return &r.more.slots[i-len(r.few)]
+}
+
+func (r *row) rest() *more {
+	if r.more == nil {
+		r.more = &more{}
+	}
+	return r.more
 }
 
 // slot is one counter row: its absolute value and the highest offset folded into it. Value 0: there is no row.
@@ -102,10 +114,12 @@ type ref struct {
 	tier    int
 }
 
-type userRef struct {
-	account *account
-	window  *window
-	user    uint64
+// span is a user's first and last event within a minute, in ms after its start, of those since the last Take.
+type span struct {
+	account     *account
+	window      *window
+	user        uint64
+	first, last uint16
 }
 
 // join is a user's first appearance in a distinct set of a row.
@@ -185,7 +199,7 @@ func (s *State) install(rows *clickhouse.Counters, counted bool) {
 		}
 		r, names := &w.row, s.program.AccountCounters
 		if f := rows.Feature.At(n); f != "" {
-			r, names = s.featureRow(w, a.feature(f)), s.program.FeatureCounters
+			r, names = s.featureRow(w, a.ownFeatures().number(f)), s.program.FeatureCounters
 			if i == dayTier {
 				w.admit(r, []byte(f))
 			}
@@ -213,7 +227,7 @@ func (s *State) count(tier int, start int64, sl *slot) {
 func (s *State) account(id string) *account {
 	a := s.accounts[id]
 	if a == nil {
-		a = &account{id: id, minute: never, day: never, first: none, last: none}
+		a = &account{id: id, minute: never, first: none, last: none}
 		s.accounts[id] = a
 	}
 	return a
@@ -247,6 +261,6 @@ func (a *account) open(tier int, start int64, s *State) *window {
 
 func (r *row) make(slots int) {
 	if slots > len(r.few) {
-		r.more = make([]slot, slots-len(r.few))
+		r.rest().slots = make([]slot, slots-len(r.few))
 	}
 }

@@ -11,9 +11,9 @@ type sum struct {
 	windows [tiers]*window // nil = the tier does not take the events
 
 	ofAccount  []share // by slot
-	ofFeatures []share // by index of the account's feature and slot
+	ofFeatures []share // by number of the account's feature and slot
 	features   []int32 // that have a share
-	used       []bool  // by index of the account's feature: it is among features
+	used       []bool  // by number of the account's feature: it is among features
 }
 
 // share is what is added to one counter: nothing if delta is 0.
@@ -29,7 +29,7 @@ func (s *State) begin(a *account, ev *waiting) {
 	if m.ofAccount == nil {
 		m.ofAccount = make([]share, len(s.program.AccountCounters))
 	}
-	if n := len(a.names); n > len(m.used) {
+	if n := a.features.len(); n > len(m.used) {
 		m.used = make([]bool, 2*n)
 		m.ofFeatures = make([]share, 2*n*len(s.program.FeatureCounters))
 	}

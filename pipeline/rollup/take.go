@@ -35,7 +35,7 @@ func (s *State) Take(position uint64) *clickhouse.Batch {
 		d.window.dirty = false
 		t.enter(d)
 		t.row(&d.window.row, "", &t.ofAccount)
-		d.window.each(d.account, func(i int, r *row) { t.row(r, d.account.names[i], &t.ofFeature) })
+		d.window.each(d.account, func(i int, r *row) { t.row(r, d.account.features.names[i], &t.ofFeature) })
 	}
 	s.counted = len(s.batch.Counters.Value)
 	s.takeSpans()
@@ -156,19 +156,18 @@ func (t *taker) sets(r *row, feature string, m *keyed) {
 func (s *State) takeSpans() {
 	u := &s.batch.UserMinutes
 	u.Grow(len(s.spans))
-	slices.SortFunc(s.spans, func(a, b userRef) int {
+	slices.SortFunc(s.spans, func(a, b span) int {
 		return cmp.Or(byID(a.account, b.account), cmp.Compare(a.window.start/clickhouse.Day.Seconds(), b.window.start/clickhouse.Day.Seconds()),
 			cmp.Compare(a.user, b.user), cmp.Compare(a.window.start, b.window.start))
 	})
-	for _, r := range s.spans {
-		place := r.window.users.find(r.user)
-		place.mask &^= dirtyBit
-		u.AccountID.Append(r.account.id)
-		u.Minute = append(u.Minute, r.window.start)
-		u.User = append(u.User, r.user)
+	for i := range s.spans {
+		sp := &s.spans[i]
+		u.AccountID.Append(sp.account.id)
+		u.Minute = append(u.Minute, sp.window.start)
+		u.User = append(u.User, sp.user)
 		u.Source.Append(s.source)
-		u.First = append(u.First, r.window.start*1000+int64(place.span.first))
-		u.Last = append(u.Last, r.window.start*1000+int64(place.span.last))
+		u.First = append(u.First, sp.window.start*1000+int64(sp.first))
+		u.Last = append(u.Last, sp.window.start*1000+int64(sp.last))
 	}
 	clear(s.spans)
 	s.spans = s.spans[:0]
@@ -217,41 +216,21 @@ func (s *State) Evict(watermark int64, most int) {
 	}
 }
 
-// usersPerWindow bounds the users in memory of hours and days, by the windows that may be. Sets are unions: a user that is
-// not in memory is written again.
+// usersPerWindow bounds the users in memory, by the windows that may be.
 const usersPerWindow = 8
 
-// shed forgets the users of all hours and days that are not about to be written, when there are too many: a few accounts with
-// a million users each.
+// shed forgets all users when there are too many: a few accounts with a million users each.
 func (s *State) shed(most int) {
-	for _, clearing := range []bool{false, true} {
-		places := 0
-		for _, a := range s.accounts {
-			for tier := 1; tier < tiers; tier++ {
-				for _, w := range a.windows[tier] {
-					places += w.places(clearing && !w.dirty)
-				}
-			}
-		}
-		if places <= most*usersPerWindow {
-			return
-		}
+	places := 0
+	for _, a := range s.accounts {
+		places += a.places()
 	}
-}
-
-// places returns how many users the window's sets have places for, and forgets them if told to.
-func (w *window) places(forget bool) int {
-	n := len(w.users.table)
-	if forget {
-		w.users = users{}
+	if places <= most*usersPerWindow {
+		return
 	}
-	for _, r := range w.all() {
-		n += len(r.users.table)
-		if forget {
-			r.users = users{}
-		}
+	for _, a := range s.accounts {
+		a.forget()
 	}
-	return n
 }
 
 // evict drops the windows below the floor that have not been used in the last takes.
@@ -273,9 +252,15 @@ func (s *State) evict(idle uint32) {
 			})
 			s.windows -= before - len(a.windows[i])
 			left += len(a.windows[i])
+			if i == dayTier && len(a.windows[i]) < before {
+				a.forget() // so that who was there some days ago is not kept for ever
+			}
 		}
-		a.minute, a.day = never, never
-		a.renumber()
+		a.minute = never
+		if a.features != nil {
+			a.features.day = never
+			a.renumber()
+		}
 		if left == 0 {
 			delete(s.accounts, id)
 		}

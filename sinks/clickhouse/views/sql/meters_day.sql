@@ -1,0 +1,18 @@
+{{- /* data: builder */ -}}
+SELECT
+    r.account_id AS account_id,
+    r.meter AS meter,
+    r.window_start AS window_start,
+    r.window_start + 86400 AS window_end,
+    {{.Include "meter_utilization" .}},
+    toBool(ifNull(r.window_start + 86400 <= (SELECT complete_to FROM {{.DB}}.completeness WHERE topic = {{str .Topics.Signals.Name}}), false)) AS complete
+FROM
+(
+    SELECT account_id, entity AS meter, toStartOfDay(toDateTime(at, 'UTC')) AS window_start,
+        {{.Include "meter_readings" .}}
+    FROM {{.DB}}.facts
+    WHERE kind = 'meter' AND {{.Visible}}
+    GROUP BY account_id, meter, window_start
+) AS r
+ASOF LEFT JOIN {{.DB}}.account_history AS h
+    ON h.account_id = r.account_id AND h.valid_from <= toDateTime64(r.window_start + 86400, 3, 'UTC')

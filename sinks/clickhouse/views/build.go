@@ -22,7 +22,6 @@ type builder struct {
 	Options
 	cat       *schemas.Catalogue
 	templates *template.Template
-	made      []view // so far
 }
 
 // tier is a length of tumbling windows.
@@ -85,20 +84,20 @@ func build(cat *schemas.Catalogue, o Options) ([]view, error) {
 	if err != nil {
 		return nil, fmt.Errorf("views: %w", err)
 	}
+	var all []view
 	for _, part := range []func() ([]view, error){
 		b.accountHistory, b.accounts, b.completeness, b.usage, b.rollingUsage, b.segments, b.sessions,
 		b.frequency, b.usagePattern, b.percentiles,
 		b.sentiment, b.meters,
-		b.features, b.popularity, b.adoption, b.workflows, b.tickets, b.operations,
-		b.health, // last: it reads the others
+		b.features, b.popularity, b.workflows, b.tickets, b.operations,
 	} {
 		made, err := part()
 		if err != nil {
 			return nil, fmt.Errorf("views: %w", err)
 		}
-		b.made = append(b.made, made...)
+		all = append(all, made...)
 	}
-	return b.made, nil
+	return all, nil
 }
 
 // DB is the quoted database, for the templates.

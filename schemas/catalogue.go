@@ -23,6 +23,7 @@ type Catalogue struct {
 	Segments     []Segment              `yaml:"segments"`
 	Targets      Targets                `yaml:"targets"`
 	Entitlements map[string]Entitlement `yaml:"entitlements"` // by plan
+	Health       Health                 `yaml:"health"`
 }
 
 // Aggregate says how the events of a metric become its value.

@@ -185,10 +185,10 @@ func (c *Catalogue) matches(all []Match, t EventType, name string) bool {
 		if len(m.Type) > 0 && !slices.Contains(m.Type, eventTypes[t]) {
 			return false
 		}
-		if len(m.Event) > 0 && (t != Track || !slices.Contains(c.expand(m.Event), name)) {
+		if len(m.Event) > 0 && (t != Track || !slices.Contains(c.Expand(m.Event), name)) {
 			return false
 		}
-		if t == Track && slices.Contains(c.expand(m.NotEvent), name) {
+		if t == Track && slices.Contains(c.Expand(m.NotEvent), name) {
 			return false
 		}
 	}
@@ -197,15 +197,15 @@ func (c *Catalogue) matches(all []Match, t EventType, name string) bool {
 
 // mentioned returns the event names that a match, or the meaning of active it takes, names.
 func (c *Catalogue) mentioned(m Match) []string {
-	names := append(c.expand(m.Event), c.expand(m.NotEvent)...)
+	names := append(c.Expand(m.Event), c.Expand(m.NotEvent)...)
 	if m.Active != "" {
 		names = append(names, c.mentioned(c.ActiveWhen[m.Active])...)
 	}
 	return names
 }
 
-// expand replaces the names of event sets by their events.
-func (c *Catalogue) expand(names []string) []string {
+// Expand replaces the names of event sets by their events.
+func (c *Catalogue) Expand(names []string) []string {
 	var out []string
 	for _, n := range names {
 		if set, ok := c.Events[n]; ok {

@@ -59,7 +59,7 @@ func (c *Catalogue) folded() folded {
 func (c *Catalogue) written(m Match) []Match {
 	var out []Match
 	for _, part := range []Match{m, c.ActiveWhen[m.Active]} {
-		part.Active, part.Event, part.NotEvent = "", c.expand(part.Event), c.expand(part.NotEvent)
+		part.Active, part.Event, part.NotEvent = "", c.Expand(part.Event), c.Expand(part.NotEvent)
 		if !part.empty() {
 			out = append(out, part)
 		}

@@ -6,7 +6,19 @@ import (
 )
 
 // Builtin returns the catalogue that is compiled into the binary.
-func Builtin() (*Catalogue, error) { return parse("built-in catalogue", builtin) }
+func Builtin() (*Catalogue, error) {
+	const name = "built-in catalogue"
+	c, err := decode(name, builtin)
+	if err != nil {
+		return nil, err
+	}
+	presets, err := decode("built-in health presets", builtinHealth)
+	if err != nil {
+		return nil, err
+	}
+	c.extend(presets)
+	return c, c.validate(name)
+}
 
 // Load returns the built-in catalogue with the metrics, workflows, event sets and meanings of the file at path added;
 // with an empty path, the built-in one alone. Errors name the file and the line.
@@ -25,14 +37,6 @@ func Load(path string) (*Catalogue, error) {
 	}
 	c.extend(add)
 	return c, c.validate(path)
-}
-
-func parse(name string, data []byte) (*Catalogue, error) {
-	c, err := decode(name, data)
-	if err != nil {
-		return nil, err
-	}
-	return c, c.validate(name)
 }
 
 func decode(name string, data []byte) (*Catalogue, error) {
@@ -77,6 +81,7 @@ func (c *Catalogue) extend(add *Catalogue) {
 		}
 		c.Entitlements[plan] = e
 	}
+	c.Health.extend(add.Health)
 }
 
 func (e EscalatedWhen) set() bool {

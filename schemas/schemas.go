@@ -7,3 +7,6 @@ import _ "embed"
 
 //go:embed catalogue.yaml
 var builtin []byte
+
+//go:embed health.yaml
+var builtinHealth []byte

@@ -109,7 +109,7 @@ func (c *Catalogue) Steps() map[string][]string {
 	}
 	for _, t := range lists {
 		for _, item := range t.Onboarding.Items {
-			for _, event := range c.expand(item.Event) {
+			for _, event := range c.Expand(item.Event) {
 				if !kept[event] {
 					kept[event] = true
 					out[OnboardingFacts] = append(out[OnboardingFacts], event)

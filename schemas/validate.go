@@ -48,6 +48,7 @@ func (c *Catalogue) validate(file string) error {
 	c.validateSegments(bad)
 	c.validateTargets(bad)
 	c.validateEntitlements(bad)
+	c.validateHealth(bad)
 	return errors.Join(errs...)
 }
 

@@ -22,6 +22,7 @@ type builder struct {
 	Options
 	cat       *schemas.Catalogue
 	templates *template.Template
+	made      []view // so far
 }
 
 // tier is a length of tumbling windows.
@@ -84,20 +85,20 @@ func build(cat *schemas.Catalogue, o Options) ([]view, error) {
 	if err != nil {
 		return nil, fmt.Errorf("views: %w", err)
 	}
-	var all []view
 	for _, part := range []func() ([]view, error){
 		b.accountHistory, b.accounts, b.completeness, b.usage, b.rollingUsage, b.segments, b.sessions,
 		b.frequency, b.usagePattern, b.percentiles,
 		b.sentiment, b.meters, b.kpis,
-		b.features, b.popularity, b.workflows, b.tickets, b.operations,
+		b.features, b.popularity, b.adoption, b.engagement, b.firstValue, b.onboarding, b.benchmarks, b.workflows, b.tickets, b.operations,
+		 // last: it reads the others
 	} {
 		made, err := part()
 		if err != nil {
 			return nil, fmt.Errorf("views: %w", err)
 		}
-		all = append(all, made...)
+		b.made = append(b.made, made...)
 	}
-	return all, nil
+	return b.made, nil
 }
 
 // DB is the quoted database, for the templates.

@@ -34,7 +34,7 @@ func TestTaskTimes(t *testing.T) {
 	f.insert(t, "facts",
 		step("acme", "1", "1 10:00:00", "Report Started"), step("acme", "1", "1 10:00:30", "Report Configured"), step("acme", "1", "1 10:01:00", "Report Published"), // 60 s
 		step("acme", "2", "3 10:00:00", "Report Started"), step("acme", "2", "3 10:00:30", "Report Configured"), step("acme", "2", "3 10:02:40", "Report Published"), // 160 s
-		step("acme", "3", "3 10:00:00", "Report Started"), // abandoned
+		step("acme", "3", "3 10:00:00", "Report Started"),                                                                                                            // abandoned
 		step("bolt", "4", "3 10:00:00", "Report Started"), step("bolt", "4", "3 10:00:30", "Report Configured"), step("bolt", "4", "3 10:10:00", "Report Published"), // 600 s
 	)
 	require.Equal(t, golden(`
@@ -47,8 +47,8 @@ func TestTaskTimes(t *testing.T) {
 		WHERE window_end IN ('2026-03-03', '2026-03-04', '2026-03-09') ORDER BY account_id, window_end`))
 	require.Equal(t, golden(`smb | report_published | 3 | 160 | 556`),
 		f.rows(t, "SELECT segment, workflow, completed, task_seconds_p50, round(task_seconds_p95, 3) FROM segment_task_times_28d WHERE window_end = '2026-03-11'"))
-	require.Equal(t, golden(`acme | 3 | 1`),
-		f.rows(t, "SELECT account_id, started, abandoned FROM workflows_28d WHERE account_id = 'acme' AND window_end = '2026-03-11'"))
+	require.Equal(t, golden(`acme | 3 | 1 | 0.3333333333333333`),
+		f.rows(t, "SELECT account_id, started, abandoned, abandonment_rate FROM workflows_28d WHERE account_id = 'acme' AND window_end = '2026-03-11'"))
 }
 
 // metrics.md row 27: first reply and resolution, p50 and p95, per priority.

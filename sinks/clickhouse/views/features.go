@@ -44,6 +44,9 @@ func (b *builder) rollingFeaturesOf(days int64, measures []measure, types map[st
 		builder: b, Days: days, Keys: []string{"account_id", "feature"}, Topic: b.Topics.Telemetry.Name,
 		Slices: b.rollingSlices(), rows: "features_rolling_rows", Derived: b.derived("features"),
 	}
+	r.Dimension = true
+	r.Extra = []extra{{column{"seat_utilization", "Nullable(Float64)", "ratio", "users divided by the seats as of the window's end: licences that are used for the feature (metrics.md row 8); NULL if the seats are unknown."},
+		"if(h.seats > 0, w.users / h.seats, NULL)"}}
 	for _, m := range measures {
 		rm := rollingMeasure{measure: m, Kind: summed, Days: days}
 		if m.Aggregate == schemas.Distinct {
@@ -58,7 +61,7 @@ func (b *builder) rollingFeaturesOf(days int64, measures []measure, types map[st
 	return view{
 		Name:    fmt.Sprintf("features_%dd", days),
 		Comment: fmt.Sprintf("Use of each feature by each account over %d days (UTC), up to the end of every day. A feature without use in the window has no row.", days),
-		Columns: append(append(windowColumns("account_id", "feature"), b.metricColumns("features", types)...), complete),
+		Columns: append(append(append(append(windowColumns("account_id", "feature"), r.Extra[0].column), b.metricColumns("features", types)...), complete), dimension()...),
 		Query:   query,
 	}, nil
 }
@@ -75,9 +78,14 @@ func (b *builder) popularity() ([]view, error) {
 			column{"accounts_using", "UInt64", "accounts", "Accounts with at least one use."},
 			column{"accounts_known", "UInt64", "accounts", "Accounts that were known at the end of the window, silent ones included; 0 before the horizon of usage_day."},
 			column{"share", "Nullable(Float64)", "ratio", "accounts_using divided by accounts_known."},
+			column{"accounts_entitled", "UInt64", "accounts", "Of accounts_known, those whose plan includes the feature, by the catalogue's entitlements; a plan that is not declared there includes all."},
+			column{"share_of_entitled", "Nullable(Float64)", "ratio", "Entitled accounts that use the feature, divided by accounts_entitled (metrics.md row 20)."},
 			column{"uses", "UInt64", "uses", "Uses by all accounts."},
 			column{"users", "UInt64", "users", "Distinct users of all accounts; one who is in two accounts counts twice."},
 		),
 		Query: query,
 	}}, nil
 }
+
+// EntitledTo is the SQL of whether a plan includes a feature, for the templates.
+func (b *builder) EntitledTo(feature, plan string) string { return b.entitled(feature, plan) }

@@ -73,7 +73,7 @@ func (b *builder) frequency() ([]view, error) {
 }
 
 func (b *builder) frequencyOf(days int64, slices []slice) (rolling, error) {
-	active, err := b.metricOf("usage", "active_users", schemas.Distinct)
+	active, err := b.valueMetric()
 	if err != nil {
 		return rolling{}, err
 	}
@@ -83,8 +83,8 @@ func (b *builder) frequencyOf(days int64, slices []slice) (rolling, error) {
 	}
 	const u = "UInt64"
 	r.Measures = []rollingMeasure{
-		shown(column{"active_days", u, "days", "Days of the window with at least one active user (metrics.md row 2)."}, fromActive, "1", summed, days),
-		shown(column{"active_users", u, "users", "Distinct active users of the window."}, fromMembers, "sum(delta)", running, days),
+		shown(column{"active_days", u, "days", "Days of the window with at least one user who had a value event (metrics.md row 2)."}, fromActive, "1", summed, days),
+		shown(column{"active_users", u, "users", "Distinct users with a value event in the window."}, fromMembers, "sum(delta)", running, days),
 		shown(column{"active_user_days", u, "days", "Days on which each user was active, added up over the users."}, fromActive, "count()", summed, days),
 	}
 	r.Measures[1].Name = active
@@ -101,7 +101,7 @@ func (b *builder) frequencyOf(days int64, slices []slice) (rolling, error) {
 			"if(w.active_users > 0, w.active_user_days / w.active_users, NULL)"},
 		{column{"band", "LowCardinality(String)", "", fmt.Sprintf("Band of the account by active_days: daily from %d, weekly from %d, monthly from 1, inactive.", dailyFrom(days), weeklyFrom(days))},
 			fmt.Sprintf("CAST(multiIf(w.active_days >= %d, 'daily', w.active_days >= %d, 'weekly', w.active_days > 0, 'monthly', 'inactive'), 'LowCardinality(String)')", dailyFrom(days), weeklyFrom(days))},
-		{column{"target_days", "Nullable(Float64)", "days", "Active days that a satisfied customer has in such a window: the account's own target active_days, which is of 28 days, else that of its segment in the catalogue; NULL without either."},
+		{column{"target_days", "Nullable(Float64)", "days", "Active days that a satisfied customer has in such a window: the account's own target active_days, which is of 28 days, else return_days of its segment in the catalogue; NULL without either."},
 			target},
 		{column{"frequency_attainment", "Nullable(Float64)", "ratio", "active_days divided by target_days, 1 at most (metrics.md row 3); NULL without a target."},
 			"if(target_days > 0, least(1, w.active_days / target_days), NULL)"},
@@ -111,5 +111,19 @@ func (b *builder) frequencyOf(days int64, slices []slice) (rolling, error) {
 
 // targetDays is the SQL of the active days that are aimed at in a window of so many days, over the account h.
 func (b *builder) targetDays(days int64) string {
-	return fmt.Sprintf("if(mapContains(h.targets, 'active_days'), toNullable(h.targets['active_days']), NULL) * %d / 28", days)
+	segments := b.bySegment("h.segment", func(t schemas.Target) string {
+		if days == 7 {
+			return orNull(t.ReturnDays.Of7)
+		}
+		return orNull(t.ReturnDays.Of28)
+	})
+	return fmt.Sprintf("if(mapContains(h.targets, 'active_days'), h.targets['active_days'] * %d / 28, toFloat64OrNull(toString(%s)))", days, segments)
+}
+
+// valueMetric is the metric whose users had a value event.
+func (b *builder) valueMetric() (string, error) {
+	if name := b.cat.ValueMetric(""); name != "" {
+		return name, nil
+	}
+	return b.metricOf("usage", "active_users", schemas.Distinct)
 }

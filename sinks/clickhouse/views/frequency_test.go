@@ -39,7 +39,7 @@ func TestFrequency(t *testing.T) {
 	// Over 28 days to the end of March 10th: days 1, 2, 8, 9 and two in February; 3 users with 4, 1 and 2 days.
 	require.Equal(t, golden(`
 		acme   | 6 | 3 | 7 | 0 | 1 | 2 | weekly   | 6  | 1    | smb
-		silent | 0 | 0 | 0 | 0 | 0 | 0 | inactive | \N | \N   | \N
+		silent | 0 | 0 | 0 | 0 | 0 | 0 | inactive | 12 | 0    | \N
 	`), f.rows(t, `SELECT account_id, active_days, active_users, active_user_days, users_daily, users_weekly, users_monthly, band, target_days, frequency_attainment, segment
 		FROM frequency_28d WHERE window_end = '2026-03-11' ORDER BY account_id`))
 }

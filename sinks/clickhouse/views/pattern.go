@@ -2,12 +2,6 @@ package views
 
 import "tidemark/schemas"
 
-// What counts as low and as erratic usage.
-const (
-	lowBelow     = "0.5" // of the usual week
-	erraticAbove = "1.5" // standard deviations of the daily mean; working days alone make 0.63
-)
-
 // usagePattern is the view of low and erratic usage (metrics.md row 7).
 func (b *builder) usagePattern() ([]view, error) {
 	r, err := b.usagePatternOf(b.rollingSlices())
@@ -24,6 +18,8 @@ func (b *builder) usagePatternOf(slices []slice) (rolling, error) {
 		return rolling{}, err
 	}
 	const days, u, f = 28, "UInt64", "Nullable(Float64)"
+	lowBelow := b.bySegment("h.segment", func(t schemas.Target) string { return orNull(t.LowUsage) })
+	erraticAbove := b.bySegment("h.segment", func(t schemas.Target) string { return orNull(t.ErraticUsage) })
 	r := rolling{
 		builder: b, Days: days, Keys: []string{"account_id"}, Topic: b.Topics.Telemetry.Name, Dimension: true,
 		Slices: slices, rows: "usage_pattern_rows",
@@ -52,7 +48,7 @@ func (b *builder) usagePatternOf(slices []slice) (rolling, error) {
 			"if(w.days_known > 0, sqrt(greatest(0, w.squares / w.days_known - pow(w.events / w.days_known, 2))), NULL)"},
 		{column{"variation", f, "ratio", "events_daily_stddev divided by events_daily_avg, the coefficient of variation; NULL without events."},
 			"if(events_daily_avg > 0, events_daily_stddev / events_daily_avg, NULL)"},
-		{column{"is_erratic", "Nullable(Bool)", "", "Whether variation is above " + erraticAbove + "; NULL before the account is known for 14 days, or without events."},
+		{column{"is_erratic", "Nullable(Bool)", "", "Whether variation is above the catalogue's erratic_usage for the segment, 1.5 unless changed; working days alone make 0.63. NULL before the account is known for 14 days, or without events."},
 			"if(w.days_known >= 14 AND variation IS NOT NULL, toBool(variation > " + erraticAbove + "), NULL)"},
 		{column{"events_7d", u, "events", "Events of the last 7 days of the window."}, "w.events_in_7"},
 		{column{"events_7d_previous", u, "events", "Events of the 7 days before those."}, "toUInt64(w.events_in_14 - w.events_in_7)"},
@@ -60,7 +56,7 @@ func (b *builder) usagePatternOf(slices []slice) (rolling, error) {
 			"if(events_7d_previous > 0, w.events_in_7 / events_7d_previous - 1, NULL)"},
 		{column{"events_7d_usual", f, "events", "Events of a usual week: 7 times the daily mean of the 28 days before the last 7; NULL if the account was not known for 7 of those."},
 			"if(w.known_in_35 >= w.known_in_7 + 7, (w.events_in_35 - w.events_in_7) / (w.known_in_35 - w.known_in_7) * 7, NULL)"},
-		{column{"is_low", "Nullable(Bool)", "", "Whether events_7d is below " + lowBelow + " of events_7d_usual; NULL if that is unknown or 0."},
+		{column{"is_low", "Nullable(Bool)", "", "Whether events_7d is below the catalogue's low_usage for the segment, a half unless changed, of events_7d_usual; NULL if that is unknown or 0."},
 			"if(events_7d_usual > 0, toBool(w.events_in_7 < " + lowBelow + " * events_7d_usual), NULL)"},
 	}
 	return r, nil

@@ -1,0 +1,26 @@
+{{- /* data: rollingSlice */ -}}
+SELECT account_id, toInt32(toUInt32(window_start) / 86400) AS day, 1 AS is_shown,
+            {{.Parts "spine"}}
+FROM ({{.Include "spine" .}})
+WHERE window_start BETWEEN {{.FirstDay}} AND {{.LastDay}}
+UNION ALL
+SELECT account_id, toInt32(toUInt32(window_start) / 86400) AS day, 1 AS is_shown,
+            {{.Parts "counters"}}
+FROM {{.DB}}.counters
+WHERE tier = 'day' AND feature = '' AND metric IN ({{.Names "counters"}}) AND {{.Visible}}
+    AND window_start BETWEEN {{.FirstDay}} AND {{.LastDay}}
+GROUP BY account_id, window_start, source
+UNION ALL
+SELECT account_id, day, 0 AS is_shown,
+            {{.Parts "members"}}
+FROM ({{.DistinctDays "member_days"}})
+GROUP BY account_id, day
+UNION ALL
+SELECT DISTINCT account_id, day, 0 AS is_shown,
+            {{.Parts "active"}}
+FROM ({{.Include "member_days" .}})
+UNION ALL
+SELECT account_id, day, 0 AS is_shown,
+            {{.Parts "features"}}
+FROM ({{.DistinctDays "feature_days"}})
+GROUP BY account_id, day

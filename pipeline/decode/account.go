@@ -1,10 +1,6 @@
 package decode
 
-import (
-	"unicode/utf8"
-
-	"tidemark/schemas"
-)
+import "tidemark/schemas"
 
 // Account is one record of the account dimension: the attributes it names, from a time on.
 type Account struct {
@@ -43,10 +39,7 @@ func DecodeAccount(key, value []byte, recordTime int64) (*Account, *Rejection) {
 	s := accountScan{scanner: scanner{b: value}, attributes: map[string]string{}}
 	s.members("", 1)
 	if s.end(); s.bad {
-		return nil, reject(schemas.Malformed, "an account record must be one JSON object: it is broken near byte %d", s.i)
-	}
-	if !utf8.Valid(value) {
-		return nil, notUTF8
+		return nil, malformed(value, s.i, "an account record must be one JSON object: it is broken")
 	}
 	if s.id != "" {
 		a.ID = s.id

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"strconv"
 	"time"
-	"unicode/utf8"
 
 	"github.com/cespare/xxhash/v2"
 
@@ -89,10 +88,7 @@ func (s *signalScan) read(value []byte) *Rejection {
 		}
 	}
 	if in.end(); in.bad {
-		return reject(schemas.Malformed, "not a signal: broken JSON or a field of the wrong type near byte %d", in.i)
-	}
-	if !utf8.Valid(value) {
-		return notUTF8
+		return malformed(value, in.i, "not a signal: broken JSON or a field of the wrong type")
 	}
 	return nil
 }

@@ -5,106 +5,65 @@
 package decode
 
 import (
-	"fmt"
-	"time"
-	"unicode/utf8"
-
 	"github.com/cespare/xxhash/v2"
 
 	"tidemark/schemas"
 )
 
-// Type is the kind of a telemetry event.
-type Type uint8
-
-// The kinds of telemetry events; the first three are those that metrics match.
+// The members of an event that are wanted: strings, of which the last four are times, and objects.
 const (
-	Track    = Type(schemas.Track)
-	Page     = Type(schemas.Page)
-	Screen   = Type(schemas.Screen)
-	Identify = Screen + 1 + iota
-	Group
-	Alias
+	typeField member = iota + 1
+	actionField
+	eventField
+	messageIDField
+	userIDField
+	anonymousIDField
+	groupIDField
+	originalTimestampField
+	sentAtField
+	receivedAtField
+	timestampField
+	contextField
+	propertiesField
+	traitsField
 )
 
-// MaxValue is the largest record value, in bytes, that the pipeline decodes; the collector takes far less.
-const MaxValue = 1 << 20
-
-// Limits bound the event times that are believed. Both are part of a row's definition: they may not depend on the clock.
-type Limits struct {
-	MaxFuture time.Duration // how far an event may lie after it was received
-	MaxAge    time.Duration // how far before
+var fieldNames = []string{
+	"type", "action", "event", "messageId", "userId", "anonymousId", "groupId",
+	"originalTimestamp", "sentAt", "receivedAt", "timestamp", "context", "properties", "traits",
 }
 
-// Event is one decoded telemetry event. Its slices point into the record's value and live as long as that.
-type Event struct {
-	Type       Type
-	Name       []byte // of a track event
-	ID         uint64 // hash of the message id; 0 = it has none
-	User       uint64 // hash of the user's identity; 0 = it has none
-	Account    []byte // the account that the event itself names; empty = none
-	Time       int64  // corrected event time, Unix ms
-	Received   int64  // Unix ms
-	Properties []Value
+// fields are the texts found in the event, before they mean anything.
+type fields struct {
+	text         [originalTimestampField][]byte
+	contextGroup []byte
+	company      []byte
+	time         [timestampField - originalTimestampField + 1]moment
 }
 
-// Value is one property's value as it stands in the text.
-type Value struct {
-	Kind Kind
-	Text []byte // a string's content, a number's or boolean's literal
-}
-
-// Kind is the JSON kind of a property.
-type Kind uint8
-
-// The kinds of a property. Objects, arrays and null are as good as absent.
-const (
-	Absent Kind = iota
-	String
-	Number
-	Bool
-)
-
-// Number returns a non-negative number rounded down, at most 2^53; ok is false for anything else.
-func (v Value) Number() (n uint64, ok bool) {
-	if v.Kind != Number {
-		return 0, false
-	}
-	return wholeNumber(v.Text)
-}
-
-// Rejection is why a record cannot be folded: it becomes a dead letter.
-type Rejection struct {
-	Reason schemas.Reason
-	Detail string // for people: what was wrong where
-}
-
-// notUTF8 refuses what JSON's readers disagree on: some keep such bytes, some replace them, and a name would be two.
-var notUTF8 = &Rejection{Reason: schemas.Malformed, Detail: "the record is not UTF-8, as JSON has to be"}
-
-// Error makes a rejection printable.
-func (r *Rejection) Error() string { return fmt.Sprintf("%s: %s", r.Reason, r.Detail) }
-
-func reject(reason schemas.Reason, format string, args ...any) *Rejection {
-	return &Rejection{Reason: reason, Detail: fmt.Sprintf(format, args...)}
+// moment is a time in the event.
+type moment struct {
+	ms   int64  // Unix ms; 0 = it is not of the common form, if it is at all
+	text []byte // of any other form
 }
 
 // Telemetry decodes canonical telemetry events for one catalogue. It is not safe for concurrent use.
 type Telemetry struct {
-	properties []string
-	limits     Limits
-	id         []byte // scratch for hashing
-	times      times
-	clock      clock
-	order      order
-}
+	limits Limits
+	id     []byte // scratch for hashing
+	clock  clock
 
-// times holds the time fields of the event at hand.
-type times struct{ original, sent, received, timestamp []byte }
+	event, context, properties, traits, company *members
+	propertyCount                               int
+}
 
 // NewTelemetry returns a decoder that extracts the program's properties.
 func NewTelemetry(p *schemas.Program, limits Limits) *Telemetry {
-	return &Telemetry{properties: p.Properties, limits: limits}
+	return &Telemetry{
+		limits: limits, clock: newClock(), event: newMembers(fieldNames...), context: newMembers("groupId"),
+		properties: newMembers(p.Properties...), propertyCount: len(p.Properties),
+		traits: newMembers("company"), company: newMembers("id"),
+	}
 }
 
 // Decode fills ev from a record's value; recordTime, in Unix ms, dates an event that carries no time of its own.
@@ -113,144 +72,142 @@ func (t *Telemetry) Decode(value []byte, recordTime int64, ev *Event) *Rejection
 	if len(value) > MaxValue {
 		return reject(schemas.Oversize, "%d bytes, at most %d are taken", len(value), MaxValue)
 	}
-	if cap(ev.Properties) < len(t.properties) {
-		ev.Properties = make([]Value, len(t.properties))
+	if cap(ev.Properties) < t.propertyCount {
+		ev.Properties = make([]Value, t.propertyCount)
 	}
-	props := ev.Properties[:len(t.properties)]
+	props := ev.Properties[:t.propertyCount]
 	clear(props)
 	*ev = Event{Properties: props}
-	t.times = times{}
-	f, s := t.scan(value, ev)
-	if !s.bad && !utf8.Valid(value) {
-		return notUTF8
-	}
-	if s.bad {
-		return reject(schemas.Malformed, "not a telemetry event: broken JSON or a field of the wrong type near byte %d", s.i)
+	var f fields
+	if end := t.scan(value, &f, props); end < 0 {
+		return malformed(value, ^end, "not a telemetry event: broken JSON or a field of the wrong type")
 	}
 	if rej := t.identify(&f, ev); rej != nil {
 		return rej
 	}
-	return t.date(recordTime, ev)
+	return t.date(&f, recordTime, ev)
 }
 
-// fields are the texts found in the event, before they mean anything.
-type fields struct {
-	kind, action, messageID, userID, anonymousID, groupID, contextGroup, company []byte
-}
-
-func (t *Telemetry) scan(value []byte, ev *Event) (f fields, s scanner) {
-	s = scanner{b: value}
-	place := 0
-	for more := s.object(); more; more = s.member() {
-		switch t.order.key(&s, place) {
-		case typeField:
-			f.kind = s.text()
-		case actionField:
-			f.action = s.text()
-		case eventField:
-			ev.Name = s.text()
-		case messageIDField:
-			f.messageID = s.text()
-		case userIDField:
-			f.userID = s.text()
-		case anonymousIDField:
-			f.anonymousID = s.text()
-		case groupIDField:
-			f.groupID = s.text()
-		case originalTimestampField:
-			t.times.original = s.text()
-		case sentAtField:
-			t.times.sent = s.text()
-		case receivedAtField:
-			t.times.received = s.text()
-		case timestampField:
-			t.times.timestamp = s.text()
-		case contextField:
-			for more := s.objectOrNull(); more; more = s.member() {
-				if string(s.key()) == "groupId" {
-					f.contextGroup = s.text()
-				} else {
-					s.skip(2)
-				}
+// scan gathers the event's fields and properties.
+func (t *Telemetry) scan(d document, f *fields, properties []Value) int {
+	is, i := t.event.next(d, 0, over)
+	for is != over {
+		switch {
+		case is < originalTimestampField: // strings
+			if end := d.simpleString(i); end > 0 {
+				f.text[is], i = d[i+1:end-1], end
+			} else {
+				f.text[is], i = d.text(i)
 			}
-		case propertiesField:
-			t.scanProperties(&s, ev)
-		case traitsField:
-			f.company = scanTraits(&s, f.company)
-		default:
-			s.skip(1)
-		}
-		place++
-	}
-	if !s.bad { // where it broke is where it is
-		s.end()
-	}
-	return f, s
-}
-
-// objectOrNull is object, with null taken for an object without members.
-func (s *scanner) objectOrNull() bool {
-	if s.next() == 'n' {
-		s.literal("null")
-		return false
-	}
-	return s.object()
-}
-
-func (t *Telemetry) scanProperties(s *scanner, ev *Event) {
-	for more := s.objectOrNull(); more; more = s.member() {
-		key := s.key()
-		slot := -1
-		for i, name := range t.properties {
-			if string(key) == name {
-				slot = i
-				break
+		case is <= timestampField: // times
+			m := &f.time[is-originalTimestampField]
+			if ms, end := t.clock.read(d, i); ms != 0 {
+				m.ms, i = ms, end
+			} else {
+				m.ms = 0
+				m.text, i = d.text(i)
 			}
-		}
-		if slot < 0 {
-			s.skip(2)
-			continue
-		}
-		v := Value{}
-		switch c := s.next(); {
-		case c == '"':
-			v = Value{String, s.string()}
-		case c == '-' || '0' <= c && c <= '9':
-			v = Value{Number, s.number()}
-		case c == 't' || c == 'f':
-			start := s.i
-			s.skip(2)
-			v = Value{Bool, s.b[start:s.i]}
+		case is == contextField:
+			i = t.scanContext(d, i, f)
+		case is == propertiesField:
+			i = t.scanProperties(d, i, properties)
+		case is == traitsField:
+			i = t.scanTraits(d, i, f)
 		default:
-			s.skip(2)
+			i = d.skip(i, 1)
 		}
-		ev.Properties[slot] = v
+		is, i = t.event.next(d, i, is)
 	}
+	return d.end(i)
+}
+
+// objectOrNull begins an object; null is taken for one without members.
+func (m *members) objectOrNull(d document, i int) (is member, end int) {
+	if is, end = m.next(d, i, over); end < 0 && d.at(d.space(i)) == 'n' {
+		return over, d.literal(d.space(i), "null")
+	}
+	return is, end
+}
+
+func (t *Telemetry) scanContext(d document, i int, f *fields) int {
+	is, i := t.context.objectOrNull(d, i)
+	for is != over {
+		if is == t.context.other() {
+			i = d.skip(i, 2)
+		} else {
+			f.contextGroup, i = d.text(i)
+		}
+		is, i = t.context.next(d, i, is)
+	}
+	return i
+}
+
+func (t *Telemetry) scanProperties(d document, i int, properties []Value) int {
+	is, i := t.properties.objectOrNull(d, i)
+	for is != over {
+		if slot := int(is) - 1; slot < len(properties) {
+			properties[slot], i = d.value(i, 2)
+		} else {
+			i = d.skip(i, 2)
+		}
+		is, i = t.properties.next(d, i, is)
+	}
+	return i
+}
+
+// value reads a value of any kind, which stands in depth objects and arrays.
+func (d document) value(i, depth int) (v Value, end int) {
+	i = d.space(i)
+	switch c := d.at(i); {
+	case c == '"':
+		v.Kind = String
+		v.Text, end = d.string(i)
+		return v, end
+	case c == '-' || '0' <= c && c <= '9':
+		v.Kind, end = Number, d.number(i)
+	case c == 't' || c == 'f':
+		v.Kind, end = Bool, d.skip(i, depth)
+	default:
+		return Value{}, d.skip(i, depth)
+	}
+	if end >= 0 {
+		v.Text = d[i:end]
+	}
+	return v, end
 }
 
 // scanTraits finds traits.company.id, the account in Segment's reserved traits of a user.
-func scanTraits(s *scanner, company []byte) []byte {
-	for more := s.objectOrNull(); more; more = s.member() {
-		if string(s.key()) != "company" || s.next() != '{' {
-			s.skip(2)
-			continue
+func (t *Telemetry) scanTraits(d document, i int, f *fields) int {
+	is, i := t.traits.objectOrNull(d, i)
+	for is != over {
+		if is == t.traits.other() || d.at(d.space(i)) != '{' {
+			i = d.skip(i, 2)
+		} else {
+			i = t.scanCompany(d, i, f)
 		}
-		for more := s.object(); more; more = s.member() {
-			if string(s.key()) == "id" && s.next() == '"' {
-				company = s.string()
-			} else {
-				s.skip(3)
-			}
-		}
+		is, i = t.traits.next(d, i, is)
 	}
-	return company
+	return i
+}
+
+func (t *Telemetry) scanCompany(d document, i int, f *fields) int {
+	is, i := t.company.next(d, i, over)
+	for is != over {
+		if is == t.company.other() || d.at(d.space(i)) != '"' {
+			i = d.skip(i, 3)
+		} else {
+			f.company, i = d.text(i)
+		}
+		is, i = t.company.next(d, i, is)
+	}
+	return i
 }
 
 // identify settles what the event is, whose it is and which account it names.
 func (t *Telemetry) identify(f *fields, ev *Event) *Rejection {
-	kind := f.kind
+	kind := f.text[typeField]
 	if len(kind) == 0 {
-		kind = f.action
+		kind = f.text[actionField]
 	}
 	switch string(kind) {
 	case "track":
@@ -270,70 +227,62 @@ func (t *Telemetry) identify(f *fields, ev *Event) *Rejection {
 	default:
 		return reject(schemas.UnknownType, "type %.40q is none of track, page, screen, identify, group, alias", kind)
 	}
+	userID, anonymousID := f.text[userIDField], f.text[anonymousIDField]
+	ev.Name = f.text[eventField]
 	if ev.Type == Track && len(ev.Name) == 0 {
 		return reject(schemas.MissingEvent, "a track event needs its name in event")
 	}
-	if ev.Type >= Identify && len(f.userID) == 0 && len(f.anonymousID) == 0 {
+	if ev.Type >= Identify && len(userID) == 0 && len(anonymousID) == 0 {
 		return reject(schemas.MissingUser, "%s needs userId or anonymousId", kind)
 	}
 	ev.Account = f.contextGroup
 	switch ev.Type {
 	case Group:
-		if len(f.groupID) > 0 {
-			ev.Account = f.groupID
+		if group := f.text[groupIDField]; len(group) > 0 {
+			ev.Account = group
 		}
 	case Identify: // what an identify call names is the account to map the user to, not one to count for
 		ev.Account = f.company
 	}
 	switch {
-	case len(f.userID) > 0:
-		ev.User = t.hash("u:", f.userID)
-	case len(f.anonymousID) > 0:
-		ev.User = t.hash("a:", f.anonymousID)
+	case len(userID) > 0:
+		ev.User = t.hash("u:", userID)
+	case len(anonymousID) > 0:
+		ev.User = t.hash("a:", anonymousID)
 	}
-	if len(f.messageID) > 0 {
-		ev.ID = t.hash("", f.messageID)
+	if id := f.text[messageIDField]; len(id) > 0 {
+		ev.ID = t.hash("", id)
 	}
 	return nil
 }
 
 // hash returns a non-zero 64-bit hash: 0 says that there is none.
-func (t *Telemetry) hash(prefix string, id []byte) uint64 {
-	t.id = append(append(t.id[:0], prefix...), id...)
-	return max(xxhash.Sum64(t.id), 1)
+func (t *Telemetry) hash(prefix string, b []byte) uint64 {
+	if prefix != "" {
+		t.id = append(append(t.id[:0], prefix...), b...)
+		b = t.id
+	}
+	return max(xxhash.Sum64(b), 1)
 }
 
 // date settles the event's time: Segment's clock correction where the device's clock can be compared with ours.
 // Source: the Segment spec, "common fields": timestamp = receivedAt - (sentAt - originalTimestamp).
-func (t *Telemetry) date(recordTime int64, ev *Event) *Rejection {
-	ev.Received = recordTime
-	in := &t.times
+func (t *Telemetry) date(f *fields, recordTime int64, ev *Event) *Rejection {
 	var original, sent int64
-	ok := true
-	parse := func(field string, text []byte, into *int64) *Rejection {
-		if *into, ok = t.clock.parse(text); !ok {
-			return reject(schemas.BadTime, "%s %.60q is not an RFC 3339 time", field, text)
-		}
-		return nil
+	rej := t.time(f, receivedAtField, recordTime, &ev.Received)
+	if rej != nil {
+		return rej
 	}
-	if len(in.received) > 0 {
-		if rej := parse("receivedAt", in.received, &ev.Received); rej != nil {
-			return rej
-		}
-	}
-	var rej *Rejection
 	switch {
-	case len(in.original) > 0 && len(in.sent) > 0 && len(in.received) > 0:
-		if rej = parse("originalTimestamp", in.original, &original); rej == nil {
-			rej = parse("sentAt", in.sent, &sent)
+	case f.has(originalTimestampField) && f.has(sentAtField) && f.has(receivedAtField):
+		if rej = t.time(f, originalTimestampField, 0, &original); rej == nil {
+			rej = t.time(f, sentAtField, 0, &sent)
 		}
 		ev.Time = ev.Received - (sent - original)
-	case len(in.timestamp) > 0:
-		rej = parse("timestamp", in.timestamp, &ev.Time)
-	case len(in.original) > 0:
-		rej = parse("originalTimestamp", in.original, &ev.Time)
+	case f.has(timestampField):
+		rej = t.time(f, timestampField, 0, &ev.Time)
 	default:
-		ev.Time = ev.Received
+		rej = t.time(f, originalTimestampField, ev.Received, &ev.Time)
 	}
 	if rej != nil {
 		return rej
@@ -341,20 +290,24 @@ func (t *Telemetry) date(recordTime int64, ev *Event) *Rejection {
 	return t.limits.check(ev.Time, ev.Received)
 }
 
-// endOfTime is the first time, in Unix ms, that no window can begin at: ClickHouse's DateTime ends in 2106.
-const endOfTime = 4_291_747_200_000 // 2106-01-01T00:00:00Z
+func (f *fields) has(field member) bool {
+	m := &f.time[field-originalTimestampField]
+	return m.ms != 0 || len(m.text) > 0
+}
 
-func (l Limits) check(at, received int64) *Rejection {
-	switch {
-	case at >= endOfTime:
-		return reject(schemas.Future, "%s is later than can be stored, which is the year 2105; check the sender's clock",
-			time.UnixMilli(at).UTC().Format(time.RFC3339))
-	case at > received+l.MaxFuture.Milliseconds():
-		return reject(schemas.Future, "%s is more than %s after it was received; check the sender's clock",
-			time.UnixMilli(at).UTC().Format(time.RFC3339), l.MaxFuture)
-	case at < received-l.MaxAge.Milliseconds() || at < 0:
-		return reject(schemas.TooOld, "%s is older than the longest retention of %s",
-			time.UnixMilli(at).UTC().Format(time.RFC3339), l.MaxAge)
+// time reads a field that is a time, which is otherwise when the event has none.
+func (t *Telemetry) time(f *fields, field member, otherwise int64, into *int64) *Rejection {
+	m := &f.time[field-originalTimestampField]
+	if *into = m.ms; m.ms != 0 {
+		return nil
+	}
+	if len(m.text) == 0 {
+		*into = otherwise
+		return nil
+	}
+	var ok bool
+	if *into, ok = t.clock.parse(m.text); !ok {
+		return reject(schemas.BadTime, "%s %.60q is not an RFC 3339 time", fieldNames[field-1], m.text)
 	}
 	return nil
 }

@@ -3,7 +3,6 @@ package decode
 import (
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/cespare/xxhash/v2"
 
@@ -59,10 +58,7 @@ func DecodeTicket(value []byte, recordTime int64, limits Limits) (*Ticket, *Reje
 		}
 	}
 	if s.end(); s.bad {
-		return nil, reject(schemas.Malformed, "not a ticket event: broken JSON or a field of the wrong type near byte %d", s.i)
-	}
-	if !utf8.Valid(value) {
-		return nil, notUTF8
+		return nil, malformed(value, s.i, "not a ticket event: broken JSON or a field of the wrong type")
 	}
 	for _, f := range []struct{ name, value string }{
 		{"ticket_id", t.TicketID}, {"account_id", t.AccountID}, {"occurred_at", occurredAt}, {"kind", t.Kind},

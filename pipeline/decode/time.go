@@ -1,35 +1,52 @@
 package decode
 
-import "bytes"
-
-// clock reads times, most of which are of the same minute as the one before.
+// clock reads times, most of which are of the same day as the one before.
 type clock struct {
-	minute [len("2006-01-02T15:04")]byte // as it was written
-	start  int64                         // Unix ms
+	month uint64 // "2006-01-" of that day, as a word
+	day   uint64 // "02T00:00" of it
+	start int64  // Unix ms
 }
 
-// parse is parseTime.
+func newClock() clock {
+	const epoch = "1970-01-01T00:00"
+	return clock{word([]byte(epoch)), word([]byte(epoch[8:])), 0}
+}
+
+// read reads a string of the form "2006-01-02T15:04:05.000Z" that is a time of the same day as the one before: three words,
+// in which all digits are looked at together. For anything else it returns 0.
+func (c *clock) read(d document, i int) (ms int64, end int) {
+	const (
+		// Added to a word, they set the high bit of a byte that is more than 9 where it is to be a digit, or else than 0.
+		digitsOfMinute = 0x76_76_7f_76_76_7f_7f_7f
+		digitsOfSecond = 0x7f_76_76_76_7f_76_76_7f
+		zeroSeconds    = 0x5a_30_30_30_2e_30_30_3a // ":00.000Z"
+	)
+	if i < 0 || i >= len(d)-26 || d[i] != '"' || d[i+25] != '"' {
+		return 0, i
+	}
+	minutes, seconds := word(d[i+9:])^c.day, word(d[i+17:])^zeroSeconds
+	odd := (minutes | (minutes + digitsOfMinute) | seconds | (seconds + digitsOfSecond)) & highs
+	if word(d[i+1:])^c.month|odd != 0 {
+		return 0, i
+	}
+	// Two digits beside each other become one number, in the byte of the first.
+	minutes10, seconds10 := minutes*10+minutes>>8, seconds*10+seconds>>8
+	hour, minute, second := minutes10>>24&0xff, minutes10>>48&0xff, seconds10>>8&0xff
+	if hour > 23 || minute > 59 || second > 59 {
+		return 0, i
+	}
+	fraction := seconds10>>32&0xff*10 + seconds>>48&0xff
+	return c.start + int64(hour*3_600_000+minute*60_000+second*1000+fraction), i + 26 //nolint:gosec // within a day
+}
+
+// parse is parseTime. It remembers the day.
 func (c *clock) parse(b []byte) (ms int64, ok bool) {
-	const form = "2006-01-02T15:04:05.000Z"
-	if len(b) != len(form) || b[len(form)-1] != 'Z' || b[16] != ':' || b[19] != '.' {
-		return parseTime(b)
+	if ms, ok = parseTime(b); ok && ms >= 0 && len(b) == len("2006-01-02T15:04:05.000Z") && b[19] == '.' {
+		c.month = word(b)
+		c.day = word(append(b[8:11:11], "00:00"...))
+		c.start = ms - ms%86_400_000
 	}
-	if !bytes.Equal(b[:16], c.minute[:]) {
-		if ms, ok = parseTime(b); ok {
-			c.start = ms - ms%60_000
-			if ms < 0 {
-				return ms, ok // what is left of a minute before 1970 counts backwards
-			}
-			copy(c.minute[:], b)
-		}
-		return ms, ok
-	}
-	second, ok0 := number(b[17:19])
-	fraction, ok1 := number(b[20:23])
-	if !ok0 || !ok1 || second > 59 {
-		return 0, false
-	}
-	return c.start + second*1000 + fraction, true
+	return ms, ok
 }
 
 // parseTime reads an RFC 3339 time and returns it in Unix milliseconds; further digits are truncated towards the past.

@@ -1,0 +1,225 @@
+package decode
+
+import (
+	"encoding/binary"
+	"math/bits"
+)
+
+// document is a JSON text. It accepts exactly what encoding/json accepts and is UTF-8, and copies nothing but strings with
+// escapes.
+//
+// Its methods read what stands at a place, an index into the text, and return the place behind it, or ^i, which is negative,
+// where the text is broken at byte i. Given such a place they return it, so that it is enough to look at the last one. Places
+// are values, where a cursor would be memory, because telemetry is read at the speed of the processor's registers.
+type document []byte
+
+// maxDepth bounds nesting, as encoding/json does, so that hostile input cannot exhaust the stack.
+const maxDepth = 10000
+
+// Eight bytes are looked at together, as a word. Subtracting ones*c sets the high bit of each byte below c, and leaves those
+// between c and 0x7f as they are, in the lowest byte first: what a borrow does to the bytes above one that was found is no matter.
+const (
+	ones  = 0x0101010101010101
+	highs = 0x8080808080808080
+)
+
+// word loads the first eight bytes. Where a place is known to be before the last eight, this is one instruction.
+func word(b []byte) uint64 { return binary.LittleEndian.Uint64(b) }
+
+// special marks with its high bit the first byte of a word that is not simply a part of a string: a quote, a backslash, a
+// control character, or not ASCII. It is 0 when there is none. With one bit turned over, the quote comes right behind the
+// control characters, and nothing else does.
+func special(w uint64) uint64 {
+	return (w | (w ^ ones*('"'^' ') - ones*(' '+1)) | (w ^ ones*'\\' - ones)) & highs
+}
+
+func broken(i int) int {
+	if i < 0 {
+		return i
+	}
+	return ^i
+}
+
+// at returns the byte at a place, 0 at the end and at a broken place.
+func (d document) at(i int) byte {
+	if uint(i) < uint(len(d)) { //nolint:gosec // a negative one is large
+		return d[i]
+	}
+	return 0
+}
+
+// space skips white space.
+func (d document) space(i int) int {
+	if d.at(i) > ' ' { // nobody sends telemetry with white space in it, but they may
+		return i
+	}
+	return d.skipSpace(i)
+}
+
+func (d document) skipSpace(i int) int {
+	for {
+		switch d.at(i) {
+		case ' ', '\t', '\n', '\r':
+			i++
+		default:
+			return i
+		}
+	}
+}
+
+// end is broken unless nothing follows but white space.
+func (d document) end(i int) int {
+	if i = d.space(i); i != len(d) {
+		return broken(i)
+	}
+	return i
+}
+
+// simpleString returns the place behind a string that has nothing special in it, or 0 for anything else.
+func (d document) simpleString(i int) int {
+	if uint(i) >= uint(len(d)) || d[i] != '"' { //nolint:gosec // a negative one is large
+		return 0
+	}
+	for i++; i < len(d)-8; i += 8 {
+		if found := special(word(d[i:])); found != 0 {
+			if i += bits.TrailingZeros64(found) / 8; d[i] == '"' {
+				return i + 1
+			}
+			return 0
+		}
+	}
+	return 0
+}
+
+// text reads a string or null. The string's content is a view into the text, or a copy where escapes had to be resolved.
+// Null and the empty string are the same to every caller.
+func (d document) text(i int) (content []byte, end int) {
+	if end = d.simpleString(i); end > 0 {
+		return d[i+1 : end-1], end
+	}
+	if i = d.space(i); d.at(i) == 'n' {
+		return nil, d.literal(i, "null")
+	}
+	return d.string(i)
+}
+
+// string reads a string.
+func (d document) string(i int) (content []byte, end int) {
+	if end = d.simpleString(i); end > 0 {
+		return d[i+1 : end-1], end
+	}
+	return d.anyString(i)
+}
+
+// skipString is string for what nobody wants.
+func (d document) skipString(i int) int {
+	if end := d.simpleString(i); end > 0 {
+		return end
+	}
+	return d.checkString(i)
+}
+
+func (d document) literal(i int, word string) int {
+	if i < 0 || len(d)-i < len(word) || string(d[i:i+len(word)]) != word {
+		return broken(i)
+	}
+	return i + len(word)
+}
+
+// number reads a number by JSON's grammar.
+func (d document) number(i int) int {
+	if d.at(i) == '-' {
+		i++
+	}
+	if d.at(i) == '0' {
+		i++
+	} else {
+		i = d.digits(i)
+	}
+	if d.at(i) == '.' {
+		i = d.digits(i + 1)
+	}
+	if c := d.at(i); c == 'e' || c == 'E' {
+		i++
+		if c := d.at(i); c == '+' || c == '-' {
+			i++
+		}
+		i = d.digits(i)
+	}
+	return i
+}
+
+func (d document) digits(i int) int {
+	start := i
+	for c := d.at(i); '0' <= c && c <= '9'; c = d.at(i) {
+		i++
+	}
+	if i == start {
+		return broken(i)
+	}
+	return i
+}
+
+// skip reads a value of any kind, which stands in depth objects and arrays.
+func (d document) skip(i, depth int) int {
+	i = d.space(i)
+	switch d.at(i) {
+	case '"':
+		return d.skipString(i)
+	case '{':
+		return d.skipObject(i, depth)
+	case '[':
+		return d.skipArray(i, depth)
+	case 't':
+		return d.literal(i, "true")
+	case 'f':
+		return d.literal(i, "false")
+	case 'n':
+		return d.literal(i, "null")
+	}
+	return d.number(i)
+}
+
+func (d document) skipObject(i, depth int) int {
+	if depth >= maxDepth {
+		return broken(i)
+	}
+	if i = d.space(i + 1); d.at(i) == '}' {
+		return i + 1
+	}
+	for {
+		i = d.space(d.skipString(i))
+		if d.at(i) != ':' {
+			return broken(i)
+		}
+		i = d.space(d.skip(i+1, depth+1))
+		switch d.at(i) {
+		case ',':
+			i = d.space(i + 1)
+		case '}':
+			return i + 1
+		default:
+			return broken(i)
+		}
+	}
+}
+
+func (d document) skipArray(i, depth int) int {
+	if depth >= maxDepth {
+		return broken(i)
+	}
+	if i = d.space(i + 1); d.at(i) == ']' {
+		return i + 1
+	}
+	for {
+		i = d.space(d.skip(i, depth+1))
+		switch d.at(i) {
+		case ',':
+			i++
+		case ']':
+			return i + 1
+		default:
+			return broken(i)
+		}
+	}
+}

@@ -140,7 +140,7 @@ func New(cfg Config) (*Pipeline, error) {
 	p.flusher = worker.NewFlusher(cfg.Store, client, cfg.FlushInterval, cfg.Log, cfg.Metrics)
 	p.shared = worker.Config{
 		Store: cfg.Store, Flusher: p.flusher, Room: worker.NewRoom(cfg.QueueBytes), Broker: p.broker, Log: cfg.Log, Metrics: cfg.Metrics,
-		DeadLetters: cfg.DeadLetters, LettersFrom: cfg.LettersFrom, FlushInterval: cfg.FlushInterval, FlushRows: cfg.FlushRows,
+		DeadLetters: cfg.DeadLetters, LettersFrom: cfg.LettersFrom, FlushInterval: cfg.FlushInterval, Backlog: worker.NewBacklog(cfg.FlushRows),
 		MaxWindows: p.share,
 		Pause:      func(topic string, n int32) { client.PauseFetchPartitions(map[string][]int32{topic: {n}}) },
 		Resume:     func(topic string, n int32) { client.ResumeFetchPartitions(map[string][]int32{topic: {n}}) },

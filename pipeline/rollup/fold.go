@@ -170,6 +170,9 @@ func (s *State) touch(a *account, w *window, tier int) {
 
 // joined keeps what is new for the next Take.
 func (s *State) joined(r *row, user uint64, fresh uint32) {
+	if r.joins == 0 {
+		s.changed += bits.OnesCount32(fresh)
+	}
 	for ; fresh != 0; fresh &= fresh - 1 {
 		s.joins = append(s.joins, join{user, r.joins, int8(bits.TrailingZeros32(fresh))}) //nolint:gosec // below 32
 		r.joins = int32(len(s.joins) - 1)                                                 //nolint:gosec // a flush comes long before

@@ -32,6 +32,7 @@ type State struct {
 	dirty    []ref             // windows whose counters or sets have changed since the last Take
 	joins    []join            // members of sets that are new since the last Take; the first is none
 	spans    []span            // users' first and last events of minutes since the last Take
+	changed  int               // rows of counters and sets that have changed since the last Take
 	counted  int               // counter rows of the last Take: the next will be about as many
 	windows  int               // in memory
 	rows     int               // of features in them

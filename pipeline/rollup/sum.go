@@ -112,6 +112,9 @@ func (s *State) put(r *row, shares []share, tier int, start int64) (changed bool
 			continue
 		}
 		s.count(tier, start, sl)
+		if sl.value == 0 || sl.applied < s.taken {
+			s.changed++
+		}
 		sl.value += add.delta
 		sl.applied = add.offset
 		changed = true

@@ -17,9 +17,9 @@ const evictEvery = 8
 // Batch returns the rows gathered since the last Take, for those who add rows of their own.
 func (s *State) Batch() *clickhouse.Batch { return s.batch }
 
-// Pending returns about how many rows the next Take will hold.
+// Pending returns about how many rows the next Take will hold: events that wait are taken for a row each.
 func (s *State) Pending() int {
-	return s.batch.Rows() + len(s.waiting) + len(s.joins) - 1 + len(s.spans) + len(s.dirty)*len(s.program.AccountCounters)
+	return s.batch.Rows() + s.changed + len(s.spans) + len(s.waiting)
 }
 
 // Take returns the rows that have changed by offsets below position since the last Take, in the order of the tables' keys.
@@ -42,7 +42,7 @@ func (s *State) Take(position uint64) *clickhouse.Batch {
 	batch := s.batch
 	s.batch = &clickhouse.Batch{}
 	clear(s.dirty)
-	s.dirty, s.joins = s.dirty[:0], s.joins[:1]
+	s.dirty, s.joins, s.changed = s.dirty[:0], s.joins[:1], 0
 	s.taken = position
 	s.takes++
 	return batch

@@ -50,13 +50,17 @@ type Flusher struct {
 	in      chan *request
 }
 
+// patient is how many times as long a round waits whose sources are behind: they are busy folding, and in no hurry.
+const patient = 5
+
 // request is one source's flush, on its way.
 type request struct {
-	ctx   context.Context //nolint:containedctx // the source's life: a source given up takes its requests with it
-	id    source.ID
-	flush Flush
-	dead  []*kgo.Record
-	done  chan error // receives once
+	ctx    context.Context //nolint:containedctx // the source's life: a source given up takes its requests with it
+	id     source.ID
+	flush  Flush
+	dead   []*kgo.Record
+	behind bool       // the source has more to fold than it can in an interval
+	done   chan error // receives once
 }
 
 // maxRequests bounds the flushes that wait; a source has at most one on its way, so this is never the limit in practice.
@@ -75,12 +79,15 @@ func (f *Flusher) Run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case first := <-f.in:
-			round := []*request{first}
+			round, wait := []*request{first}, f.gather
 			for more := true; more; {
+				if round[len(round)-1].behind {
+					wait = patient * f.gather
+				}
 				select {
 				case next := <-f.in:
 					round = append(round, next)
-				case <-time.After(f.gather):
+				case <-time.After(wait):
 					more = false
 				case <-ctx.Done(): // round tells
 					more = false

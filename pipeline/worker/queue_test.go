@@ -58,7 +58,7 @@ func TestOneSlowSourceLeavesRoomForTheOthers(t *testing.T) {
 func TestASourceThatIsBehindFlushesLessOften(t *testing.T) {
 	const interval = 500 * time.Millisecond
 	w := &Worker{
-		Config: Config{FlushInterval: interval, FlushRows: 1000}, core: NewCore(spec(t, Telemetry), 0),
+		Config: Config{FlushInterval: interval, Backlog: NewBacklog(1000)}, core: NewCore(spec(t, Telemetry), 0),
 		queue: newQueue(NewRoom(1<<30), func() {}, func() {}),
 	}
 	start := time.Unix(1_700_000_000, 0)
@@ -76,5 +76,31 @@ func TestASourceThatIsBehindFlushesLessOften(t *testing.T) {
 	require.Equal(t, 20, flushes(), "what is left is folded in less than an interval")
 	w.end.Store(2001)
 	require.Equal(t, 2, flushes())
+	w.Backlog.add(1000)
+	require.Equal(t, 20, flushes(), "as many rows wait as are written without waiting")
 	require.Equal(t, 300*time.Millisecond, w.untilTick(start.Add(200*time.Millisecond)), "all sources flush at the same moments")
+}
+
+func TestAFullBacklogIsToldOnce(t *testing.T) {
+	b := NewBacklog(1000)
+	told := func(full <-chan struct{}) bool {
+		select {
+		case <-full:
+			return true
+		default:
+			return false
+		}
+	}
+	full := b.Full()
+	b.add(999)
+	require.False(t, told(full) || b.IsFull())
+	b.add(1)
+	require.True(t, told(full) && b.IsFull() && !b.Over())
+	full = b.Full()
+	b.add(1000)
+	require.False(t, told(full), "who flushes has been told")
+	require.True(t, b.Over())
+	b.add(-2000)
+	b.add(1000)
+	require.True(t, told(full))
 }

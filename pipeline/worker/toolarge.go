@@ -41,7 +41,7 @@ func (w *Worker) refused(r *kgo.Record) bool {
 }
 
 // pending returns about how many rows a flush would write, with the dead letters by their size.
-func (w *Worker) pending() int { return max(w.core.Pending(), w.deadBytes*w.FlushRows/maxDead) }
+func (w *Worker) pending() int { return max(w.core.Pending(), w.deadBytes*w.Backlog.most/maxDead) }
 
 // Refuse dead-letters the records from an offset up to, but not including, another, which are in a batch that holds more than
 // is unpacked. One dead letter, at the first of them, stands for all.

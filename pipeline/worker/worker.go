@@ -34,6 +34,7 @@ type Config struct {
 	Store       Store
 	Flusher     *Flusher
 	Room        *Room
+	Backlog     *Backlog
 	Broker      *Broker
 	Log         *zap.Logger
 	Metrics     *metrics.Pipeline
@@ -41,7 +42,6 @@ type Config struct {
 	// LettersFrom, if set, says from which offset of a partition on dead letters go to the topic; earlier ones are there.
 	LettersFrom   func(topic string, partition int32) int64
 	FlushInterval time.Duration // the longest that a folded record waits to be written
-	FlushRows     int           // rows that are written without waiting
 	MaxWindows    func() int    // that a source may keep in memory, about
 	Pause, Resume func(topic string, partition int32)
 }
@@ -74,7 +74,9 @@ type Worker struct {
 	samples   []time.Time // timestamps of records folded since the last Take, for freshness
 	taken     uint64      // position of the last Take
 	folded    int         // records since the last tick
+	noted     int         // rows that it has in the backlog
 	period    time.Time   // of catching up, that the last flush was in
+	behind    bool        // more of the log was left at the last tick than it had folded since the one before
 	inFlight  *request
 	flying    []time.Time // the samples of the flush in flight
 }
@@ -159,6 +161,7 @@ func (w *Worker) launch(ctx context.Context) {
 		defer w.cancel()
 		err := w.run(ctx)
 		w.queue.close()
+		w.note(0)
 		if err == nil || ctx.Err() != nil {
 			return
 		}
@@ -217,14 +220,14 @@ func (w *Worker) loop(ctx context.Context) error {
 	w.period = time.Now().Truncate(catchUp * w.FlushInterval)
 	tick := time.NewTimer(w.untilTick(time.Now()))
 	defer tick.Stop()
-	drain := w.drain
+	drain, full := w.drain, w.Backlog.Full()
 	for {
 		var written chan error
 		if w.inFlight != nil {
 			written = w.inFlight.done
 		}
 		arrived := w.queue.arrived
-		if drain == nil || w.pending() > 2*w.FlushRows { // ending, or ClickHouse is behind: fold no more for now
+		if drain == nil || w.Backlog.Over() { // ending, or ClickHouse is behind: fold no more for now
 			arrived = nil
 		}
 		select {
@@ -248,6 +251,12 @@ func (w *Worker) loop(ctx context.Context) error {
 				return fmt.Errorf("flush %s: %w", w.id, err)
 			}
 			w.written()
+			if w.Backlog.IsFull() { // it was on its way when the others flushed
+				w.flush(ctx)
+			}
+		case <-full:
+			full = w.Backlog.Full()
+			w.flush(ctx)
 		case <-drain:
 			drain = nil
 			w.flush(ctx)
@@ -269,9 +278,9 @@ func (w *Worker) untilTick(now time.Time) time.Duration {
 // due reports whether to flush at a tick. A source that is behind, because more of the log is left than it folds in an
 // interval, flushes once in a longer period, the same for all sources.
 func (w *Worker) due(now time.Time) bool {
-	left := w.end.Load() - int64(w.core.Position()) //nolint:gosec // an offset
 	period := now.Truncate(catchUp * w.FlushInterval)
-	if left >= int64(max(behind, w.folded)) && w.core.Pending() < w.FlushRows/2 && period.Equal(w.period) {
+	w.behind = w.end.Load()-int64(w.core.Position()) >= int64(max(behind, w.folded)) //nolint:gosec // an offset
+	if w.behind && !w.Backlog.IsFull() && period.Equal(w.period) {
 		return false
 	}
 	w.period = period
@@ -291,10 +300,14 @@ func (w *Worker) foldQueued(ctx context.Context) error {
 	w.folded += len(records)
 	w.samples = append(w.samples, records[0].Timestamp, records[len(records)-1].Timestamp)
 	w.publish()
-	if w.pending() >= w.FlushRows {
-		w.flush(ctx)
-	}
+	w.note(w.pending())
 	return nil
+}
+
+// note tells the backlog how many rows there are to write.
+func (w *Worker) note(rows int) {
+	w.Backlog.add(rows - w.noted)
+	w.noted = rows
 }
 
 func (w *Worker) fold(ctx context.Context, records []*kgo.Record) error {
@@ -389,8 +402,9 @@ func (w *Worker) flush(ctx context.Context) {
 		return
 	}
 	w.taken = w.core.Position()
-	w.inFlight = &request{ctx: ctx, id: w.id, flush: w.core.Take(), dead: w.dead, done: make(chan error, 1)}
+	w.inFlight = &request{ctx: ctx, id: w.id, flush: w.core.Take(), dead: w.dead, behind: w.behind, done: make(chan error, 1)}
 	w.dead, w.deadBytes, w.flying, w.samples = nil, 0, w.samples, nil
+	w.note(0)
 	w.Flusher.in <- w.inFlight
 }
 

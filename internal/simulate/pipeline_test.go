@@ -75,7 +75,7 @@ func startTidemark(t *testing.T, c *kfake.Cluster, d *chtest.Database) string {
 // TestTheTruthReachesClickHouse plays the simulation against the real collector
 // and pipeline, and checks ClickHouse against the truth and against a recount.
 func TestTheTruthReachesClickHouse(t *testing.T) {
-	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(4, "telemetry", "tickets", "parked"),
+	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(4, "telemetry", "tickets", "signals", "parked"),
 		kfake.SeedTopics(1, "accounts", "users", "dead-letters"))
 	require.NoError(t, err)
 	t.Cleanup(c.Close)

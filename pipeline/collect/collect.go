@@ -156,7 +156,7 @@ const topicsWithin = 5 * time.Second
 // those it does not have.
 func (c *Collector) checkTopics(ctx context.Context) error {
 	t := c.config.Topics
-	names := []string{t.Telemetry, t.Users, t.Accounts, t.Parked}
+	names := []string{t.Telemetry, t.Users, t.Accounts, t.Signals, t.Parked}
 	admin := kadm.NewClient(c.directory.client)
 	for deadline := time.Now().Add(topicsWithin); ; {
 		found, err := retry(ctx, c.log, "ask kafka for the topics", func() (kadm.TopicDetails, error) {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"tidemark/pipeline/decode"
 )
 
 // Config says where the collector listens, which Kafka it writes to and what it
@@ -33,8 +35,10 @@ type Config struct {
 
 	MaxEventBytes int // default 32 KiB, after decompression
 	MaxBatchBytes int // default 500 KiB, after decompression
-	MaxInFlight   int // events being written to Kafka at once; default 20000
-	MaxRequests   int // requests being handled at once; default 512
+	// Limits are the pipeline's, by which signals are refused. Default 10 minutes ahead, 5 years back.
+	Limits      decode.Limits
+	MaxInFlight int // events being written to Kafka at once; default 20000
+	MaxRequests int // requests being handled at once; default 512
 
 	Linger       time.Duration // wait for more events before a write; default 5ms
 	WriteTimeout time.Duration // after which a request gets 503; default 8s, below the SDKs' 10s
@@ -56,6 +60,7 @@ type Topics struct {
 	Telemetry string // default "telemetry"
 	Users     string // default "users", compacted
 	Accounts  string // default "accounts", compacted
+	Signals   string // default "signals"
 	Parked    string // default "parked", compacted
 }
 
@@ -75,9 +80,12 @@ func (c Config) withDefaults() (Config, error) {
 	setDefault(&c.Topics.Telemetry, "telemetry")
 	setDefault(&c.Topics.Users, "users")
 	setDefault(&c.Topics.Accounts, "accounts")
+	setDefault(&c.Topics.Signals, "signals")
 	setDefault(&c.Topics.Parked, "parked")
 	setDefault(&c.MaxEventBytes, 32<<10)
 	setDefault(&c.MaxBatchBytes, 500<<10)
+	setDefault(&c.Limits.MaxFuture, 10*time.Minute)
+	setDefault(&c.Limits.MaxAge, 43800*time.Hour)
 	setDefault(&c.MaxInFlight, 20_000)
 	setDefault(&c.MaxRequests, 512)
 	setDefault(&c.Linger, 5*time.Millisecond)

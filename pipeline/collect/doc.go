@@ -8,6 +8,8 @@
 // /v1/batch and /v1/import take many. The browser's and mobile SDKs' one-letter
 // paths (/v1/t, i, g, p, s, a, b) are the same calls. Bodies may be gzipped. The
 // write key comes as the user name of basic auth, or as writeKey in the body.
+// POST /v1/signals takes answers to surveys, KPIs, meters, goals and releases
+// (docs/formats.md), one or {"batch": [...]}, with the same answers.
 // GET /livez, /readyz (Kafka answers, users are known) and /v1/parked (which
 // events wait for an account) are for operators.
 //

@@ -148,6 +148,7 @@ func FuzzRoutes(f *testing.F) {
 		f.Add(uint8(i), "POST", true, []byte(`{"batch":[{"type":"track","event":"e","userId":"u"},{"type":"group","userId":"u","groupId":"g","traits":{"seats":"1e3","mrr":"x","plan":"p"}}]}`))
 		f.Add(uint8(i), "GET", false, []byte(`{"type":"identify","userId":"u","traits":{"company":{"id":"g","created_at":"2026-01-01"}}}`))
 	}
+	f.Add(uint8(slices.Index(paths, callSignals)), "POST", false, []byte(`{"batch":[{"type":"meter.reported","meter":"m","account_id":"a","value":1,"at":"2026-09-21T13:00:00Z"}]}`)) //nolint:gosec // few
 	f.Fuzz(func(t *testing.T, path uint8, method string, zipped bool, content []byte) {
 		if zipped {
 			content = zip(t, content)

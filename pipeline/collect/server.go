@@ -19,6 +19,7 @@ var calls = map[string]string{
 	"track": typeTrack, "identify": typeIdentify, "group": typeGroup, "page": typePage, "screen": typeScreen, "alias": typeAlias,
 	"t": typeTrack, "i": typeIdentify, "g": typeGroup, "p": typePage, "s": typeScreen, "a": typeAlias,
 	"batch": callBatch, "import": callBatch, "b": callBatch,
+	"signals": callSignals,
 }
 
 func (c *Collector) routes() http.Handler {
@@ -62,24 +63,36 @@ func (c *Collector) accept(r *http.Request, call string) *refusal {
 		return refused
 	}
 	received := c.config.Now().UTC().Truncate(time.Millisecond)
+	if call == callSignals {
+		return c.takeSignals(r, body, received)
+	}
 	q, refused := parseRequest(body, call, limits{event: c.config.MaxEventBytes, batch: c.config.MaxBatchBytes})
 	if refused == nil {
 		refused = stamp(q.messages, received)
 	}
-	// A body that cannot be read may hold a good key: then say what is wrong with it.
+	if refused = c.admit(r, q, refused); refused != nil {
+		return refused
+	}
+	return c.deliver(r.Context(), len(q.messages), func(ctx context.Context) ([]kafka.Message, error) {
+		return c.prepare(ctx, q.messages, received)
+	})
+}
+
+// admit returns why the request is not taken: its key, or what was found wrong with it. A body that cannot be read may hold
+// a good key: then say what is wrong with it.
+func (c *Collector) admit(r *http.Request, q *request, refused *refusal) *refusal {
 	if (refused == nil || q.key(r) != "") && !c.authorized(q.key(r)) {
 		return unauthorized()
 	}
 	if refused != nil {
 		c.metrics.events.WithLabelValues(resultRejected).Add(float64(q.sent))
-		return refused
 	}
-	return c.deliver(r.Context(), q.messages, received)
+	return refused
 }
 
-// deliver finds the messages' accounts and writes them, by the write timeout.
-func (c *Collector) deliver(ctx context.Context, messages []*message, received time.Time) *refusal {
-	n := min(int64(len(messages)), int64(c.config.MaxInFlight))
+// deliver makes the records of a request's events, whose number is given, and writes them, by the write timeout.
+func (c *Collector) deliver(ctx context.Context, events int, prepare func(context.Context) ([]kafka.Message, error)) *refusal {
+	n := min(int64(events), int64(c.config.MaxInFlight))
 	if !c.events.TryAcquire(n) {
 		return overloaded("too many events at once")
 	}
@@ -92,7 +105,7 @@ func (c *Collector) deliver(ctx context.Context, messages []*message, received t
 	deadline := started.Add(c.config.WriteTimeout)
 	ctx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
-	records, err := c.prepare(ctx, messages, received)
+	records, err := prepare(ctx)
 	if err != nil {
 		c.log.Warn("write users and accounts", zap.Error(err))
 		return unavailable("kafka did not take the users and accounts of the request in time")

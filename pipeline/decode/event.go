@@ -71,6 +71,7 @@ func (v Value) Number() (n uint64, ok bool) {
 type Rejection struct {
 	Reason schemas.Reason
 	Detail string // for people: what was wrong where
+	Field  string // of a signal: the field that is wrong; empty = none in particular
 }
 
 // Error makes a rejection printable.

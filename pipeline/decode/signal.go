@@ -49,7 +49,7 @@ func DecodeSignal(value []byte, recordTime int64, limits Limits) (*Signal, *Reje
 	}
 	out := &Signal{Kind: s.is.kind, Name: s.is.name, Entity: string(s.text[s.is.entity]), ID: s.id(), Received: recordTime}
 	for _, check := range []func() *Rejection{
-		func() *Rejection { return s.times(out) }, s.values, func() *Rejection { return limits.check(out.Time, out.Received) },
+		func() *Rejection { return s.times(out) }, s.values, func() *Rejection { return s.age(out, limits) },
 	} {
 		if rej := check(); rej != nil {
 			return nil, rej
@@ -76,44 +76,53 @@ func DecodeSignal(value []byte, recordTime int64, limits Limits) (*Signal, *Reje
 
 // read finds the fields and the type, and that nothing is missing.
 func (s *signalScan) read(value []byte) *Rejection {
-	in := scanner{b: value}
+	in, field := scanner{b: value}, noSignalField
 	for more := in.object(); more; more = in.member() {
-		switch f := signalFields[string(in.key())]; {
-		case f == noSignalField:
+		switch field = signalFields[string(in.key())]; {
+		case field == noSignalField:
 			in.skip(1)
-		case f <= lastSignalText:
-			s.text[f] = in.text()
+		case field <= lastSignalText:
+			s.text[field] = in.text()
 		default:
-			s.text[f] = in.numberOrNull()
+			s.text[field] = in.numberOrNull()
+		}
+		if in.bad {
+			return malformed(value, in.i, "not a signal: broken JSON or a field of the wrong type").in(field)
 		}
 	}
 	if in.end(); in.bad {
-		return malformed(value, in.i, "not a signal: broken JSON or a field of the wrong type")
+		return malformed(value, in.i, "not a signal: broken JSON")
 	}
 	return nil
+}
+
+// in names the field that is wrong.
+func (r *Rejection) in(f signalField) *Rejection {
+	r.Field = signalFieldNames[f]
+	return r
 }
 
 // complete finds the type, and that nothing is missing of what it needs.
 func (s *signalScan) complete() *Rejection {
 	name := s.text[signalTypeField]
 	if len(name) == 0 {
-		return reject(schemas.MissingType, "a signal needs type: one of %s", signalTypeNames)
+		return reject(schemas.MissingType, "a signal needs type: one of %s", signalTypeNames).in(signalTypeField)
 	}
 	if s.is = signalTypes[string(name)]; s.is == nil {
-		return reject(schemas.UnknownType, "type %.40q is none of %s", name, signalTypeNames)
+		return reject(schemas.UnknownType, "type %.40q is none of %s", name, signalTypeNames).in(signalTypeField)
 	}
 	for _, f := range s.is.needs {
 		if len(s.text[f]) == 0 {
-			return reject(schemas.MissingField, "%s needs %s", name, signalFieldNames[f])
+			return reject(schemas.MissingField, "%s needs %s", name, signalFieldNames[f]).in(f)
 		}
 	}
 	switch {
 	case s.is.kind == "kpi" && len(s.text[kpiPeriod]) == 0 && (len(s.text[kpiPeriodStart]) == 0 || len(s.text[kpiPeriodEnd]) == 0):
-		return reject(schemas.MissingField, "%s needs period, or period_start and period_end", name)
+		return reject(schemas.MissingField, "%s needs period, or period_start and period_end", name).in(kpiPeriod)
 	case s.is.kind == "goal" && len(s.text[goalMetric])+len(s.text[kpiName])+len(s.text[meterName]) == 0:
-		return reject(schemas.MissingField, "%s needs metric, kpi or meter: what it is measured by", name)
+		return reject(schemas.MissingField, "%s needs metric, kpi or meter: what it is measured by", name).in(goalMetric)
 	case s.is.kind == "survey" && scales[string(s.text[surveyKind])][0] == "":
-		return reject(schemas.UnknownKind, "kind %.40q is none of nps, csat, ces", s.text[surveyKind])
+		return reject(schemas.UnknownKind, "kind %.40q is none of nps, csat, ces", s.text[surveyKind]).in(surveyKind)
 	}
 	return nil
 }
@@ -149,7 +158,7 @@ func (s *signalScan) times(out *Signal) *Rejection {
 		}
 		var ok bool
 		if *f.to, ok = parseTime(text); !ok {
-			return reject(schemas.BadTime, "%s %.60q is not an RFC 3339 time", signalFieldNames[f.field], text)
+			return reject(schemas.BadTime, "%s %.60q is not an RFC 3339 time", signalFieldNames[f.field], text).in(f.field)
 		}
 	}
 	if len(s.text[s.is.at]) == 0 {
@@ -164,7 +173,7 @@ func (s *signalScan) times(out *Signal) *Rejection {
 		var ok bool
 		if s.start, s.end, ok = parsePeriod(s.text[kpiPeriod]); !ok {
 			return reject(schemas.BadTime, "period %.40q is no year, quarter, month, ISO week or day: 2026, 2026-Q1, 2026-03, 2026-W10, 2026-03-01",
-				s.text[kpiPeriod])
+				s.text[kpiPeriod]).in(kpiPeriod)
 		}
 	}
 	return nil
@@ -182,7 +191,7 @@ func (s *signalScan) bounds(from, to signalField) *Rejection {
 		}
 		var ok bool
 		if *f.to, ok = parseTime(text); !ok || *f.to < firstTime || *f.to >= lastTime {
-			return reject(schemas.BadTime, "%s %.60q is neither a date nor an RFC 3339 time, from 1900 to 2261", signalFieldNames[f.field], s.text[f.field])
+			return reject(schemas.BadTime, "%s %.60q is neither a date nor an RFC 3339 time, from 1900 to 2261", signalFieldNames[f.field], s.text[f.field]).in(f.field)
 		}
 	}
 	return nil
@@ -207,7 +216,7 @@ func (s *signalScan) values() *Rejection {
 		}
 		var err error
 		if s.number[f], err = strconv.ParseFloat(string(s.text[f]), 64); err != nil {
-			return reject(schemas.BadValue, "%s %.60s is too large a number", signalFieldNames[f], s.text[f])
+			return reject(schemas.BadValue, "%s %.60s is too large a number", signalFieldNames[f], s.text[f]).in(f)
 		}
 	}
 	switch s.is.kind {
@@ -226,17 +235,17 @@ func (s *signalScan) values() *Rejection {
 func (s *signalScan) survey() *Rejection {
 	low, high, score := s.number[surveyScaleMin], s.number[surveyScaleMax], s.number[surveyScore]
 	if low >= high {
-		return reject(schemas.BadValue, "scale_min %v is not below scale_max %v", low, high)
+		return reject(schemas.BadValue, "scale_min %v is not below scale_max %v", low, high).in(surveyScaleMin)
 	}
 	if score < low || score > high {
-		return reject(schemas.BadValue, "score %v is not on the scale from %v to %v", score, low, high)
+		return reject(schemas.BadValue, "score %v is not on the scale from %v to %v", score, low, high).in(surveyScore)
 	}
 	return nil
 }
 
 func (s *signalScan) kpi() *Rejection {
 	if len(s.text[kpiPeriod]) > 0 && len(s.text[kpiPeriodStart])+len(s.text[kpiPeriodEnd]) > 0 {
-		return reject(schemas.BadValue, "kpi.reported has period and also period_start or period_end: give one or the other")
+		return reject(schemas.BadValue, "kpi.reported has period and also period_start or period_end: give one or the other").in(kpiPeriod)
 	}
 	return s.ordered(kpiPeriodStart, kpiPeriodEnd)
 }
@@ -244,7 +253,7 @@ func (s *signalScan) kpi() *Rejection {
 func (s *signalScan) meter() *Rejection {
 	for _, f := range []signalField{signalValue, meterLimit} {
 		if s.number[f] < 0 {
-			return reject(schemas.BadValue, "%s %v is negative", signalFieldNames[f], s.number[f])
+			return reject(schemas.BadValue, "%s %v is negative", signalFieldNames[f], s.number[f]).in(f)
 		}
 	}
 	return nil
@@ -256,18 +265,18 @@ func (s *signalScan) goal() *Rejection {
 		over += min(len(s.text[f]), 1)
 	}
 	if over > 1 {
-		return reject(schemas.BadValue, "goal.defined has more than one of metric, kpi and meter")
+		return reject(schemas.BadValue, "goal.defined has more than one of metric, kpi and meter").in(goalMetric)
 	}
 	start, target := s.number[goalStart], s.number[goalTarget]
 	if start == target {
-		return reject(schemas.BadValue, "start and target are both %v: no progress can be measured", target)
+		return reject(schemas.BadValue, "start and target are both %v: no progress can be measured", target).in(goalTarget)
 	}
 	direction := "up"
 	if target < start {
 		direction = "down"
 	}
 	if d := s.text[goalDirection]; len(d) > 0 && string(d) != direction {
-		return reject(schemas.BadValue, "direction is %.40q, but from start %v to target %v it is %s", d, start, target, direction)
+		return reject(schemas.BadValue, "direction is %.40q, but from start %v to target %v it is %s", d, start, target, direction).in(goalDirection)
 	}
 	s.text[goalDirection] = []byte(direction)
 	return s.ordered(goalStartsAt, goalDueAt)
@@ -276,10 +285,19 @@ func (s *signalScan) goal() *Rejection {
 // ordered holds that the period has a length, and writes its ends in one form.
 func (s *signalScan) ordered(from, to signalField) *Rejection {
 	if s.start >= s.end {
-		return reject(schemas.BadValue, "%s %s is not before %s %s", signalFieldNames[from], s.text[from], signalFieldNames[to], s.text[to])
+		return reject(schemas.BadValue, "%s %s is not before %s %s", signalFieldNames[from], s.text[from], signalFieldNames[to], s.text[to]).in(from)
 	}
 	s.text[from], s.text[to] = formatTime(s.start), formatTime(s.end)
 	return nil
+}
+
+// age holds that it happened within the limits of when it was received.
+func (s *signalScan) age(out *Signal, limits Limits) *Rejection {
+	rej := limits.check(out.Time, out.Received)
+	if rej != nil {
+		rej = rej.in(s.is.at)
+	}
+	return rej
 }
 
 func formatTime(ms int64) []byte {

@@ -30,7 +30,7 @@ func (b *builder) features() ([]view, error) {
 		})
 	}
 	for _, days := range featureDays {
-		v, err := b.rollingFeaturesOf(days, measures, types)
+		v, err := b.rollingFeaturesOf(days, measures, types, b.rollingSlices())
 		if err != nil {
 			return nil, err
 		}
@@ -39,10 +39,10 @@ func (b *builder) features() ([]view, error) {
 	return out, nil
 }
 
-func (b *builder) rollingFeaturesOf(days int64, measures []measure, types map[string]string) (view, error) {
+func (b *builder) rollingFeaturesOf(days int64, measures []measure, types map[string]string, slices []slice) (view, error) {
 	r := rolling{
 		builder: b, Days: days, Keys: []string{"account_id", "feature"}, Topic: b.Topics.Telemetry.Name,
-		Slices: b.rollingSlices(), rows: "features_rolling_rows", Derived: b.derived("features"),
+		Slices: slices, rows: "features_rolling_rows", Derived: b.derived("features"),
 	}
 	r.Dimension = true
 	r.Extra = []extra{{column{"seat_utilization", "Nullable(Float64)", "ratio", "users divided by the seats as of the window's end: licences that are used for the feature (metrics.md row 8); NULL if the seats are unknown."},

@@ -51,7 +51,7 @@ func (r rolling) view(name, comment string) (view, error) {
 	if r.Dimension {
 		columns = append(columns, dimension()...)
 	}
-	return view{Name: name, Comment: comment, Columns: columns, Query: query}, nil
+	return view{Name: name, Comment: comment, Columns: columns, Query: query, sliced: r.sliced}, nil
 }
 
 // frequency are the views of how often an account and its users come back (metrics.md rows 2 and 3).

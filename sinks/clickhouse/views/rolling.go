@@ -98,6 +98,7 @@ type rolling struct {
 	Measures  []rollingMeasure
 	Helpers   []rollingMeasure // measured as well, but not shown
 	Extra     []extra
+	Fits      []string // columns whose slope over as many windows as they have days is NAME_slope, per day
 	Derived   []schemas.Metric
 	Dimension bool // with the account as of the window's end
 	Slices    []slice
@@ -109,6 +110,15 @@ type rolling struct {
 // All are the measures and the helpers.
 func (r rolling) All() []rollingMeasure {
 	return append(r.Measures[:len(r.Measures):len(r.Measures)], r.Helpers...)
+}
+
+// LastFitted is the oldest day that a slope is fitted to, before the last one.
+func (r rolling) LastFitted() int64 { return r.Days - 1 }
+
+// sliced is the query of the windows of some slices.
+func (r rolling) sliced(s []slice) (string, error) {
+	r.Slices = s
+	return r.render("rolling", r)
 }
 
 // Slice is for the templates.
@@ -266,6 +276,7 @@ func (b *builder) rollingUsageOf(days int64) (view, error) {
 		Comment: fmt.Sprintf("Usage of each account over %d days (UTC), up to the end of every day, silent accounts included.", days),
 		Columns: append(columns, dimension()...),
 		Query:   query,
+		sliced:  r.sliced,
 	}, nil
 }
 

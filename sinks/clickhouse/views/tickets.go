@@ -134,6 +134,7 @@ func (b *builder) rollingSupportOf(days int64, measures []measure, types map[str
 		Comment: fmt.Sprintf("Tickets of each account over %d days (UTC), up to the end of every day, accounts without any included.", days),
 		Columns: append(append(windowColumns("account_id"), b.metricColumns("support", types)...), complete),
 		Query:   query,
+		sliced:  r.sliced,
 	}, nil
 }
 

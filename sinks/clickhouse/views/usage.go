@@ -216,6 +216,7 @@ var (
 func windowColumns(keys ...string) []column {
 	meanings := map[string]string{
 		"account_id": "Account.", "feature": "Feature of the product.", "workflow": "Workflow of the catalogue.", "segment": "Segment of the accounts as of the window's end; empty if unknown.",
+		"tag":      "Tag of the tickets.",
 		"priority": "Priority of the tickets, p1 to p4; empty if unknown.",
 	}
 	var out []column

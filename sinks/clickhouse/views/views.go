@@ -115,6 +115,9 @@ type view struct {
 	Comment string
 	Columns []column
 	Query   string
+
+	// sliced is the query of only those windows whose last day has an age in these slices; nil if there is none.
+	sliced func([]slice) (string, error)
 }
 
 // column is a column of a view, with the words that explain it.

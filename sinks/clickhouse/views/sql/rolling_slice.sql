@@ -16,6 +16,9 @@ SELECT r.* FROM
 {{- range .Helpers}},
         {{.Rolled}} AS {{.Column}}
 {{- end}}
+{{- range .Fits}},
+        tupleElement(simpleLinearRegression(toFloat64(day), toFloat64({{.}}_sum)) OVER ({{$.Over}} RANGE BETWEEN {{$.LastFitted}} PRECEDING AND CURRENT ROW), 1) AS {{.}}_slope
+{{- end}}
     FROM
     (
         SELECT {{join .Keys ", "}}, day, shown

@@ -217,7 +217,7 @@ func (d *demoCmd) simulate(
 	t := cfg.Kafka.Topics
 	truth, err := simulate.Run(ctx, simulate.Options{
 		CollectorURL: "http://" + collector, WriteKey: "demo", Brokers: cfg.Kafka.Brokers,
-		Topics: simulate.Topics{Telemetry: t.Telemetry, Tickets: t.Tickets, Accounts: t.Accounts},
+		Topics: simulate.Topics{Telemetry: t.Telemetry, Tickets: t.Tickets, Accounts: t.Accounts, Signals: t.Signals},
 		Seed:   d.Seed, Accounts: d.Accounts, Rate: d.Rate, History: d.History, Duration: d.Duration,
 		StateDir: filepath.Join(d.DataDir, "simulator"), OnProgress: show,
 	})

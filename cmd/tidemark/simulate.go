@@ -40,7 +40,7 @@ func (s *simulateCmd) Run(ctx context.Context, g *globals) error {
 	t := cfg.Kafka.Topics
 	truth, err := simulate.Run(ctx, simulate.Options{
 		CollectorURL: s.Collector, WriteKey: s.WriteKey, Brokers: cfg.Kafka.Brokers, Transport: transport,
-		Topics: simulate.Topics{Telemetry: t.Telemetry, Tickets: t.Tickets, Accounts: t.Accounts},
+		Topics: simulate.Topics{Telemetry: t.Telemetry, Tickets: t.Tickets, Accounts: t.Accounts, Signals: t.Signals},
 		Seed:   s.Seed, Accounts: s.Accounts, Rate: s.Rate, History: s.History, Duration: s.Duration, StateDir: s.StateDir,
 		OnProgress: func(p simulate.Progress) {
 			line.Show(time.Now(), "%d messages acknowledged, %.0f a second", p.Acked, p.Rate)

@@ -132,10 +132,15 @@ func attributeRow(rows driver.Rows) (recount.Cell, string, error) {
 	return cell, value, err
 }
 
-// factCells count workflow steps and ticket events by day and name, and name
+// factCells count signals, workflow steps and ticket events by day and name, and name
 // the tickets that an event of that day escalated by itself.
 func (t *Truth) factCells() map[recount.Cell]string {
 	counts := map[recount.Cell]uint64{}
+	for cell, n := range t.signals {
+		if cell.Account != "" { // releases are no account's
+			counts[cell] = n
+		}
+	}
 	for who, steps := range t.steps {
 		for _, s := range steps {
 			counts[factCell(who.account, recount.Day.Window(s.at), "workflow", workflowSteps[s.step-1], "")]++

@@ -112,12 +112,15 @@ func (g *Generator) tellAccount(a *account) {
 		"name": a.name, "plan": a.plan, "segment": a.segment, "stage": a.stage, "owner": a.owner, "seats": a.seats,
 		"mrr": a.mrr, "created_at": a.created.Format(time.RFC3339), "renewal_at": a.renewal.Format(time.RFC3339),
 		"external_ids": map[string]any{"zendesk": "org-" + a.id}, "targets": map[string]any{"active_days": 12},
+		"timezone": zoneNames[int(a.zone.Hours())], "limits": map[string]any{"api_calls": 50000},
 	}, map[string]string{
 		"name": a.name, "plan": a.plan, "segment": a.segment, "stage": a.stage, "owner": a.owner,
 		"seats": strconv.Itoa(a.seats), "mrr": strconv.Itoa(a.mrr),
 		"created_at": a.created.Format(time.RFC3339), "renewal_at": a.renewal.Format(time.RFC3339),
 		"external_ids.zendesk": "org-" + a.id, "targets.active_days": "12",
+		"timezone": zoneNames[int(a.zone.Hours())], "limits.api_calls": "50000",
 	})
+	g.defineGoals(a, due.Add(30*time.Second))
 	// The account's traits come right after its record, long before anything in
 	// it changes: the collector merges them over what it has read by then.
 	for _, u := range a.users {

@@ -18,6 +18,7 @@ const (
 	noAccount    reason = "no_account"
 	missingField reason = "missing_field"
 	unknownKind  reason = "unknown_kind"
+	badValue     reason = "bad_value"
 )
 
 // fault is a way to get a record wrong. In body, ACCOUNT is
@@ -42,6 +43,9 @@ var faultKinds = []fault{
 	{Telemetry, noAccount, `{"type":"track","event":"Dashboard Viewed","userId":"stranger-UNIQUE","messageId":"UNIQUE","receivedAt":"NOW","timestamp":"NOW"}`},
 	{Telemetry, badTime, `{"type":"page","userId":"x","messageId":"UNIQUE","context":{"groupId":"ACCOUNT"},"receivedAt":"NOW","timestamp":"last Tuesday"}`},
 	{Tickets, malformed, `ticket 9 was solved`},
+	{Signals, badValue, `{"type":"survey.responded","survey_id":"s","response_id":"UNIQUE","account_id":"ACCOUNT","kind":"nps","score":11,"responded_at":"NOW"}`},
+	{Signals, missingField, `{"type":"kpi.reported","kpi":"UNIQUE","account_id":"ACCOUNT","value":1,"reported_at":"NOW"}`},
+	{Signals, unknownType, `{"type":"kpi.forecast","kpi":"UNIQUE","account_id":"ACCOUNT","value":1,"period":"2026-03","reported_at":"NOW"}`},
 	{Telemetry, tooOld, `{"type":"page","userId":"x","messageId":"UNIQUE","context":{"groupId":"ACCOUNT"},"receivedAt":"NOW","timestamp":"LONGAGO"}`},
 	{Telemetry, malformed, `{"type":"track","event":"Dashboard Viewed","userId":17,"messageId":"UNIQUE","receivedAt":"NOW"}`},
 	{Tickets, badTime, `{"ticket_id":"9","source":"zendesk","account_id":"ACCOUNT","kind":"created","occurred_at":"12/31/2025","source_event_id":"UNIQUE"}`},

@@ -28,6 +28,7 @@ type Generator struct {
 	odds     odds
 	faults   int // malformed messages so far
 	stories  int // ticket stories so far
+	releases int // of the product so far
 }
 
 // NewGenerator begins the plan's stream.

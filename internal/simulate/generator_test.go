@@ -115,6 +115,9 @@ func TestTheStreamHasEverythingInIt(t *testing.T) {
 			note("ticket "+in.ticket.Kind, true)
 			note("escalation by "+in.ticket.Kind, in.ticket.escalates)
 		}
+		if in.signal != nil {
+			note("signal "+in.signal.kind+"/"+in.signal.name, true)
+		}
 		var body segmentMessage
 		if json.Unmarshal(m.Body, &body) == nil && event {
 			note("skewed clock", body.OriginalTimestamp != "" && body.OriginalTimestamp != stamp(in.at))
@@ -126,7 +129,9 @@ func TestTheStreamHasEverythingInIt(t *testing.T) {
 		"kind track", "kind page", "kind screen", "skewed clock", "anonymous",
 		"dead letter: malformed", "dead letter: missing_type", "dead letter: unknown_type", "dead letter: missing_event",
 		"dead letter: missing_user", "dead letter: bad_time", "dead letter: future", "dead letter: too_old",
-		"dead letter: no_account", "dead letter: missing_field", "dead letter: unknown_kind",
+		"dead letter: no_account", "dead letter: missing_field", "dead letter: unknown_kind", "dead letter: bad_value",
+		"signal survey/nps", "signal survey/csat", "signal survey/ces", "signal kpi/reported", "signal meter/reported", "signal goal/defined",
+		"signal release/deployed",
 		"ticket created", "ticket replied_agent", "ticket replied_customer", "ticket solved", "ticket reopened",
 		"ticket status", "ticket csat", "escalation by priority", "escalation by assignment", "escalation by tag",
 		"escalation by sla_breach"} {

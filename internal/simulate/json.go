@@ -23,6 +23,8 @@ type truthJSON struct {
 
 	Accounts    map[string]map[string]string `json:"accounts"`
 	OpenTickets map[string]uint64            `json:"open_tickets"`
+	// Signals are counted by kind and name, such as survey/nps, by account; those of releases by "".
+	Signals map[string]map[string]uint64 `json:"signals"`
 	// Windows hold only what is not zero.
 	Windows []windowJSON `json:"windows"`
 }
@@ -41,10 +43,16 @@ func (t *Truth) MarshalJSON() ([]byte, error) {
 	out := truthJSON{
 		Seed: t.Seed, Messages: t.Messages, Through: t.Through, Applied: t.Applied, Filtered: t.Filtered,
 		Duplicates: t.Duplicates, DeadLetters: t.DeadLetters, Repeated: t.Repeated, Parked: t.Parked(),
-		Accounts: map[string]map[string]string{}, OpenTickets: t.OpenTickets(), Windows: t.windowsJSON(),
+		Accounts: map[string]map[string]string{}, OpenTickets: t.OpenTickets(), Signals: map[string]map[string]uint64{}, Windows: t.windowsJSON(),
 	}
 	for _, id := range t.Accounts() {
 		out.Accounts[id] = t.Account(id)
+	}
+	for cell, n := range t.signals {
+		if out.Signals[cell.Account] == nil {
+			out.Signals[cell.Account] = map[string]uint64{}
+		}
+		out.Signals[cell.Account][cell.Metric] += n
 	}
 	return json.Marshal(out)
 }

@@ -56,6 +56,8 @@ func (g *Generator) liveSlot() {
 		g.offlineVisit(u, at)
 	case p < 0.0062:
 		g.moreSeats(a, at, 1)
+	case p < 0.0075:
+		g.liveSignal(a, at)
 	default:
 		g.introduce(u, at)
 		did := u.next(g.r)

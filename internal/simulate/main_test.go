@@ -23,11 +23,11 @@ func TestMain(m *testing.M) {
 }
 
 // topics are the default ones.
-var topics = Topics{Telemetry: "telemetry", Tickets: "tickets", Accounts: "accounts"}
+var topics = Topics{Telemetry: "telemetry", Tickets: "tickets", Accounts: "accounts", Signals: "signals"}
 
 func newCluster(t *testing.T) *kfake.Cluster {
 	t.Helper()
-	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(8, "telemetry", "tickets", "accounts"))
+	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(8, "telemetry", "tickets", "accounts", "signals"))
 	require.NoError(t, err)
 	t.Cleanup(c.Close)
 	return c
@@ -120,7 +120,7 @@ func (s *standIn) recordsOf(t *testing.T, m Message) []*kgo.Record {
 	if m.Via == HTTP {
 		return s.collect(t, m.Body)
 	}
-	topic := map[Via]string{Telemetry: topics.Telemetry, Tickets: topics.Tickets, Accounts: topics.Accounts}[m.Via]
+	topic := map[Via]string{Telemetry: topics.Telemetry, Tickets: topics.Tickets, Accounts: topics.Accounts, Signals: topics.Signals}[m.Via]
 	return []*kgo.Record{{Topic: topic, Key: []byte(m.Key), Value: m.Body}}
 }
 

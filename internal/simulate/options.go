@@ -17,7 +17,7 @@ const (
 )
 
 // Topics are the names of the topics that are written to directly.
-type Topics struct{ Telemetry, Tickets, Accounts string }
+type Topics struct{ Telemetry, Tickets, Accounts, Signals string }
 
 // Options say against what to run, and what to play.
 type Options struct {
@@ -57,7 +57,7 @@ func (o Options) validate() error {
 		return errors.New("the collector's URL is missing")
 	case len(o.Brokers) == 0:
 		return errors.New("the Kafka brokers are missing")
-	case o.Topics.Telemetry == "" || o.Topics.Tickets == "" || o.Topics.Accounts == "":
+	case o.Topics.Telemetry == "" || o.Topics.Tickets == "" || o.Topics.Accounts == "" || o.Topics.Signals == "":
 		return fmt.Errorf("a topic has no name: %+v", o.Topics)
 	case o.StateDir == "":
 		return errors.New("the state directory is missing")

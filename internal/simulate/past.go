@@ -15,7 +15,11 @@ func (g *Generator) pastHour() {
 	g.frontier = end
 	share := float64(end.Sub(start)) / float64(time.Hour)
 	progress := g.progress(start)
+	if start.Hour() == 10 && start.YearDay()%4 == 0 {
+		g.release(start.Add(5 * time.Minute))
+	}
 	for _, a := range g.accounts {
+		g.pastSignals(a, start, end, progress)
 		// A user who is present makes a quarter of a visit an hour.
 		busy := share * a.story.activity(progress) * a.presence(start)
 		for range howMany(g.r, 0.25*busy*float64(len(a.users))) {

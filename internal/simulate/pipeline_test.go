@@ -53,7 +53,7 @@ func startTidemark(t *testing.T, c *kfake.Cluster, d *chtest.Database) string {
 	p, err := pipeline.New(pipeline.Config{
 		Kafka: []kgo.Opt{kgo.SeedBrokers(c.ListenAddrs()...)}, Group: "tidemark", SessionTimeout: 10 * time.Second,
 		Topics: []pipeline.Topic{{Name: topics.Telemetry, Content: worker.Telemetry},
-			{Name: topics.Tickets, Content: worker.Tickets}, {Name: topics.Accounts, Content: worker.Accounts}},
+			{Name: topics.Tickets, Content: worker.Tickets}, {Name: topics.Accounts, Content: worker.Accounts}, {Name: topics.Signals, Content: worker.Signals}},
 		DeadLetters: "dead-letters", Program: program,
 		Limits:       decode.Limits{MaxFuture: 10 * time.Minute, MaxAge: 43800 * hour},
 		Retention:    [3]time.Duration{336 * hour, 9600 * hour, 43800 * hour},
@@ -101,7 +101,7 @@ func TestTheTruthReachesClickHouse(t *testing.T) {
 	}
 
 	result, err := recount.Count(ctx, recount.Options{Brokers: c.ListenAddrs(), Telemetry: topics.Telemetry,
-		Tickets: topics.Tickets, Accounts: topics.Accounts})
+		Tickets: topics.Tickets, Accounts: topics.Accounts, Signals: topics.Signals})
 	require.NoError(t, err)
 	differences, err := recount.Compare(ctx, reader, result)
 	require.NoError(t, err)

@@ -80,6 +80,8 @@ const (
 	Tickets
 	// Accounts is a record of that topic.
 	Accounts
+	// Signals is a record of that topic.
+	Signals
 )
 
 // intent is what the simulator means by a message, from which it folds the
@@ -96,6 +98,7 @@ type intent struct {
 	waits  bool // parked until the user's account is known
 	knows  bool // makes the user's account known
 	ticket *ticketEvent
+	signal *signalOf
 	record map[string]string // account attributes from at on
 }
 

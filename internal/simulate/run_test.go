@@ -96,7 +96,7 @@ func runOptions(t *testing.T, c *kfake.Cluster, url string) Options {
 func requireTruth(t *testing.T, c *kfake.Cluster, truth *Truth) *recount.Result {
 	t.Helper()
 	result, err := recount.Count(testContext(t), recount.Options{Brokers: c.ListenAddrs(), Telemetry: topics.Telemetry,
-		Tickets: topics.Tickets, Accounts: topics.Accounts})
+		Tickets: topics.Tickets, Accounts: topics.Accounts, Signals: topics.Signals})
 	require.NoError(t, err)
 	require.Empty(t, recount.Diff(truth.Cells(), cellsOf(result)))
 	requireFigures(t, truth, result)

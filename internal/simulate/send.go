@@ -96,6 +96,8 @@ func (s *sender) topic(v Via) string {
 		return s.topics.Tickets
 	case Accounts:
 		return s.topics.Accounts
+	case Signals:
+		return s.topics.Signals
 	default:
 		return s.topics.Telemetry
 	}

@@ -30,6 +30,7 @@ type Truth struct {
 	visits   map[userOf][]int64
 	steps    map[userOf][]stepAt
 	tickets  map[ticketOf][]ticketAt
+	signals  map[recount.Cell]uint64 // facts of signals, by account and day
 	accounts map[string][]recordAt
 	parked   map[string][]Message
 }
@@ -61,7 +62,7 @@ func NewTruth(plan Plan) *Truth {
 		Seed: plan.Seed, DeadLetters: map[string]uint64{}, Repeated: map[string]uint64{},
 		counts: map[recount.Cell]uint64{}, users: map[recount.Cell]map[string]struct{}{},
 		minutes: map[userMinute]recount.Span{}, visits: map[userOf][]int64{}, steps: map[userOf][]stepAt{},
-		tickets: map[ticketOf][]ticketAt{}, accounts: map[string][]recordAt{}, parked: map[string][]Message{},
+		tickets: map[ticketOf][]ticketAt{}, signals: map[recount.Cell]uint64{}, accounts: map[string][]recordAt{}, parked: map[string][]Message{},
 	}
 }
 
@@ -114,6 +115,9 @@ func (t *Truth) settle(m Message) {
 	if e := in.ticket; e != nil {
 		key := ticketOf{in.account, e.Source + ":" + e.TicketID}
 		t.tickets[key] = append(t.tickets[key], ticketAt{in.at, e})
+	}
+	if s := in.signal; s != nil {
+		t.signals[factCell(in.account, recount.Day.Window(in.at), s.kind, s.name, "")]++
 	}
 	if in.action.kind != "" {
 		t.addAction(in)

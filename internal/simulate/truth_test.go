@@ -47,11 +47,18 @@ func TestTruthIsWhatARecountFinds(t *testing.T) {
 			}
 			require.NoError(t, client.Flush(ctx))
 			result, err := recount.Count(ctx, recount.Options{Brokers: c.ListenAddrs(), Telemetry: topics.Telemetry,
-				Tickets: topics.Tickets, Accounts: topics.Accounts})
+				Tickets: topics.Tickets, Accounts: topics.Accounts, Signals: topics.Signals})
 			require.NoError(t, err)
 			require.Empty(t, recount.Diff(truth.Cells(), cellsOf(result)))
 			requireVerdicts(t, truth, result, uint64(collector.records))
 			requireFigures(t, truth, result)
+			signals := map[recount.Cell]uint64{}
+			for k := range result.Facts {
+				if k.Kind != "workflow" && k.Kind != "ticket" {
+					signals[factCell(k.Account, recount.Day.Window(k.At), k.Kind, k.Name, "")]++
+				}
+			}
+			require.Equal(t, truth.signals, signals)
 			for _, id := range truth.Accounts() {
 				require.Subset(t, result.AccountAsOf(id, time.Now().Add(time.Hour).UnixMilli()), truth.Account(id), id)
 			}

@@ -1,6 +1,7 @@
 package schemas
 
 import (
+	"math/bits"
 	"os"
 	"path/filepath"
 	"testing"
@@ -18,17 +19,17 @@ func TestBuiltinCompiles(t *testing.T) {
 	require.Equal(t, []string{"users", "active_users"}, p.AccountDistincts)
 
 	login := p.Plan(Track, []byte("Signed In"))
-	require.Len(t, login.Account.Counts, 2, "events and logins")
-	require.Len(t, login.Account.Distincts, 1, "users, not active_users")
+	require.Len(t, login.Account.Always, 2, "events and logins")
+	require.Equal(t, 1, bits.OnesCount32(login.Account.Users), "users, not active_users")
 	other := p.Plan(Track, []byte("Anything"))
-	require.Len(t, other.Account.Counts, 1)
-	require.Len(t, other.Account.Distincts, 2)
+	require.Len(t, other.Account.Always, 1)
+	require.Equal(t, 2, bits.OnesCount32(other.Account.Users))
 	require.Len(t, other.Feature.Sums, 1)
 	failed := p.Plan(Track, []byte("$exception"))
-	require.Empty(t, failed.Feature.Distincts)
-	require.Len(t, failed.Feature.Counts, 1, "feature_errors")
+	require.Zero(t, failed.Feature.Users)
+	require.Len(t, failed.Feature.Always, 1, "feature_errors")
 	require.Equal(t, []Step{{"report_published", "Report Started"}}, p.Plan(Track, []byte("Report Started")).Steps)
-	require.Len(t, p.Plan(Page, nil).Account.Counts, 2, "events and page_views")
+	require.Len(t, p.Plan(Page, nil).Account.Always, 2, "events and page_views")
 }
 
 func TestHashFollowsMeaning(t *testing.T) {

@@ -46,7 +46,9 @@ type Plan struct {
 
 // Instructions fold an event into one keyed row in each tier.
 type Instructions struct {
-	Counts    []Instruction
+	Always    []int         // slots that every such event counts in
+	Users     uint32        // distinct metrics, a bit each, that the user of every such event joins
+	Counts    []Instruction // the others, by condition
 	Sums      []Instruction
 	Distincts []Instruction
 }
@@ -157,11 +159,15 @@ func (p *Program) add(c *Catalogue, m Metric) error {
 		if m.By == "feature" {
 			to = &plan.Feature
 		}
-		switch m.Aggregate {
-		case Sum:
+		switch {
+		case m.Aggregate == Sum:
 			to.Sums = append(to.Sums, ins)
-		case Distinct:
+		case m.Aggregate == Distinct && len(ins.Where) == 0:
+			to.Users |= 1 << ins.Slot
+		case m.Aggregate == Distinct:
 			to.Distincts = append(to.Distincts, ins)
+		case len(ins.Where) == 0:
+			to.Always = append(to.Always, ins.Slot)
 		default:
 			to.Counts = append(to.Counts, ins)
 		}

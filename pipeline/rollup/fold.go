@@ -10,13 +10,16 @@ import (
 
 // waiting is an event that is to be folded.
 type waiting struct {
-	time            int64 // Unix ms
-	user            uint64
-	offset          uint64
-	account, forUse effect
-	feature         int32 // of the account, for which forUse holds; none = the event is of no feature
-	next            int32 // the account's next event that waits; none = it is the last
-	tiers           uint8 // a bit for each tier that takes an event as late as this
+	time     int64 // Unix ms
+	user     uint64
+	offset   uint64
+	plan     *schemas.Plan
+	hits     [3]int32 // in State.hits: from the first to the second of the account, from there to the third of the feature
+	users    uint32   // the distinct metrics of the account that the user joins
+	forUsers uint32   // those of the feature
+	feature  int32    // by number; none = the event is of no feature
+	next     int32    // the account's next event that waits; none = it is the last
+	tiers    uint8    // a bit for each tier that takes an event as late as this
 }
 
 // maxWaiting bounds the events that wait. They are folded account by account, so that an account's windows are fetched
@@ -42,37 +45,51 @@ func (s *State) Fold(ev *decode.Event, accountID []byte, offset uint64) bool {
 			a.minute = ev.Time - ev.Time%minute
 		}
 	}
-	plan := s.program.Plan(schemas.EventType(ev.Type), ev.Name)
-	w := waiting{time: ev.Time, user: ev.User, offset: offset, feature: none, next: none}
+	w := waiting{
+		time: ev.Time, user: ev.User, offset: offset, feature: none, next: none,
+		plan: s.program.Plan(schemas.EventType(ev.Type), ev.Name),
+	}
 	for i := range clickhouse.Tiers {
 		if late <= s.retention[i] {
 			w.tiers |= 1 << i
 		}
 	}
-	w.account, w.forUse = s.match(ev, &plan.Account), s.match(ev, &plan.Feature)
-	if f := &ev.Properties[s.program.FeatureProperty]; f.Kind == decode.String && len(f.Text) > 0 && ev.Type == decode.Track &&
-		!w.forUse.none() && w.tiers&(1<<dayTier) != 0 {
-		known := a.ownFeatures()
-		feature, ok := known.numbers[string(f.Text)]
-		switch {
-		case w.forUse.counters.from == w.forUse.counters.to: // sets leave no counter to tell by which features a day has
-			name := string(f.Text)
-			if len(name) > maxName {
-				name = Other
-			}
-			feature = known.number(name)
-		case !ok || ev.Time < known.day || ev.Time >= known.day+dayMS || feature >= len(known.admitted) || !known.admitted[feature]:
-			feature = s.admit(a, f.Text, ev.Time)
-		}
-		w.feature = int32(feature) //nolint:gosec // a small number
-	} else {
-		w.forUse = effect{}
-	}
-	for _, st := range plan.Steps {
+	w.hits[0] = int32(len(s.hits)) //nolint:gosec // a few for each event that waits
+	w.users = s.match(ev, &w.plan.Account)
+	w.hits[1] = int32(len(s.hits)) //nolint:gosec // as above
+	s.use(a, ev, &w)
+	w.hits[2] = int32(len(s.hits)) //nolint:gosec // as above
+	for _, st := range w.plan.Steps {
 		s.step(ev, a.id, st, offset)
 	}
 	s.wait(a, w)
 	return true
+}
+
+// use works out what an event does to its feature, if it has one.
+func (s *State) use(a *account, ev *decode.Event, w *waiting) {
+	f := &ev.Properties[s.program.FeatureProperty]
+	if f.Kind != decode.String || len(f.Text) == 0 || ev.Type != decode.Track || w.tiers&(1<<dayTier) == 0 {
+		return
+	}
+	w.forUsers = s.match(ev, &w.plan.Feature)
+	counts := len(w.plan.Feature.Always) > 0 || len(s.hits) > int(w.hits[1])
+	if !counts && w.forUsers == 0 {
+		return
+	}
+	known := a.ownFeatures()
+	feature, ok := known.numbers[string(f.Text)]
+	switch {
+	case !counts: // sets leave no counter to tell by which features a day has
+		name := string(f.Text)
+		if len(name) > maxName {
+			name = Other
+		}
+		feature = known.number(name)
+	case !ok || ev.Time < known.day || ev.Time >= known.day+dayMS || feature >= len(known.admitted) || !known.admitted[feature]:
+		feature = s.admit(a, f.Text, ev.Time)
+	}
+	w.feature = int32(feature) //nolint:gosec // a small number
 }
 
 // wait puts an event at the end of its account's line.
@@ -111,10 +128,10 @@ func (s *State) fold(a *account, ev *waiting) {
 		s.spread()
 		s.begin(a, ev)
 	}
-	addTo(m.ofAccount, s.hits[ev.account.counters.from:ev.account.counters.to], ev.offset)
+	addTo(m.ofAccount, ev.plan.Account.Always, s.hits[ev.hits[0]:ev.hits[1]], ev.offset)
 	if ev.feature != none {
 		m.use(ev.feature)
-		addTo(m.ofFeature(ev.feature, len(s.program.FeatureCounters)), s.hits[ev.forUse.counters.from:ev.forUse.counters.to], ev.offset)
+		addTo(m.ofFeature(ev.feature, len(s.program.FeatureCounters)), ev.plan.Feature.Always, s.hits[ev.hits[1]:ev.hits[2]], ev.offset)
 	}
 	if ev.user != 0 {
 		s.meet(ev, a)
@@ -125,7 +142,7 @@ func (s *State) fold(a *account, ev *waiting) {
 // been put into those of the longer ones, so only users new to one tier are looked for in the next.
 func (s *State) meet(ev *waiting, a *account) {
 	number := a.users.number(ev.user)
-	users, featureUsers := ev.account.users, ev.forUse.users
+	users, featureUsers := ev.users, ev.forUsers
 	for i, w := range s.sum.windows {
 		if w == nil {
 			continue

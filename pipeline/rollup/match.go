@@ -13,20 +13,9 @@ type hit struct {
 	delta uint64
 }
 
-// hits names hits by where they stand in State.hits.
-type hits struct{ from, to int32 }
-
-// effect is what an event does to a keyed row.
-type effect struct {
-	counters hits
-	users    uint32 // the distinct metrics that the event's user joins
-}
-
-func (e effect) none() bool { return e.counters.from == e.counters.to && e.users == 0 }
-
-// match works out what an event does to a row.
-func (s *State) match(ev *decode.Event, ins *schemas.Instructions) effect {
-	e := effect{counters: hits{from: int32(len(s.hits))}} //nolint:gosec // a few for each event that waits
+// match works out what an event does to a row beyond what every event of its plan does: the counters go to the hits, the
+// distinct metrics that its user joins are returned.
+func (s *State) match(ev *decode.Event, ins *schemas.Instructions) (users uint32) {
 	for i := range ins.Counts {
 		if holds(ev, ins.Counts[i].Where) {
 			s.hits = append(s.hits, hit{ins.Counts[i].Slot, 1})
@@ -38,15 +27,16 @@ func (s *State) match(ev *decode.Event, ins *schemas.Instructions) effect {
 			s.hits = append(s.hits, hit{ins.Sums[i].Slot, n})
 		}
 	}
-	e.counters.to = int32(len(s.hits)) //nolint:gosec // as above
-	if ev.User != 0 {
-		for i := range ins.Distincts {
-			if holds(ev, ins.Distincts[i].Where) {
-				e.users |= 1 << ins.Distincts[i].Slot
-			}
+	if ev.User == 0 {
+		return 0
+	}
+	users = ins.Users
+	for i := range ins.Distincts {
+		if holds(ev, ins.Distincts[i].Where) {
+			users |= 1 << ins.Distincts[i].Slot
 		}
 	}
-	return e
+	return users
 }
 
 // holds reports whether all conditions hold.

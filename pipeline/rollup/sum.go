@@ -53,8 +53,13 @@ func (m *sum) ofFeature(i int32, slots int) []share {
 	return m.ofFeatures[int(i)*slots : (int(i)+1)*slots]
 }
 
-// addTo adds an event's hits to shares.
-func addTo(shares []share, hits []hit, offset uint64) {
+// addTo adds to shares what an event counts in always, and its hits.
+func addTo(shares []share, always []int, hits []hit, offset uint64) {
+	for _, slot := range always {
+		sh := &shares[slot]
+		sh.delta++
+		sh.offset = offset
+	}
 	for _, h := range hits {
 		sh := &shares[h.slot]
 		sh.delta += h.delta

@@ -101,6 +101,8 @@ func (g *Traffic) message() kafka.Message {
 	case 14:
 		return kafka.Message{Topic: "accounts", Key: []byte(account), Value: fmt.Appendf(nil,
 			`{"account_id":%q,"at":%q,"plan":"pro","seats":%d}`, account, at.Format(time.RFC3339Nano), g.rand.IntN(50))}
+	case 15:
+		return g.signal(account, user, at, id)
 	}
 	return telemetry(`{"type":"track","event":"Used","properties":{"feature":"f%d","duration_ms":%d,"nested":{"feature":"no"}},%s}`,
 		g.rand.IntN(4), g.rand.IntN(1000), head)
@@ -111,4 +113,22 @@ func (g *Traffic) ticket(account string, at time.Time, id string) kafka.Message 
 	return kafka.Message{Topic: "tickets", Key: []byte(account), Value: fmt.Appendf(nil,
 		`{"ticket_id":"%d","source":"desk","account_id":%q,"occurred_at":%q,"kind":%q,"from":"p3","to":"p1","tags":["escalated"],"source_event_id":%q}`,
 		g.rand.IntN(40), account, at.Format(time.RFC3339Nano), kinds[g.rand.IntN(len(kinds))], id)}
+}
+
+// signal is one of any type, good or bad.
+func (g *Traffic) signal(account, user string, at time.Time, id string) kafka.Message {
+	when, n := at.Format(time.RFC3339Nano), g.rand.IntN(12)
+	texts := []string{
+		fmt.Sprintf(`{"type":"survey.responded","survey_id":"s","response_id":%q,"account_id":%q,"user_id":%q,"kind":"nps","score":%d,"responded_at":%q}`, id, account, user, n, when), // 11 is too much
+		fmt.Sprintf(`{"type":"survey.responded","survey_id":"s","account_id":%q,"kind":"csat","score":%d,"scale_min":0,"scale_max":1,"responded_at":%q}`, account, n%2, when),
+		fmt.Sprintf(`{"type":"survey.responded","survey_id":"s","account_id":%q,"kind":"mood","score":1,"responded_at":%q}`, account, when),
+		fmt.Sprintf(`{"type":"kpi.reported","kpi":"otif","account_id":%q,"value":0.%d,"unit":"ratio","period":"2026-%02d","reported_at":%q}`, account, n, n+1, when),
+		fmt.Sprintf(`{"type":"kpi.reported","kpi":"otif","account_id":%q,"value":%d,"period":"2026-W%02d","reported_at":%q}`, account, -n, 48+n, when), // not every year has 53 weeks
+		fmt.Sprintf(`{"type":"kpi.reported","kpi":"otif","account_id":%q,"value":"%d","period":"2026","reported_at":%q}`, account, n, when),
+		fmt.Sprintf(`{"type":"meter.reported","meter":"storage_gb","account_id":%q,"value":%d,"limit":100,"at":%q}`, account, n, when),
+		fmt.Sprintf(`{"type":"meter.reported","meter":"storage_gb","account_id":%q,"value":%d,"at":%q}`, account, -n, when),
+		fmt.Sprintf(`{"type":"goal.defined","goal_id":"g%d","account_id":%q,"kpi":"otif","start":0,"target":%d,"starts_at":"2026-01-01","due_at":"2027-01-01","owner":"dana"}`, n%3, account, n-6),
+		fmt.Sprintf(`{"type":"release.deployed","version":"4.%d.0","at":%q,"notes":%q}`, n, when, id),
+	}
+	return kafka.Message{Topic: "signals", Key: []byte(account), Value: []byte(texts[g.rand.IntN(len(texts))])}
 }

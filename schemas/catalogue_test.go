@@ -16,7 +16,7 @@ func TestBuiltinCompiles(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []string{"feature", "duration_ms"}, p.Properties)
 	require.Equal(t, []string{"events", "page_views", "logins", "errors"}, p.AccountCounters)
-	require.Equal(t, []string{"users", "active_users"}, p.AccountDistincts)
+	require.Equal(t, []string{"users", "active_users", "training_users"}, p.AccountDistincts)
 
 	login := p.Plan(Track, []byte("Signed In"))
 	require.Len(t, login.Account.Always, 2, "events and logins")

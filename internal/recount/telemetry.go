@@ -16,6 +16,8 @@ var (
 	loginNames  = []string{"Signed In", "Logged In", "Login", "User Signed In"}
 	logoutNames = []string{"Signed Out", "Logged Out"}
 	errorNames  = []string{"$exception", "Error", "Error Occurred", "error"}
+
+	trainingNames = []string{"Training Viewed", "Training Completed", "Course Completed", "Webinar Attended"}
 )
 
 // workflowSteps are the steps of each workflow.
@@ -386,6 +388,9 @@ func (w window) addBuiltin(e event) {
 	}
 	if isError {
 		w.count("errors", "", 1)
+	}
+	if slices.Contains(trainingNames, e.name) {
+		w.member("training_users", "")
 	}
 	if !isError && !isLogin && !slices.Contains(logoutNames, e.name) {
 		w.member("active_users", "")

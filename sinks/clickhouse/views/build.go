@@ -89,7 +89,7 @@ func build(cat *schemas.Catalogue, o Options) ([]view, error) {
 		b.accountHistory, b.accounts, b.completeness, b.usage, b.rollingUsage, b.segments, b.sessions,
 		b.frequency, b.usagePattern, b.percentiles,
 		b.sentiment, b.meters, b.kpis, b.goals, b.releases,
-		b.features, b.popularity, b.adoption, b.engagement, b.firstValue, b.onboarding, b.benchmarks, b.licences, b.churn, b.expansion, b.cohorts, b.issues, b.workflows, b.tickets, b.operations, b.portfolio,
+		b.features, b.popularity, b.adoption, b.engagement, b.firstValue, b.onboarding, b.benchmarks, b.licences, b.quotas, b.churn, b.expansion, b.cohorts, b.issues, b.workflows, b.tickets, b.operations, b.portfolio, b.membership, b.metricTests,
 		 // last: it reads the others
 	} {
 		made, err := part()

@@ -145,3 +145,16 @@ func TestCompleteness(t *testing.T) {
 	require.Equal(t, golden(`2026-03-10 11:49:00.000 | 2 | 0`),
 		f.rows(t, "SELECT complete_to, idle_sources, lag_records FROM completeness WHERE topic = 'telemetry'"))
 }
+
+// metrics.md row 22: users of training material against the seats.
+func TestTrainingUptake(t *testing.T) {
+	f := week(t)
+	f.insert(t, "member_sets", "('day', 'acme', '2026-03-07', '', 'training_users', 11, 'telemetry/0@T')", "('day', 'acme', '2026-03-09', '', 'training_users', 11, 'telemetry/0@T')",
+		"('day', 'acme', '2026-03-09', '', 'training_users', 12, 'telemetry/0@T')")
+	require.Equal(t, golden(`
+		acme   | 2 | 0.2
+		silent | 0 | \N
+	`), f.rows(t, "SELECT account_id, training_users, training_uptake FROM usage_28d WHERE window_end = '2026-03-11' AND account_id != 'gone' ORDER BY account_id"))
+	require.Equal(t, golden(`1 | 0.25`), f.rows(t, "SELECT training_users, training_uptake FROM usage_day WHERE account_id = 'acme' AND window_start = '2026-03-07'"))
+	require.Equal(t, golden(`2 | 0.2`), f.rows(t, "SELECT training_users, training_uptake FROM segment_usage_28d WHERE segment = 'smb' AND window_end = '2026-03-11'"))
+}

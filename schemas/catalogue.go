@@ -23,6 +23,8 @@ type Catalogue struct {
 	Segments     []Segment              `yaml:"segments"`
 	Targets      Targets                `yaml:"targets"`
 	Entitlements map[string]Entitlement `yaml:"entitlements"` // by plan
+	Goals        []Goal                 `yaml:"goals"`
+	Surveys      []Survey               `yaml:"surveys"`
 	Health       Health                 `yaml:"health"`
 }
 

@@ -81,6 +81,8 @@ func (c *Catalogue) extend(add *Catalogue) {
 		}
 		c.Entitlements[plan] = e
 	}
+	c.Goals = append(c.Goals, add.Goals...)
+	c.Surveys = append(c.Surveys, add.Surveys...)
 	c.Health.extend(add.Health)
 }
 

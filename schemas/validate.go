@@ -48,6 +48,8 @@ func (c *Catalogue) validate(file string) error {
 	c.validateSegments(bad)
 	c.validateTargets(bad)
 	c.validateEntitlements(bad)
+	c.validateGoals(bad)
+	c.validateSurveys(bad)
 	c.validateHealth(bad)
 	return errors.Join(errs...)
 }

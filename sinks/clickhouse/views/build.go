@@ -68,11 +68,22 @@ func ages(size, retention int64, cuts ...int64) []slice {
 }
 
 func build(cat *schemas.Catalogue, o Options) ([]view, error) {
+	b, err := newBuilder(cat, o)
+	if err == nil {
+		err = b.build()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("views: %w", err)
+	}
+	return b.made, nil
+}
+
+func newBuilder(cat *schemas.Catalogue, o Options) (*builder, error) {
 	if o.Database == "" {
-		return nil, errors.New("views: no database given")
+		return nil, errors.New("no database given")
 	}
 	if cat.SessionGap < schemas.Duration(time.Minute) || cat.IdleCap < schemas.Duration(time.Minute) {
-		return nil, errors.New("views: session_gap and idle_cap of the catalogue must be a minute at least: of a user's minute only the first and the last event are kept")
+		return nil, errors.New("session_gap and idle_cap of the catalogue must be a minute at least: of a user's minute only the first and the last event are kept")
 	}
 	if o.Now == "" {
 		o.Now = "now('UTC')"
@@ -82,23 +93,25 @@ func build(cat *schemas.Catalogue, o Options) ([]view, error) {
 	b.templates, err = template.New("").Funcs(template.FuncMap{
 		"str": quoteString, "name": quoteName, "join": strings.Join,
 	}).ParseFS(files, "sql/*.sql")
-	if err != nil {
-		return nil, fmt.Errorf("views: %w", err)
-	}
+	return b, err
+}
+
+// build makes all views, in the order in which they read each other.
+func (b *builder) build() error {
 	for _, part := range []func() ([]view, error){
 		b.accountHistory, b.accounts, b.completeness, b.usage, b.rollingUsage, b.segments, b.sessions,
 		b.frequency, b.usagePattern, b.percentiles,
 		b.sentiment, b.meters, b.kpis, b.goals, b.releases,
-		b.features, b.popularity, b.adoption, b.engagement, b.firstValue, b.onboarding, b.benchmarks, b.licences, b.quotas, b.churn, b.expansion, b.cohorts, b.issues, b.workflows, b.tickets, b.operations, b.portfolio, b.membership, b.metricTests,
-		 // last: it reads the others
+		b.features, b.popularity, b.adoption, b.engagement, b.firstValue, b.onboarding, b.benchmarks, b.licences, b.quotas, b.churn, b.expansion, b.cohorts, b.issues, b.workflows, b.tickets, b.operations, b.portfolio, b.known, b.membership, b.metricTests,
+		b.health, // last: it reads the others
 	} {
 		made, err := part()
 		if err != nil {
-			return nil, fmt.Errorf("views: %w", err)
+			return err
 		}
 		b.made = append(b.made, made...)
 	}
-	return b.made, nil
+	return nil
 }
 
 // DB is the quoted database, for the templates.

@@ -22,6 +22,8 @@ type Options struct {
 	// MinuteRetention, HourRetention and DayRetention are how far back the windows of each tier go. User minutes go back as
 	// far as hours.
 	MinuteRetention, HourRetention, DayRetention time.Duration
+	// SnapshotEvery is how often what the portfolio shows is kept, in whole seconds. Zero: every hour.
+	SnapshotEvery time.Duration
 	// Now is the SQL expression of the current time, a DateTime('UTC'). Empty: now('UTC'). Tests give a fixed time.
 	Now string
 }
@@ -69,12 +71,18 @@ func Apply(ctx context.Context, db *sql.DB, cat *schemas.Catalogue, o Options) e
 	if err != nil {
 		return err
 	}
-	wanted := map[string]bool{}
+	wanted, snapshot := map[string]bool{}, ""
 	for _, v := range all {
 		wanted[v.Name] = true
+		if v.Name == "portfolio" {
+			snapshot = o.snapshot(v)
+		}
 		if _, err := db.ExecContext(ctx, v.statement(o.Database)); err != nil {
 			return fmt.Errorf("create the view %s: %w", v.Name, err)
 		}
+	}
+	if err := keepKnown(ctx, db, snapshot, o); err != nil {
+		return err
 	}
 	made, err := existing(ctx, db, o.Database)
 	if err != nil {

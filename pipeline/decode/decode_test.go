@@ -173,7 +173,9 @@ func FuzzDecodeAfter(f *testing.F) {
 		`{"type":"track","event":"A","messageId":"m","userId":"u","timestamp":"2026-09-21T13:33:20.123Z"}`,
 		`{"type":"page","userId":"u","context":{"groupId":"g"},"receivedAt":"2026-09-21T13:33:59.000Z"}`,
 		`{"type" : "page","user\u0049d":"u","userId" :"v","timestamp":"2026-09-21T13:33:2x.123Z"}`,
-		`{"typ":"track","event":"A"}`, `{"type":"page","userId":"u"`, `{"type":"page","receivedAt":"2026-09-21T13:33:60.000Z"}`,
+		`{"typ":"track","event":"A"}`, `{"type":"page","userId":"u"`, `{"type":"page","context":{},"userId":"u"}`,
+		`{"type":"page","context":{"x":{},"groupId":"g"},"userId":"u"}`, `{"type":"page","context":null,"properties":{"feature":"f"}}`,
+		`{"type":"identify","userId":"u","traits":{"company":{"id":"c"}}}`, `{"type":"identify","userId":"u","traits":{"company":"c"}}`, `{"type":"page","receivedAt":"2026-09-21T13:33:60.000Z"}`,
 	}
 	for _, a := range texts {
 		for _, b := range texts {

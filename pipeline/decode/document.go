@@ -75,27 +75,24 @@ func (d document) end(i int) int {
 	return i
 }
 
-// simpleString returns the place behind a string that has nothing special in it, or 0 for anything else.
-func (d document) simpleString(i int) int {
-	if uint(i) >= uint(len(d)) || d[i] != '"' { //nolint:gosec // a negative one is large
-		return 0
-	}
-	for i++; i < len(d)-8; i += 8 {
+// run returns the place of the first byte at i or behind it that is not simply a part of a string. It may stop before that
+// near the document's end.
+func (d document) run(i int) int {
+	for ; i >= 0 && i < len(d)-8; i += 8 {
 		if found := special(word(d[i:])); found != 0 {
-			if i += bits.TrailingZeros64(found) / 8; d[i] == '"' {
-				return i + 1
-			}
-			return 0
+			return i + bits.TrailingZeros64(found)/8
 		}
 	}
-	return 0
+	return i
 }
 
 // text reads a string or null. The string's content is a view into the text, or a copy where escapes had to be resolved.
 // Null and the empty string are the same to every caller.
 func (d document) text(i int) (content []byte, end int) {
-	if end = d.simpleString(i); end > 0 {
-		return d[i+1 : end-1], end
+	if d.at(i) == '"' {
+		if end = d.run(i + 1); d.at(end) == '"' {
+			return d[i+1 : end], end + 1
+		}
 	}
 	if i = d.space(i); d.at(i) == 'n' {
 		return nil, d.literal(i, "null")
@@ -105,16 +102,20 @@ func (d document) text(i int) (content []byte, end int) {
 
 // string reads a string.
 func (d document) string(i int) (content []byte, end int) {
-	if end = d.simpleString(i); end > 0 {
-		return d[i+1 : end-1], end
+	if d.at(i) == '"' {
+		if end = d.run(i + 1); d.at(end) == '"' {
+			return d[i+1 : end], end + 1
+		}
 	}
 	return d.anyString(i)
 }
 
 // skipString is string for what nobody wants.
 func (d document) skipString(i int) int {
-	if end := d.simpleString(i); end > 0 {
-		return end
+	if d.at(i) == '"' {
+		if end := d.run(i + 1); d.at(end) == '"' {
+			return end + 1
+		}
 	}
 	return d.checkString(i)
 }

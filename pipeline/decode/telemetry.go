@@ -10,35 +10,62 @@ import (
 	"tidemark/schemas"
 )
 
-// The members of an event that are wanted: strings, of which the last four are times, and objects.
+// The members of an event, and of the objects in it, as far as they are told apart.
 const (
-	typeField member = iota + 1
+	// Strings.
+	typeField member = root + 1 + iota
 	actionField
 	eventField
 	messageIDField
 	userIDField
 	anonymousIDField
 	groupIDField
+	contextGroupField
+	// Times.
 	originalTimestampField
 	sentAtField
 	receivedAtField
 	timestampField
+	// Objects.
 	contextField
 	propertiesField
 	traitsField
+	companyField
+	// The company's id, which is wanted only as a string.
+	companyIDField
+	// What is not wanted of each object.
+	otherField
+	otherContext
+	otherProperty
+	otherTrait
+	otherOfCompany
+	// The properties that the catalogue asks for.
+	firstProperty
 )
 
-var fieldNames = []string{
-	"type", "action", "event", "messageId", "userId", "anonymousId", "groupId",
-	"originalTimestamp", "sentAt", "receivedAt", "timestamp", "context", "properties", "traits",
+func telemetryOutline(properties []string) outline {
+	o := newOutline(int(firstProperty)+len(properties), otherField, map[string]member{
+		"type": typeField, "action": actionField, "event": eventField, "messageId": messageIDField,
+		"userId": userIDField, "anonymousId": anonymousIDField, "groupId": groupIDField,
+		"originalTimestamp": originalTimestampField, "sentAt": sentAtField, "receivedAt": receivedAtField, "timestamp": timestampField,
+		"context": contextField, "properties": propertiesField, "traits": traitsField,
+	})
+	o.add(contextField, otherContext, map[string]member{"groupId": contextGroupField})
+	o.add(traitsField, otherTrait, map[string]member{"company": companyField})
+	o.add(companyField, otherOfCompany, map[string]member{"id": companyIDField})
+	wanted := map[string]member{}
+	for i, name := range properties {
+		wanted[name] = firstProperty + member(i) //nolint:gosec // a catalogue names far fewer
+	}
+	o.add(propertiesField, otherProperty, wanted)
+	return o
 }
 
 // fields are the texts found in the event, before they mean anything.
 type fields struct {
-	text         [originalTimestampField][]byte
-	contextGroup []byte
-	company      []byte
-	time         [timestampField - originalTimestampField + 1]moment
+	text    [originalTimestampField][]byte
+	company []byte
+	time    [timestampField - originalTimestampField + 1]moment
 }
 
 // moment is a time in the event.
@@ -50,20 +77,16 @@ type moment struct {
 // Telemetry decodes canonical telemetry events for one catalogue. It is not safe for concurrent use.
 type Telemetry struct {
 	limits Limits
-	id     []byte // scratch for hashing
+	user   []byte // scratch for hashing
 	clock  clock
 
-	event, context, properties, traits, company *members
-	propertyCount                               int
+	outline       outline
+	propertyCount int
 }
 
 // NewTelemetry returns a decoder that extracts the program's properties.
 func NewTelemetry(p *schemas.Program, limits Limits) *Telemetry {
-	return &Telemetry{
-		limits: limits, clock: newClock(), event: newMembers(fieldNames...), context: newMembers("groupId"),
-		properties: newMembers(p.Properties...), propertyCount: len(p.Properties),
-		traits: newMembers("company"), company: newMembers("id"),
-	}
+	return &Telemetry{limits: limits, clock: newClock(), outline: telemetryOutline(p.Properties), propertyCount: len(p.Properties)}
 }
 
 // Decode fills ev from a record's value; recordTime, in Unix ms, dates an event that carries no time of its own.
@@ -90,117 +113,54 @@ func (t *Telemetry) Decode(value []byte, recordTime int64, ev *Event) *Rejection
 
 // scan gathers the event's fields and properties.
 func (t *Telemetry) scan(d document, f *fields, properties []Value) int {
-	is, i := t.event.next(d, 0, over)
-	for is != over {
+	is, i := root, 0
+	for {
+		// What next does first, without a call.
+		if h := t.outline[is].latestHead(); i >= 0 && i < len(d)-headSize && h.begins(d[i:]) {
+			is, i = h.is, i+h.len
+		} else if is, i = t.outline.next(d, i, is); is == root {
+			return d.end(i)
+		}
 		switch {
-		case is < originalTimestampField: // strings
-			if end := d.simpleString(i); end > 0 {
-				f.text[is], i = d[i+1:end-1], end
-			} else {
-				f.text[is], i = d.text(i)
-			}
-		case is <= timestampField: // times
+		case is < originalTimestampField:
+			f.text[is], i = d.text(i)
+		case is <= timestampField:
 			m := &f.time[is-originalTimestampField]
-			if ms, end := t.clock.read(d, i); ms != 0 {
-				m.ms, i = ms, end
-			} else {
-				m.ms = 0
+			if m.ms, i = t.clock.read(d, i); m.ms == 0 {
 				m.text, i = d.text(i)
 			}
-		case is == contextField:
-			i = t.scanContext(d, i, f)
-		case is == propertiesField:
-			i = t.scanProperties(d, i, properties)
-		case is == traitsField:
-			i = t.scanTraits(d, i, f)
+		case is >= firstProperty:
+			i = d.value(i, t.outline[is].in.depth, &properties[is-firstProperty])
+		case is <= traitsField:
+			return broken(i) // it is no object
+		case is == companyIDField && d.at(d.space(i)) == '"':
+			f.company, i = d.text(i)
 		default:
-			i = d.skip(i, 1)
+			i = d.skip(i, t.outline[is].in.depth)
 		}
-		is, i = t.event.next(d, i, is)
 	}
-	return d.end(i)
 }
 
-// objectOrNull begins an object; null is taken for one without members.
-func (m *members) objectOrNull(d document, i int) (is member, end int) {
-	if is, end = m.next(d, i, over); end < 0 && d.at(d.space(i)) == 'n' {
-		return over, d.literal(d.space(i), "null")
-	}
-	return is, end
-}
-
-func (t *Telemetry) scanContext(d document, i int, f *fields) int {
-	is, i := t.context.objectOrNull(d, i)
-	for is != over {
-		if is == t.context.other() {
-			i = d.skip(i, 2)
-		} else {
-			f.contextGroup, i = d.text(i)
-		}
-		is, i = t.context.next(d, i, is)
-	}
-	return i
-}
-
-func (t *Telemetry) scanProperties(d document, i int, properties []Value) int {
-	is, i := t.properties.objectOrNull(d, i)
-	for is != over {
-		if slot := int(is) - 1; slot < len(properties) {
-			properties[slot], i = d.value(i, 2)
-		} else {
-			i = d.skip(i, 2)
-		}
-		is, i = t.properties.next(d, i, is)
-	}
-	return i
-}
-
-// value reads a value of any kind, which stands in depth objects and arrays.
-func (d document) value(i, depth int) (v Value, end int) {
+// value reads a value of any kind, which stands in depth objects and arrays, into v.
+func (d document) value(i, depth int, v *Value) (end int) {
 	i = d.space(i)
 	switch c := d.at(i); {
 	case c == '"':
 		v.Kind = String
 		v.Text, end = d.string(i)
-		return v, end
+		return end
 	case c == '-' || '0' <= c && c <= '9':
 		v.Kind, end = Number, d.number(i)
 	case c == 't' || c == 'f':
 		v.Kind, end = Bool, d.skip(i, depth)
 	default:
-		return Value{}, d.skip(i, depth)
+		*v = Value{}
+		return d.skip(i, depth)
 	}
 	if end >= 0 {
 		v.Text = d[i:end]
 	}
-	return v, end
-}
-
-// scanTraits finds traits.company.id, the account in Segment's reserved traits of a user.
-func (t *Telemetry) scanTraits(d document, i int, f *fields) int {
-	is, i := t.traits.objectOrNull(d, i)
-	for is != over {
-		if is == t.traits.other() || d.at(d.space(i)) != '{' {
-			i = d.skip(i, 2)
-		} else {
-			i = t.scanCompany(d, i, f)
-		}
-		is, i = t.traits.next(d, i, is)
-	}
-	return i
-}
-
-func (t *Telemetry) scanCompany(d document, i int, f *fields) int {
-	is, i := t.company.next(d, i, over)
-	for is != over {
-		if is == t.company.other() || d.at(d.space(i)) != '"' {
-			i = d.skip(i, 3)
-		} else {
-			f.company, i = d.text(i)
-		}
-		is, i = t.company.next(d, i, is)
-	}
-	return i
+	return end
 }
 
 // identify settles what the event is, whose it is and which account it names.
@@ -235,7 +195,7 @@ func (t *Telemetry) identify(f *fields, ev *Event) *Rejection {
 	if ev.Type >= Identify && len(userID) == 0 && len(anonymousID) == 0 {
 		return reject(schemas.MissingUser, "%s needs userId or anonymousId", kind)
 	}
-	ev.Account = f.contextGroup
+	ev.Account = f.text[contextGroupField]
 	switch ev.Type {
 	case Group:
 		if group := f.text[groupIDField]; len(group) > 0 {
@@ -246,34 +206,32 @@ func (t *Telemetry) identify(f *fields, ev *Event) *Rejection {
 	}
 	switch {
 	case len(userID) > 0:
-		ev.User = t.hash("u:", userID)
+		ev.User = t.hashUser("u:", userID)
 	case len(anonymousID) > 0:
-		ev.User = t.hash("a:", anonymousID)
+		ev.User = t.hashUser("a:", anonymousID)
 	}
 	if id := f.text[messageIDField]; len(id) > 0 {
-		ev.ID = t.hash("", id)
+		ev.ID = hash(id)
 	}
 	return nil
 }
 
-// hash returns a non-zero 64-bit hash: 0 says that there is none.
-func (t *Telemetry) hash(prefix string, b []byte) uint64 {
-	if prefix != "" {
-		t.id = append(append(t.id[:0], prefix...), b...)
-		b = t.id
-	}
-	return max(xxhash.Sum64(b), 1)
+// hashUser returns the hash of a kind of id and the id.
+func (t *Telemetry) hashUser(kind string, id []byte) uint64 {
+	t.user = append(append(t.user[:0], kind...), id...)
+	return hash(t.user)
 }
+
+// hash returns a non-zero 64-bit hash: 0 says that there is none.
+func hash(b []byte) uint64 { return max(xxhash.Sum64(b), 1) }
 
 // date settles the event's time: Segment's clock correction where the device's clock can be compared with ours.
 // Source: the Segment spec, "common fields": timestamp = receivedAt - (sentAt - originalTimestamp).
 func (t *Telemetry) date(f *fields, recordTime int64, ev *Event) *Rejection {
 	var original, sent int64
 	rej := t.time(f, receivedAtField, recordTime, &ev.Received)
-	if rej != nil {
-		return rej
-	}
 	switch {
+	case rej != nil:
 	case f.has(originalTimestampField) && f.has(sentAtField) && f.has(receivedAtField):
 		if rej = t.time(f, originalTimestampField, 0, &original); rej == nil {
 			rej = t.time(f, sentAtField, 0, &sent)
@@ -295,19 +253,20 @@ func (f *fields) has(field member) bool {
 	return m.ms != 0 || len(m.text) > 0
 }
 
+var timeNames = [...]string{"originalTimestamp", "sentAt", "receivedAt", "timestamp"}
+
 // time reads a field that is a time, which is otherwise when the event has none.
 func (t *Telemetry) time(f *fields, field member, otherwise int64, into *int64) *Rejection {
-	m := &f.time[field-originalTimestampField]
-	if *into = m.ms; m.ms != 0 {
-		return nil
-	}
-	if len(m.text) == 0 {
+	m, ok := &f.time[field-originalTimestampField], true
+	switch {
+	case m.ms != 0:
+		*into = m.ms
+	case len(m.text) == 0:
 		*into = otherwise
-		return nil
-	}
-	var ok bool
-	if *into, ok = t.clock.parse(m.text); !ok {
-		return reject(schemas.BadTime, "%s %.60q is not an RFC 3339 time", fieldNames[field-1], m.text)
+	default:
+		if *into, ok = t.clock.parse(m.text); !ok {
+			return reject(schemas.BadTime, "%s %.60q is not an RFC 3339 time", timeNames[field-originalTimestampField], m.text)
+		}
 	}
 	return nil
 }

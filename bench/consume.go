@@ -9,10 +9,10 @@ import (
 
 // bare consumes the topic with franz-go, set up as the pipeline's client is, and touches every cache line of every value.
 // It is the most that any consumer of this client can do: the pipeline's figure is read as a part of it.
-func (b *bench) bare(ctx context.Context, group string) (usage, error) {
+func (b *bench) bare(ctx context.Context, topic *written, group string) (usage, error) {
 	m := newMeter(b.services.kafkaID, b.services.server.PID())
 	client, err := kgo.NewClient(append(b.clientOptions(m),
-		kgo.ConsumerGroup(group), kgo.ConsumeTopics(b.cfg.Kafka.Topics.Telemetry),
+		kgo.ConsumerGroup(group), kgo.ConsumeTopics(topic.Topic),
 		kgo.Balancers(kgo.CooperativeStickyBalancer()), kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll(),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
@@ -21,7 +21,7 @@ func (b *bench) bare(ctx context.Context, group string) (usage, error) {
 		return usage{}, fmt.Errorf("connect to Kafka: %w", err)
 	}
 	defer client.CloseAllowingRebalance()
-	for left := b.shape.Events; left > 0; {
+	for left := topic.Events; left > 0; {
 		fetches := client.PollRecords(ctx, 50_000)
 		if err := fetches.Err(); err != nil {
 			return usage{}, fmt.Errorf("bare consume: %w", err)

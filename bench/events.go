@@ -30,6 +30,7 @@ const (
 type truth struct {
 	Applied, Duplicate, Filtered uint64
 	Events                       uint64 // track and page events, each once
+	WithDuplicates               uint64 // the same, with every repetition
 	FeatureUses                  uint64
 	MinuteUsers, DayUsers        map[uint64]struct{} // distinct users by minute and account, and by account
 }
@@ -44,7 +45,10 @@ type generator struct {
 	ring  []message
 }
 
-type message struct{ key, value []byte }
+type message struct {
+	key, value []byte
+	counted    bool // a track or page event
+}
 
 func newGenerator(s shape, start time.Time) *generator {
 	return &generator{
@@ -62,15 +66,24 @@ func (g *generator) next() (message, bool) {
 	g.n++
 	if len(g.ring) > 0 && g.rng.Float64() < g.Duplicates {
 		g.truth.Duplicate++
-		return g.ring[g.rng.IntN(len(g.ring))], true
+		m := g.ring[g.rng.IntN(len(g.ring))]
+		g.count(m)
+		return m, true
 	}
 	m := g.event(i)
+	g.count(m)
 	if len(g.ring) < recent {
 		g.ring = append(g.ring, m)
 	} else {
 		g.ring[i%recent] = m
 	}
 	return m, true
+}
+
+func (g *generator) count(m message) {
+	if m.counted {
+		g.truth.WithDuplicates++
+	}
 }
 
 // event makes the i-th record: the accounts' activity is skewed (the busiest hundredth sends a tenth), some of their users
@@ -90,15 +103,15 @@ func (g *generator) event(i int) message {
 	at := received - (sent - original)
 
 	key := fmt.Appendf(nil, "acct-%06d", account)
-	b := make([]byte, 0, 400)
-	b = g.body(b, account, user, at)
+	counted := g.truth.Events
+	b := g.body(make([]byte, 0, 400), account, user, at)
 	b = fmt.Appendf(b, `,"messageId":"ajs-next-%016x%016x","userId":"user-%07d","context":{"groupId":"%s","library":{"name":"analytics.js"}}`,
 		g.rng.Uint64(), g.rng.Uint64(), user, key)
 	b = appendTime(b, "originalTimestamp", original)
 	b = appendTime(b, "sentAt", sent)
 	b = appendTime(b, "receivedAt", received)
 	b = appendTime(b, "timestamp", at)
-	return message{key, append(b, '}')}
+	return message{key, append(b, '}'), g.truth.Events > counted}
 }
 
 // user picks a user of the account who is active in these ten minutes.

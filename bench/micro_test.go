@@ -123,7 +123,7 @@ func BenchmarkCore(b *testing.B) {
 func BenchmarkWrite(b *testing.B) {
 	server := chtest.Start(b)
 	services := &services{server: server}
-	db, err := services.database(b.Context(), devclickhouse.Database+"_write")
+	db, err := services.database(b.Context(), devclickhouse.Database+"_write", "telemetry")
 	require.NoError(b, err)
 	b.Cleanup(func() { require.NoError(b, db.settle(context.Background())) })
 	records := onePartition(b, 250_000)

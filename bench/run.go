@@ -30,15 +30,19 @@ type pipelineRun struct {
 
 // pipeline runs the whole pipeline, as `tidemark run` does, on a fresh group and a fresh database, until the topic's end is
 // committed; then it compares what is in ClickHouse with the truth.
-func (b *bench) pipeline(ctx context.Context, group string) (run pipelineRun, err error) {
-	db, err := b.services.database(ctx, "tidemark_"+group)
+func (b *bench) pipeline(ctx context.Context, topic *written, group string) (run pipelineRun, err error) {
+	db, err := b.services.database(ctx, "tidemark_"+group, topic.Topic)
 	if err != nil {
 		return run, err
 	}
 	defer func() { err = errors.Join(err, db.settle(ctx)) }()
 	store := &countingStore{Client: db.store, traffic: traffic{RowsByTable: map[string]int{}}}
+	before, err := db.events(ctx)
+	if err != nil {
+		return run, err
+	}
 	m := newMeter(b.services.kafkaID, b.services.server.PID())
-	cfg, err := b.pipelineConfig(group, m)
+	cfg, err := b.pipelineConfig(topic.Topic, group, m)
 	if err != nil {
 		return run, err
 	}
@@ -57,7 +61,7 @@ func (b *bench) pipeline(ctx context.Context, group string) (run pipelineRun, er
 		}
 	})
 	wg.Go(func() { p.Observe(running, db.store) })
-	err = b.awaitEnd(running, group)
+	err = b.awaitEnd(running, topic.Topic, group)
 	run.usage = m.stop()
 	cancel()
 	wg.Wait()
@@ -68,11 +72,13 @@ func (b *bench) pipeline(ctx context.Context, group string) (run pipelineRun, er
 		return run, err
 	}
 	run.Written = store.traffic
-	return run, errors.Join(db.size(ctx, &run.Written), b.verify(ctx, db))
+	after, err := db.events(ctx)
+	run.Written.Server = after.since(before)
+	return run, errors.Join(err, db.size(ctx, &run.Written), topic.verify(ctx, db))
 }
 
 // pipelineConfig is what cmd/tidemark makes of the default configuration.
-func (b *bench) pipelineConfig(group string, m *meter) (pipeline.Config, error) {
+func (b *bench) pipelineConfig(telemetry, group string, m *meter) (pipeline.Config, error) {
 	catalogue, err := schemas.Builtin()
 	if err != nil {
 		return pipeline.Config{}, err
@@ -81,15 +87,16 @@ func (b *bench) pipelineConfig(group string, m *meter) (pipeline.Config, error) 
 	if err != nil {
 		return pipeline.Config{}, err
 	}
-	k, p := b.cfg.Kafka, b.cfg.Pipeline
+	k, p, names := b.cfg.Kafka, b.cfg.Pipeline, b.names(telemetry)
 	return pipeline.Config{
 		Kafka: b.clientOptions(m), Group: group, SessionTimeout: k.SessionTimeout,
 		Topics: []pipeline.Topic{
-			{Name: k.Topics.Telemetry, Content: worker.Telemetry, Disorder: p.Disorder.Telemetry},
-			{Name: k.Topics.Tickets, Content: worker.Tickets, Disorder: p.Disorder.Tickets},
-			{Name: k.Topics.Accounts, Content: worker.Accounts, Disorder: p.Disorder.Accounts},
+			{Name: names.Telemetry, Content: worker.Telemetry, Disorder: p.Disorder.Telemetry},
+			{Name: names.Tickets, Content: worker.Tickets, Disorder: p.Disorder.Tickets},
+			{Name: names.Accounts, Content: worker.Accounts, Disorder: p.Disorder.Accounts},
+			{Name: names.Signals, Content: worker.Signals, Disorder: p.Disorder.Signals},
 		},
-		DeadLetters: k.Topics.DeadLetters, Program: program,
+		DeadLetters: names.DeadLetters, Program: program,
 		Limits:       decode.Limits{MaxFuture: p.MaxFuture, MaxAge: p.Retention.Day},
 		Retention:    [3]time.Duration{p.Retention.Minute, p.Retention.Hour, p.Retention.Day},
 		DedupRecords: int64(p.DedupRecords), MaxFeatures: p.MaxFeatures, MaxWindows: p.MaxCells, FlushInterval: p.FlushInterval, FlushRows: p.FlushRows,
@@ -103,8 +110,7 @@ func (b *bench) clientOptions(m *meter) []kgo.Opt {
 }
 
 // awaitEnd returns once the group has committed the topic's end.
-func (b *bench) awaitEnd(ctx context.Context, group string) error {
-	topic := b.cfg.Kafka.Topics.Telemetry
+func (b *bench) awaitEnd(ctx context.Context, topic, group string) error {
 	client, err := kgo.NewClient(kgo.SeedBrokers(b.services.brokers...))
 	if err != nil {
 		return err

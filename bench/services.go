@@ -39,9 +39,7 @@ func startServices(ctx context.Context, dir, self string, notes io.Writer) (*ser
 	case err == nil:
 		s.brokers, s.kafka = cluster.Brokers(), "Apache Kafka, one broker"
 		s.stop = append(s.stop, func() error { cluster.Stop(); return nil })
-		if s.kafkaID, err = onlyChild(); err != nil {
-			return nil, errors.Join(err, s.close())
-		}
+		s.kafkaID = cluster.PIDs()[0]
 	case errors.As(err, &missing):
 		fmt.Fprintf(notes, "NOTE: %v\nNOTE: the embedded Kafka stands in, inside this process: these figures do not compare with Apache Kafka's.\n", missing)
 		broker, err := devkafka.Start(ctx, devkafka.Options{})
@@ -76,11 +74,12 @@ func (s *services) close() error {
 // database is a fresh database with Tidemark's tables.
 type database struct {
 	name  string
-	admin *sql.DB
+	admin *sql.DB // with the migrator's rights
 	store *clickhouse.Client
 }
 
-func (s *services) database(ctx context.Context, name string) (*database, error) {
+// empty makes a database without tables.
+func (s *services) empty(ctx context.Context, name string) (*database, error) {
 	admin, err := driver.ParseDSN(s.server.DSN(devclickhouse.Migrator))
 	if err != nil {
 		return nil, err
@@ -92,9 +91,6 @@ func (s *services) database(ctx context.Context, name string) (*database, error)
 	}
 	admin.Auth.Database = name
 	d := &database{name: name, admin: driver.OpenDB(admin)}
-	if err := migrate.Up(ctx, d.admin, migrate.DefaultOptions()); err != nil {
-		return nil, errors.Join(err, d.admin.Close())
-	}
 	writer, err := driver.ParseDSN(s.server.DSN(devclickhouse.Writer))
 	if err != nil {
 		return nil, errors.Join(err, d.admin.Close())
@@ -104,6 +100,20 @@ func (s *services) database(ctx context.Context, name string) (*database, error)
 		DialTimeout: 5 * time.Second, ReadTimeout: time.Minute,
 	})
 	return d, err
+}
+
+// database makes a database with Tidemark's tables, whose views know the telemetry's topic.
+func (s *services) database(ctx context.Context, name, telemetry string) (*database, error) {
+	d, err := s.empty(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	o := migrate.DefaultOptions()
+	o.Topics.Telemetry.Name = telemetry
+	if err := migrate.Up(ctx, d.admin, o); err != nil {
+		return nil, errors.Join(err, d.admin.Close(), d.store.Close())
+	}
+	return d, nil
 }
 
 // settle waits until ClickHouse merges nothing any more, which the next run would pay for, and closes the connections. The

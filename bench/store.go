@@ -25,6 +25,7 @@ type traffic struct {
 	Windows     int            `json:"windows_loaded"`
 	Parts       int            `json:"parts"` // active at the end
 	Bytes       int            `json:"bytes_on_disk"`
+	Server      serverEvents   `json:"server"`
 }
 
 func (s *countingStore) Write(ctx context.Context, rows *clickhouse.Batch) error {
@@ -69,15 +70,59 @@ func (d *database) size(ctx context.Context, t *traffic) error {
 	return nil
 }
 
+// serverEvents are what ClickHouse itself counts, of all its work.
+type serverEvents struct {
+	Inserts       uint64 `json:"inserts"`
+	InsertedRows  uint64 `json:"inserted_rows"`
+	InsertedBytes uint64 `json:"inserted_bytes"` // uncompressed, in memory
+	Received      uint64 `json:"received_bytes"` // from the network
+	NewParts      uint64 `json:"new_parts"`      // by inserts
+	Merges        uint64 `json:"merges"`
+	MergedRows    uint64 `json:"merged_rows"`
+	Written       uint64 `json:"written_bytes"` // to files: parts of inserts and of merges
+}
+
+// events reads what ClickHouse has counted since it was started.
+func (d *database) events(ctx context.Context) (e serverEvents, err error) {
+	rows, err := d.admin.QueryContext(ctx, "SELECT event, value FROM system.events")
+	if err != nil {
+		return e, fmt.Errorf("read system.events: %w", err)
+	}
+	defer rows.Close() //nolint:errcheck // Err tells
+	into := map[string]*uint64{
+		"InsertQuery": &e.Inserts, "InsertedRows": &e.InsertedRows, "InsertedBytes": &e.InsertedBytes, "NetworkReceiveBytes": &e.Received,
+		"MergeTreeDataWriterBlocks": &e.NewParts, "Merge": &e.Merges, "MergedRows": &e.MergedRows,
+		"WriteBufferFromFileDescriptorWriteBytes": &e.Written,
+	}
+	for rows.Next() {
+		var name string
+		var value uint64
+		if err := rows.Scan(&name, &value); err != nil {
+			return e, fmt.Errorf("read system.events: %w", err)
+		}
+		if at := into[name]; at != nil {
+			*at = value
+		}
+	}
+	return e, rows.Err()
+}
+
+func (e serverEvents) since(before serverEvents) serverEvents {
+	return serverEvents{
+		e.Inserts - before.Inserts, e.InsertedRows - before.InsertedRows, e.InsertedBytes - before.InsertedBytes, e.Received - before.Received,
+		e.NewParts - before.NewParts, e.Merges - before.Merges, e.MergedRows - before.MergedRows, e.Written - before.Written,
+	}
+}
+
 // verify compares what ClickHouse has with what the records are known to come to.
-func (b *bench) verify(ctx context.Context, db *database) error {
-	t := &b.topic.Truth
-	received := uint64(b.shape.Events) //nolint:gosec // positive
+func (w *written) verify(ctx context.Context, db *database) error {
+	t := &w.Truth
+	received := uint64(w.Events) //nolint:gosec // positive
 	var r, a, d, f, dead uint64
 	row := db.admin.QueryRowContext(ctx, `
 SELECT sum(received), sum(applied), sum(duplicate), sum(filtered), sum(dead_lettered) FROM checkpoints
 WHERE (source, offset) IN (SELECT source, max(offset) FROM checkpoints GROUP BY source)
-  AND startsWith(source, ?)`, b.cfg.Kafka.Topics.Telemetry+"/")
+  AND startsWith(source, ?)`, w.Topic+"/")
 	if err := row.Scan(&r, &a, &d, &f, &dead); err != nil {
 		return fmt.Errorf("read checkpoints: %w", err)
 	}

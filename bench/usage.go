@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"os"
-	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
@@ -70,47 +69,41 @@ func (m *meter) times() [3]float64 {
 
 // processTime returns a process's CPU seconds, 0 where the system has no /proc.
 func processTime(pid int) float64 {
-	fields, err := stat(pid)
-	if pid == 0 || err != nil {
-		return 0
-	}
-	const ticks = 100 // a second, on every Linux (USER_HZ)
-	user, _ := strconv.ParseFloat(fields[11], 64)
-	system, _ := strconv.ParseFloat(fields[12], 64)
-	return (user + system) / ticks
+	user, system := processTimes(pid)
+	return user + system
 }
 
-// stat returns the fields of /proc/pid/stat from the state on; the parent's id is the second.
+// processTimes returns a process's CPU seconds in its own code and in the kernel.
+func processTimes(pid int) (user, system float64) {
+	fields, err := stat(pid)
+	if pid == 0 || err != nil {
+		return 0, 0
+	}
+	const ticks = 100 // a second, on every Linux (USER_HZ)
+	user, _ = strconv.ParseFloat(fields[11], 64)
+	system, _ = strconv.ParseFloat(fields[12], 64)
+	return user / ticks, system / ticks
+}
+
+// resident returns the bytes of memory that a process holds, 0 where the system has no /proc.
+func resident(pid int) float64 {
+	fields, err := stat(pid)
+	if err != nil {
+		return 0
+	}
+	pages, _ := strconv.ParseFloat(fields[21], 64)
+	return pages * float64(os.Getpagesize())
+}
+
+// stat returns the fields of /proc/pid/stat from the state on.
 func stat(pid int) ([]string, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return nil, err
 	}
 	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:])) // the name before may hold spaces
-	if len(fields) < 13 {
+	if len(fields) < 22 {
 		return nil, fmt.Errorf("/proc/%d/stat: %q", pid, text)
 	}
 	return fields, nil
-}
-
-// onlyChild returns the id of this process's only child; 0 where the system has no /proc.
-func onlyChild() (int, error) {
-	entries, err := filepath.Glob("/proc/[0-9]*")
-	if err != nil || len(entries) == 0 {
-		return 0, err
-	}
-	var children []int
-	for _, e := range entries {
-		pid, err := strconv.Atoi(filepath.Base(e))
-		if err != nil {
-			continue
-		}
-		if fields, err := stat(pid); err == nil && fields[1] == strconv.Itoa(os.Getpid()) { // it may have ended meanwhile
-			children = append(children, pid)
-		}
-	}
-	if len(children) != 1 {
-		return 0, fmt.Errorf("expected Kafka as the only child process, found %v", children)
-	}
-	return children[0], nil
 }

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"tidemark/bench/figures"
+)
+
+// settleIn is how long a rate runs before it is measured.
+const settleIn = 10 * time.Second
+
+// liveRun is what happened while traffic came in at a rate.
+type liveRun struct {
+	Sent       int       `json:"sent"`
+	Events     int       `json:"events"` // of them track and page events
+	Seconds    float64   `json:"seconds"`
+	Probes     int       `json:"probes"`
+	Freshness  []float64 `json:"freshness_p50_p90_p99_seconds"`
+	LookMillis float64   `json:"view_query_ms"` // median
+	Lag        float64   `json:"lag_seconds"`   // of commits at the end, in seconds of traffic
+	Pipeline   float64   `json:"pipeline_cpu"`  // cores
+	ClickHouse float64   `json:"clickhouse_cpu"`
+	Kafka      float64   `json:"kafka_cpu"`
+	Generator  float64   `json:"generator_cpu"`
+	Inserts    float64   `json:"inserts_per_second"`
+	NewParts   float64   `json:"new_parts_per_second"`
+	Written    float64   `json:"clickhouse_written_bytes_per_second"`
+}
+
+// measureFreshness measures how long an event takes from Kafka's acknowledgement to a view, at half of the highest rate and
+// nearly idle.
+func (b *bench) measureFreshness(ctx context.Context) error {
+	rate, ofWhat := float64(b.Rate), "as asked for"
+	if b.Rate == 0 {
+		f, err := b.report.Find("throughput", "rate")
+		if err != nil {
+			return err
+		}
+		rate, ofWhat = f.Median/2, fmt.Sprintf("half of %.0f, the last throughput, though what sends takes a part of the machine here", f.Median)
+	}
+	busy, err := b.liveRun(ctx, "fresh_busy", rate)
+	if err != nil {
+		return err
+	}
+	idle, err := b.liveRun(ctx, "fresh_idle", rate/100)
+	if err != nil {
+		return err
+	}
+	s := b.section(fmt.Sprintf("%.0f events a second (%s) for %s, by a process of tidemark run; beside them 20 probes a second, each timed from Kafka's acknowledgement "+
+		"to the first answer of usage_minute that counts it. The view is asked all the time, by a reader on the same machine. Idle is a hundredth of the rate.", rate, ofWhat, b.Measured))
+	s.Runs = map[string]*liveRun{"busy": busy, "idle": idle}
+	s.Add("p50", "freshness, median", "s", figures.AtMost(0.5), busy.Freshness[0])
+	s.Add("p90", "freshness, 90 % within", "s", nil, busy.Freshness[1])
+	s.Add("p99", "freshness, 99 % within", "s", figures.AtMost(1.2), busy.Freshness[2])
+	s.Add("rate", "traffic", "events/s", nil, float64(busy.Sent)/busy.Seconds)
+	s.Add("lag", "not committed at the end", "s of traffic", nil, busy.Lag)
+	s.Add("idle_p50", "idle: freshness, median", "s", nil, idle.Freshness[0])
+	s.Add("idle_p99", "idle: freshness, 99 % within", "s", nil, idle.Freshness[2])
+	for _, part := range []struct {
+		id, what string
+		cores    float64
+	}{{"pipeline_cpu", "pipeline", busy.Pipeline}, {"clickhouse_cpu", "ClickHouse, with the view's queries", busy.ClickHouse}, {"kafka_cpu", "Kafka", busy.Kafka}, {"generator_cpu", "what sends and looks", busy.Generator}} {
+		s.Add(part.id, "CPU: "+part.what, "µs/event", nil, part.cores*busy.Seconds/float64(busy.Sent)*1e6)
+	}
+	s.Add("inserts", "inserts", "1/s", nil, busy.Inserts)
+	s.Add("new_parts", "parts written by inserts", "1/s", nil, busy.NewParts)
+	s.Add("idle_inserts", "idle: inserts", "1/s", nil, idle.Inserts)
+	s.Add("idle_new_parts", "idle: parts written by inserts", "1/s", nil, idle.NewParts)
+	s.Add("view", "a query of usage_minute", "ms", nil, busy.LookMillis)
+	b.keep("freshness", s)
+	return nil
+}
+
+// liveRun sends at a rate to an instance of the pipeline, and probes.
+func (b *bench) liveRun(ctx context.Context, name string, rate float64) (r *liveRun, err error) {
+	client, err := b.producer()
+	if err != nil {
+		return nil, err
+	}
+	defer client.Close()
+	if err := b.ensure(ctx, client, name, b.Partitions); err != nil {
+		return nil, err
+	}
+	db, err := b.services.database(ctx, "tidemark_"+name, name)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, db.settle(ctx)) }()
+	p, err := b.tidemark(name, name, name, db)
+	if err != nil {
+		return nil, err
+	}
+	defer p.kill()
+	probes, err := b.newProbes(name, db)
+	if err != nil {
+		return nil, err
+	}
+	defer probes.close() //nolint:errcheck // reads only
+	err = while(ctx, []*process{p}, func(ctx context.Context) error {
+		r, err = b.watch(ctx, watched{topic: name, rate: rate, process: p, db: db, probes: probes, client: client})
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	fmt.Printf("%.0f events/s: freshness p50 %.3f s, p99 %.3f s\n", rate, r.Freshness[0], r.Freshness[2])
+	return r, p.end()
+}

@@ -173,8 +173,12 @@ func (s *State) stretch(a *account, w *window, number int, ev *waiting) {
 			return
 		}
 	}
-	a.users.spans[number] = int32(len(s.spans)) //nolint:gosec // a flush comes long before
-	s.spans = append(s.spans, span{a, w, ev.user, ms, ms})
+	if a.span == 0 {
+		s.spanned = append(s.spanned, a)
+	}
+	s.spans = append(s.spans, span{w, ev.user, ms, ms, a.span})
+	a.span = int32(len(s.spans) - 1) //nolint:gosec // a flush comes long before
+	a.users.spans[number] = a.span
 }
 
 // touch marks a window for the next Take.

@@ -31,7 +31,8 @@ type State struct {
 	batch    *clickhouse.Batch // rows to write since the last Take, but for those of dirty windows and spans
 	dirty    []ref             // windows whose counters or sets have changed since the last Take
 	joins    []join            // members of sets that are new since the last Take; the first is none
-	spans    []span            // users' first and last events of minutes since the last Take
+	spans    []span            // users' first and last events of minutes since the last Take; the first is none
+	spanned  []*account        // that have some
 	changed  int               // rows of counters and sets that have changed since the last Take
 	counted  int               // counter rows of the last Take: the next will be about as many
 	windows  int               // in memory
@@ -59,6 +60,7 @@ type account struct {
 	features    *features // nil = it has none
 	minute      int64     // the last one that lacks nothing, by its start in Unix ms; never = look
 	first, last int32     // its events that wait, by index; none = there is none
+	span        int32     // the last of its spans, by index in State.spans; 0 = there is none
 }
 
 // window is one account's window in one tier: the counters of the account and of its features.
@@ -117,10 +119,10 @@ type ref struct {
 
 // span is a user's first and last event within a minute, in ms after its start, of those since the last Take.
 type span struct {
-	account     *account
 	window      *window
 	user        uint64
 	first, last uint16
+	next        int32 // the account's one before, by index in State.spans; 0 = it is the first
 }
 
 // join is a user's first appearance in a distinct set of a row.
@@ -158,7 +160,7 @@ const never = math.MinInt64
 // a day; what comes beyond them is counted as the feature Other.
 func New(source string, p *schemas.Program, retention [tiers]time.Duration, features int) *State {
 	s := &State{
-		source: source, program: p, most: features, accounts: map[string]*account{}, batch: &clickhouse.Batch{}, joins: make([]join, 1),
+		source: source, program: p, most: features, accounts: map[string]*account{}, batch: &clickhouse.Batch{}, joins: make([]join, 1), spans: make([]span, 1),
 		ofAccount: metrics{byName(p.AccountCounters), byName(p.AccountDistincts)},
 		ofFeature: metrics{byName(p.FeatureCounters), byName(p.FeatureDistincts)},
 	}

@@ -19,7 +19,7 @@ func (s *State) Batch() *clickhouse.Batch { return s.batch }
 
 // Pending returns about how many rows the next Take will hold: events that wait are taken for a row each.
 func (s *State) Pending() int {
-	return s.batch.Rows() + s.changed + len(s.spans) + len(s.waiting)
+	return s.batch.Rows() + s.changed + len(s.spans) - 1 + len(s.waiting)
 }
 
 // Take returns the rows that have changed by offsets below position since the last Take, in the order of the tables' keys.
@@ -156,21 +156,30 @@ func (t *taker) sets(r *row, feature string, m *keyed) {
 func (s *State) takeSpans() {
 	u := &s.batch.UserMinutes
 	u.Grow(len(s.spans))
-	slices.SortFunc(s.spans, func(a, b span) int {
-		return cmp.Or(byID(a.account, b.account), cmp.Compare(a.window.start/clickhouse.Day.Seconds(), b.window.start/clickhouse.Day.Seconds()),
-			cmp.Compare(a.user, b.user), cmp.Compare(a.window.start, b.window.start))
-	})
-	for i := range s.spans {
-		sp := &s.spans[i]
-		u.AccountID.Append(sp.account.id)
-		u.Minute = append(u.Minute, sp.window.start)
-		u.User = append(u.User, sp.user)
-		u.Source.Append(s.source)
-		u.First = append(u.First, sp.window.start*1000+int64(sp.first))
-		u.Last = append(u.Last, sp.window.start*1000+int64(sp.last))
+	slices.SortFunc(s.spanned, byID)
+	var own []span
+	for _, a := range s.spanned {
+		own = own[:0]
+		for i := a.span; i != 0; i = s.spans[i].next {
+			own = append(own, s.spans[i])
+		}
+		a.span = 0
+		slices.SortFunc(own, func(a, b span) int {
+			return cmp.Or(cmp.Compare(a.window.start/clickhouse.Day.Seconds(), b.window.start/clickhouse.Day.Seconds()),
+				cmp.Compare(a.user, b.user), cmp.Compare(a.window.start, b.window.start))
+		})
+		for _, sp := range own {
+			u.AccountID.Append(a.id)
+			u.Minute = append(u.Minute, sp.window.start)
+			u.User = append(u.User, sp.user)
+			u.Source.Append(s.source)
+			u.First = append(u.First, sp.window.start*1000+int64(sp.first))
+			u.Last = append(u.Last, sp.window.start*1000+int64(sp.last))
+		}
 	}
 	clear(s.spans)
-	s.spans = s.spans[:0]
+	clear(s.spanned)
+	s.spans, s.spanned = s.spans[:1], s.spanned[:0]
 }
 
 // OpenRows returns how many counter rows there are in the windows that hold the watermark, in Unix ms, or start later.

@@ -165,7 +165,7 @@ func testDevClickHouse(t *testing.T, binary string) {
 	for _, role := range []string{"migrator", "writer", "reader"} {
 		require.Contains(t, got.stdout, "ok       clickhouse."+role+": "+role+" reached "+p.value("TIDEMARK_CLICKHOUSE_ADDR"))
 	}
-	require.Contains(t, got.stdout, "ok       migrations: all 41 are applied\n", "the tables of the first run are still there")
+	require.Regexp(t, `(?m)^ok       migrations: all \d+ are applied$`, got.stdout, "the tables of the first run are still there")
 }
 
 func testDevClickHouseKilled(t *testing.T, binary string) {

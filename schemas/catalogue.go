@@ -131,3 +131,11 @@ func (d *Duration) UnmarshalYAML(n *yaml.Node) error {
 	*d = Duration(v * unit)
 	return nil
 }
+
+// MarshalYAML writes what UnmarshalYAML reads; nothing for none.
+func (d Duration) MarshalYAML() (any, error) {
+	if d == 0 {
+		return nil, nil
+	}
+	return time.Duration(d).String(), nil
+}

@@ -41,7 +41,7 @@ func Load(path string) (*Catalogue, error) {
 
 func decode(name string, data []byte) (*Catalogue, error) {
 	var c Catalogue
-	if err := decodeStrict(name, data, &c); err != nil {
+	if err := DecodeStrict(name, data, &c); err != nil {
 		return nil, err
 	}
 	for i := range c.Metrics {

@@ -36,9 +36,9 @@ func (p Pos) At(key string) Pos {
 // selfDecoding are types that say themselves what they take: the walk leaves them alone.
 var selfDecoding = reflect.TypeFor[yaml.Unmarshaler]()
 
-// decodeStrict decodes the document in data, refusing keys that its type has not, and remembers where everything stands.
+// DecodeStrict decodes the document in data, refusing keys that its type has not, and remembers where everything stands.
 // Each error begins with file and line, and names the key that was probably meant.
-func decodeStrict(file string, data []byte, into any) error {
+func DecodeStrict(file string, data []byte, into any) error {
 	var doc yaml.Node
 	if err := yaml.Unmarshal(data, &doc); err != nil {
 		return located(file, err)
@@ -200,7 +200,7 @@ func resolved(n *yaml.Node) *yaml.Node {
 
 func orFile(path string) string {
 	if path == "" {
-		return "a catalogue"
+		return "the file"
 	}
 	return strings.TrimPrefix(path, ".")
 }

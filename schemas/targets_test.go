@@ -84,7 +84,7 @@ func TestHashIsOfWhatMakesRows(t *testing.T) {
 
 func TestErrorsOfSectionsNameLineAndName(t *testing.T) {
 	for name, tc := range map[string]struct{ yaml, want string }{
-		"unknown section":   {"\nsegmets: []\n", `c.yaml:2: a catalogue has no key "segmets"; did you mean segments?`},
+		"unknown section":   {"\nsegmets: []\n", `c.yaml:2: the file has no key "segmets"; did you mean segments?`},
 		"unknown condition": {"segments:\n  - name: a\n    description: d\n    where:\n      seats: {mix: 3}\n", `c.yaml:5: where.seats has no key "mix"; did you mean min?`},
 		"empty condition":   {"segments:\n  - name: a\n    description: d\n    where: {seats: {}}\n", `c.yaml:4: segment a: the condition on seats asks for nothing`},
 		"not a number":      {"segments:\n  - name: a\n    description: d\n    where: {seats: {min: many}}\n", "c.yaml:4: cannot unmarshal"},

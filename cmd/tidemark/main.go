@@ -18,18 +18,19 @@ import (
 type cli struct {
 	Globals globals `embed:""`
 
-	Demo     demoCmd     `cmd:"" help:"Run everything on this machine, with a simulated customer base."`
-	Run      runCmd      `cmd:"" help:"Run the pipeline: from Kafka to ClickHouse."`
-	Collect  collectCmd  `cmd:"" help:"Run the collector: from analytics SDKs to Kafka."`
-	Migrate  migrateCmd  `cmd:"" help:"Create what is missing: topics, tables and views."`
-	Simulate simulateCmd `cmd:"" help:"Play a simulated customer base against a running collector and Kafka."`
-	Check    checkCmd    `cmd:"" help:"Check the configuration, and say how to fix what is wrong."`
-	Lag      lagCmd      `cmd:"" help:"Show how far the pipeline is behind: partitions, owners, records by result."`
-	Verify   verifyCmd   `cmd:"" help:"Compare the rows in ClickHouse with the log, by other code, while everything runs."`
-	Rebuild  rebuildCmd  `cmd:"" help:"Compute the rollups anew from the log, beside the live ones, and switch to them; or back."`
-	Explain  explainCmd  `cmd:"" help:"Tell how a number in a view came about: formula, rows, account, events."`
-	Dev      devCmd      `cmd:"" help:"Run the embedded Kafka or ClickHouse, for development."`
-	Version  versionCmd  `cmd:"" help:"Print the version."`
+	Demo      demoCmd      `cmd:"" help:"Run everything on this machine, with a simulated customer base."`
+	Run       runCmd       `cmd:"" help:"Run the pipeline: from Kafka to ClickHouse."`
+	Collect   collectCmd   `cmd:"" help:"Run the collector: from analytics SDKs to Kafka."`
+	Migrate   migrateCmd   `cmd:"" help:"Create what is missing: topics, tables and views."`
+	Simulate  simulateCmd  `cmd:"" help:"Play a simulated customer base against a running collector and Kafka."`
+	Check     checkCmd     `cmd:"" help:"Check the configuration, and say how to fix what is wrong."`
+	Lag       lagCmd       `cmd:"" help:"Show how far the pipeline is behind: partitions, owners, records by result."`
+	Verify    verifyCmd    `cmd:"" help:"Compare the rows in ClickHouse with the log, by other code, while everything runs."`
+	Rebuild   rebuildCmd   `cmd:"" help:"Compute the rollups anew from the log, beside the live ones, and switch to them; or back."`
+	Catalogue catalogueCmd `cmd:"" help:"Work on the catalogue: its schema, what it changes, its tests."`
+	Explain   explainCmd   `cmd:"" help:"Tell how a number in a view came about: formula, rows, account, events."`
+	Dev       devCmd       `cmd:"" help:"Run the embedded Kafka or ClickHouse, for development."`
+	Version   versionCmd   `cmd:"" help:"Print the version."`
 }
 
 // Exit codes, beside those that an error gives by an ExitCode method.

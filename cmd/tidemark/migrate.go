@@ -7,6 +7,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"tidemark/internal/config"
+	"tidemark/schemas"
 	"tidemark/sinks/clickhouse/migrate"
 	"tidemark/sinks/kafka/topics"
 )
@@ -44,11 +45,32 @@ func (m *migrateCmd) Run(ctx context.Context, g *globals) error {
 			fmt.Fprintf(g.stdout, "topic %s: left as it is, though not as declared\n", d)
 		}
 	}
+	if err := announceCatalogue(ctx, g, &cfg); err != nil {
+		return err
+	}
 	if err := migrateUp(ctx, &cfg); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintln(g.stdout, "ClickHouse: up to date")
 	return err
+}
+
+// announceCatalogue shows what the views will be made of anew, before they are.
+func announceCatalogue(ctx context.Context, g *globals, cfg *config.Config) error {
+	to, err := schemas.Load(cfg.Pipeline.Catalogue)
+	if err != nil {
+		return err
+	}
+	from, _, err := lastCatalogue(ctx, cfg)
+	if err != nil {
+		fmt.Fprintf(g.stdout, "catalogue: cannot be compared with the last one: %v\n", err)
+		return nil
+	}
+	if from == nil || len(schemas.Diff(from, to)) == 0 {
+		return nil
+	}
+	fmt.Fprintln(g.stdout, "catalogue: what changes since the last tidemark migrate:")
+	return showDiff(g.stdout, from, to)
 }
 
 func ensureTopics(ctx context.Context, k *config.Kafka) (topics.Report, error) {

@@ -87,7 +87,7 @@ func TestClickHouseAsItShouldBe(t *testing.T) {
 		"ok clickhouse.reader: reader reached ADDR",
 		"ok clickhouse: ADDR is version VERSION",
 		"ok clock: ClickHouse's agrees with this machine's",
-		"ok migrations: all 41 are applied",
+		"ok migrations: all 43 are applied",
 		"ok tables: inserts are durable, reads see them, rows merge by their keys",
 		"ok clickhouse.migrator: migrator may create, alter and drop tables and views",
 		"ok clickhouse.writer: writer may insert and read",
@@ -112,7 +112,7 @@ func TestClickHouseOfAnOlderVersionOfTidemark(t *testing.T) {
 	db := migrated(t)
 	exec(t, db, "DELETE FROM migrations WHERE version_id IN (8, 9)")
 	c := check(t, db)
-	require.Equal(t, []string{"error migrations: 2 of 41 are missing: 00008_dead_letters.sql, 00009_source_progress.sql | run tidemark migrate"},
+	require.Equal(t, []string{"error migrations: 2 of 43 are missing: 00008_dead_letters.sql, 00009_source_progress.sql | run tidemark migrate"},
 		grave(lines(c.Check(t.Context()), hide(t, db)...)))
 }
 

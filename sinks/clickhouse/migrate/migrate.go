@@ -117,10 +117,14 @@ func (o Options) makeViews(ctx context.Context, db *sql.DB) error {
 	if err := db.QueryRowContext(ctx, "SELECT currentDatabase()").Scan(&name); err != nil {
 		return fmt.Errorf("ask for the database: %w", err)
 	}
-	return views.Apply(ctx, db, cat, views.Options{
+	err := views.Apply(ctx, db, cat, views.Options{
 		Database: name, Topics: o.Topics, Now: o.Now,
 		MinuteRetention: o.Retention.Minute, HourRetention: o.Retention.Hour, DayRetention: o.Retention.Day,
 	})
+	if err != nil {
+		return err
+	}
+	return keepCatalogue(ctx, db, cat)
 }
 
 // Status lists the migrations in order.

@@ -52,7 +52,7 @@ func query[T any](t *testing.T, db *sql.DB, text string, args ...any) []T {
 }
 
 var tables = []string{
-	"account_changes_all", "checkpoints_all", "counters_all", "dead_letters_all", "facts_all", "generations", "member_sets_all", "migrations", "portfolio_snapshots",
+	"account_changes_all", "catalogues", "checkpoints_all", "counters_all", "dead_letters_all", "facts_all", "generations", "member_sets_all", "migrations", "portfolio_snapshots",
 	"source_progress_all", "user_accounts_all", "user_minutes_all",
 }
 

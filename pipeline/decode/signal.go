@@ -76,9 +76,10 @@ func DecodeSignal(value []byte, recordTime int64, limits Limits) (*Signal, *Reje
 
 // read finds the fields and the type, and that nothing is missing.
 func (s *signalScan) read(value []byte) *Rejection {
-	in, field := scanner{b: value}, noSignalField
+	in := scanner{b: value}
 	for more := in.object(); more; more = in.member() {
-		switch field = signalFields[string(in.key())]; {
+		field := signalFields[string(in.key())]
+		switch {
 		case field == noSignalField:
 			in.skip(1)
 		case field <= lastSignalText:

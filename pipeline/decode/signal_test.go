@@ -191,7 +191,7 @@ func FuzzSignal(f *testing.F) {
 		}
 		require.Equal(t, is.At, signal.Time)
 		require.Equal(t, is.ID != "", signal.ID != 0)
-		require.Equal(t, rows.fact, recount.Fact{Value: signal.Value, Attributes: signal.Attributes})
+		require.Equal(t, recount.Fact{Value: signal.Value, Attributes: signal.Attributes}, rows.fact)
 		want := rows.key
 		if is.ID == "" {
 			want.ID = 0 // there the offset stands in

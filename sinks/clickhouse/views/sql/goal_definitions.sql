@@ -14,3 +14,14 @@ SELECT account_id, entity AS goal_id,
 FROM {{.DB}}.facts
 WHERE kind = 'goal' AND {{.Visible}}
 GROUP BY account_id, goal_id
+{{- range .Declared}}
+UNION ALL
+-- Of the catalogue: from the account's creation on, unless a goal of that id was agreed with the account.
+SELECT account_id, {{str .Name}} AS goal_id, (toDateTime64(0, 3, 'UTC'), toFloat64(0), CAST(map(), 'Map(LowCardinality(String), String)')) AS latest,
+    assumeNotNull(created_at) AS defined_at, toFloat64({{$.Number .Target}}) AS target, toFloat64({{$.Number .Start}}) AS start,
+    {{str .Description}} AS name, {{str .Owner}} AS owner, {{str .Direction}} AS direction, 'metric' AS measured_by, {{str .Column}} AS measure,
+    assumeNotNull(created_at) AS starts_at, assumeNotNull(created_at) + toIntervalSecond({{.Seconds}}) AS due_at
+FROM {{$.DB}}.accounts
+WHERE created_at IS NOT NULL AND {{.InSegment}}
+    AND (account_id, {{str .Name}}) NOT IN (SELECT account_id, entity FROM {{$.DB}}.facts WHERE kind = 'goal')
+{{- end}}

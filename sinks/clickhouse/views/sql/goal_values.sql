@@ -12,7 +12,7 @@ FROM
     SELECT account_id, window_end, [
 {{- range $i, $m := .Metrics}}{{if $i}}, {{end}}({{str $m}}, toFloat64({{name $m}})::Nullable(Float64)){{end}}] AS metrics
     FROM {{.DB}}.usage_28d
-    WHERE account_id IN (SELECT account_id FROM {{.DB}}.facts WHERE kind = 'goal' AND attributes['metric'] != '')
+    WHERE account_id IN (SELECT account_id FROM ({{.Include "goal_definitions" .}}) WHERE measured_by = 'metric')
         AND window_end <= {{.Now}}
 )
 ARRAY JOIN metrics AS metric

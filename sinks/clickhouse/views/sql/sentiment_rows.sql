@@ -14,11 +14,11 @@ FROM
     (
         SELECT
             account_id,
-            name AS kind,
+            {{.SurveyKind}} AS kind,
             toFloat64OrZero(attributes['scale_min']) AS low,
             toFloat64OrZero(attributes['scale_max']) AS high,
             multiIf(
-                kind = 'nps' AND if(high = 10, value >= 9, 10 * (value - low) >= 9 * (high - low)), 'promoter',
+                {{.SurveyClasses}}kind = 'nps' AND if(high = 10, value >= 9, 10 * (value - low) >= 9 * (high - low)), 'promoter',
                 kind = 'nps' AND if(high = 10, value >= 7, 10 * (value - low) >= 7 * (high - low)), 'passive',
                 kind = 'nps', 'detractor',
                 kind = 'csat' AND 4 * (value - low) >= 3 * (high - low), 'satisfied',
@@ -26,7 +26,7 @@ FROM
                 '') AS class,
             toInt32(intDiv(toUnixTimestamp64Milli(at), 86400000)) AS first_day,
             leadInFrame(first_day, 1, toInt32(2000000)) OVER (
-                PARTITION BY account_id, name, user, if(user = 0, id, 0) ORDER BY at, source, offset
+                PARTITION BY account_id, kind, user, if(user = 0, id, 0) ORDER BY at, source, offset
                 ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS next_day
         FROM {{.DB}}.facts
         WHERE facts.kind = 'survey' AND {{.Visible}}

@@ -11,6 +11,8 @@ def typed(value):
     """The value with the name of the type that the client gave it."""
     if isinstance(value, datetime.datetime):
         return {"datetime": value.isoformat()}
+    if isinstance(value, datetime.date):
+        return {"date": value.isoformat()}
     if isinstance(value, (list, tuple)):
         return [typed(v) for v in value]
     if isinstance(value, dict):

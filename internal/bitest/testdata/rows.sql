@@ -5,6 +5,7 @@ ALTER TABLE user_minutes_all REMOVE TTL;
 ALTER TABLE facts_all REMOVE TTL;
 ALTER TABLE checkpoints_all REMOVE TTL;
 ALTER TABLE dead_letters_all REMOVE TTL;
+ALTER TABLE portfolio_snapshots REMOVE TTL;
 INSERT INTO account_changes_all (* EXCEPT generation) VALUES
     ('acme', '2026-03-05 00:00:00', 'accounts/0@A', 0, 0, {'name': 'Acme', 'plan': 'free', 'seats': '4', 'segment': 'smb', 'mrr': '99.5',
         'created_at': '2026-03-01T00:00:00Z', 'external_ids.zendesk': '42', 'targets.active_days': '12'}),
@@ -38,3 +39,15 @@ INSERT INTO dead_letters_all (* EXCEPT generation) VALUES
     ('telemetry/0@T', 4, 'malformed', 'not JSON', '2026-03-09 10:00:00', 'k', 10);
 INSERT INTO source_progress_all (* EXCEPT generation) VALUES
     ('telemetry/0@T', '2026-03-10 11:59:00', 10, 12, '2026-03-08 00:00:00', 'w1');
+-- An account that was a customer before, and what the views over signals, months and snapshots show.
+INSERT INTO account_changes_all (* EXCEPT generation) VALUES
+    ('bolt', '2025-12-01 00:00:00', 'accounts/0@A', 5, 0, {'name': 'Bolt', 'segment': 'smb', 'seats': '2', 'mrr': '10', 'stage': 'live', 'created_at': '2025-12-01T00:00:00Z'});
+INSERT INTO facts_all (* EXCEPT generation) VALUES
+    ('survey', 'acme', 's1', '2026-03-06 09:00:00', 'nps', 11, 20, 'signals/0@S', 20, 9, {'scale_min': '0', 'scale_max': '10'}),
+    ('kpi', 'acme', 'otif', '2026-02-02 00:00:00', 'reported', 0, 21, 'signals/0@S', 21, 0.9, {'period_start': '2026-01-01T00:00:00.000Z', 'period_end': '2026-02-01T00:00:00.000Z'}),
+    ('meter', 'acme', 'storage_gb', '2026-03-05 10:00:00', 'reported', 0, 22, 'signals/0@S', 22, 60, {'limit': '100'}),
+    ('goal', 'acme', 'otif', '2026-01-01 00:00:00', 'defined', 0, 23, 'signals/0@S', 23, 1,
+        {'name': 'On time', 'kpi': 'otif', 'start': '0.8', 'direction': 'up', 'starts_at': '2026-01-01T00:00:00.000Z', 'due_at': '2026-05-01T00:00:00.000Z'}),
+    ('release', '', '4.0', '2026-02-20 15:00:00', 'deployed', 0, 24, 'signals/0@S', 24, 0, {'notes': 'first', 'segment': 'smb'});
+INSERT INTO portfolio_snapshots VALUES
+    ('2026-03-09 09:00:00', 'acme', {'account_name': 'Acme', 'events_28d': '7', 'seat_utilization': '0.1', 'is_low': 'false', 'first_value_day': '2026-03-07'});

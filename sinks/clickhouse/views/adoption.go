@@ -64,16 +64,16 @@ func (b *builder) allKeyFeatures() []string {
 	return out
 }
 
-// adopted is the data of the template adoption.sql.
+// adopted is the data of the templates of adoption.
 type adopted struct {
 	*builder
-	Tier     tier   // of days
-	Features string // what to read like features_28d
-	Only     string // SQL of the only day whose window is asked for; empty: all
+	Tier    tier   // of days
+	Account string // SQL name of what has the account's segment and plan
+	Used    string // SQL of the features that were used: name, users, uses
 }
 
 // Entitled is the SQL of the key features of an account.
-func (a adopted) Entitled() string { return a.keyFeatures("h.segment", "h.plan") }
+func (a adopted) Entitled() string { return a.keyFeatures(a.Account+".segment", a.Account+".plan") }
 
 // Wanted is the SQL list of all key features.
 func (a adopted) Wanted() string {
@@ -85,7 +85,12 @@ func (a adopted) Wanted() string {
 
 // MinUsers is the SQL of how many users make a feature adopted.
 func (a adopted) MinUsers() string {
-	return a.bySegment("h.segment", func(t schemas.Target) string { return fmt.Sprintf("toUInt64(%d)", max(1, t.KeyFeatureUsers)) })
+	return a.bySegment(a.Account+".segment", func(t schemas.Target) string { return fmt.Sprintf("toUInt64(%d)", max(1, t.KeyFeatureUsers)) })
+}
+
+// FeatureUsers is the metric whose users used a feature.
+func (a adopted) FeatureUsers() (string, error) {
+	return a.metricOf("features", "users", schemas.Distinct)
 }
 
 // adoption are the views of the breadth and depth of adoption (metrics.md row 19).
@@ -94,7 +99,7 @@ func (b *builder) adoption() ([]view, error) {
 	columns = append(append(columns, complete), dimension()...)
 	v, err := b.simple("adoption_28d",
 		"How far each account has taken to the key features that it is entitled to, over 28 days (UTC) up to the end of every day, silent accounts included (metrics.md row 19).",
-		columns, "adoption", adopted{b, b.tiers()[2], b.DB() + ".features_28d", ""})
+		columns, "adoption", adopted{b, b.tiers()[2], "h", "w.of_features"})
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ type part struct {
 	Alias string
 	view
 	take [][2]string // column there, and its name in the portfolio; "" is the same
+	SQL  string      // the columns, where they are more than those of the query
 }
 
 // taken is a column of a part in the portfolio.
@@ -15,6 +16,9 @@ type taken struct{ From, Name string }
 // Taken is for the template.
 func (p part) Taken() []taken {
 	var out []taken
+	if p.SQL != "" {
+		return nil
+	}
 	for _, t := range p.take {
 		out = append(out, taken{p.Alias + "." + t[0], naming(t)})
 	}
@@ -87,7 +91,7 @@ func (b *builder) portfolioParts() ([]part, error) {
 			return err
 		}
 		v, err := r.view(alias, "")
-		parts = append(parts, part{alias, v, take})
+		parts = append(parts, part{alias, v, take, ""})
 		return err
 	}
 	r, err := b.licencesOf(today)
@@ -109,16 +113,16 @@ func (b *builder) portfolioParts() ([]part, error) {
 	if err := add("engagement", r, err, [2]string{"actions_per_day", "actions_per_day_14d"}, [2]string{"engagement"}, [2]string{"engagement_relative"}); err != nil {
 		return nil, err
 	}
-	adoption, err := b.adoptionToday(today)
+	adoption, err := b.adoptionToday()
 	if err != nil {
 		return nil, err
 	}
-	parts = append(parts, part{"adoption", adoption, [][2]string{{"key_features_entitled"}, {"key_features_adopted"}, {"breadth", "adoption_breadth"}, {"depth", "adoption_depth"}}})
+	parts = append(parts, adoption)
 	support, err := b.simple("support", "", supportNow, "support_now", b)
 	if err != nil {
 		return nil, err
 	}
-	parts = append(parts, part{"support", support, [][2]string{{"tickets_open"}, {"tickets_open_p1_p2"}, {"oldest_open_ticket_at"}, {"tickets_opened_28d"}, {"escalations_7d"}, {"escalations_30d"}}})
+	parts = append(parts, part{"support", support, [][2]string{{"tickets_open"}, {"tickets_open_p1_p2"}, {"oldest_open_ticket_at"}, {"tickets_opened_28d"}, {"escalations_7d"}, {"escalations_30d"}}, ""})
 	value, err := b.simple("value", "", []column{
 		{"first_value_day", "Nullable(Date)", "", "First day (UTC) with a value event; NULL before it. To the minute: first_value."},
 		{"last_value_day", "Nullable(Date)", "", "Last day (UTC) with a value event; NULL without one."},
@@ -126,23 +130,22 @@ func (b *builder) portfolioParts() ([]part, error) {
 	if err != nil {
 		return nil, err
 	}
-	parts = append(parts, part{"value", value, [][2]string{{"first_value_day"}, {"last_value_day"}}})
+	parts = append(parts, part{"value", value, [][2]string{{"first_value_day"}, {"last_value_day"}}, ""})
 	return append(parts, part{"onboarding", view{Query: "SELECT * FROM " + b.DB() + ".onboarding", Columns: []column{
 		{"progress", "Nullable(Float64)", "ratio", "Share of the onboarding checklist that is done (metrics.md row 17); NULL without a checklist."},
 		{"state", "LowCardinality(String)", "", "Onboarding: done, open or stalled."},
-	}}, [][2]string{{"progress", "onboarding_progress"}, {"state", "onboarding_state"}}}), nil
+	}}, [][2]string{{"progress", "onboarding_progress"}, {"state", "onboarding_state"}}, ""}), nil
 }
 
-func (b *builder) adoptionToday(today []slice) (view, error) {
-	measures, err := b.measures("features")
+func (b *builder) adoptionToday() (part, error) {
+	a := adopted{b, b.tiers()[2], "a", "adoption.of_features"}
+	query, err := b.render("features_now", a)
 	if err != nil {
-		return view{}, err
+		return part{}, err
 	}
-	features, err := b.rollingFeaturesOf(28, measures, map[string]string{}, today)
-	if err != nil {
-		return view{}, err
-	}
-	return b.simple("adoption", "", adoptionColumns, "adoption", adopted{b, b.tiers()[2], "(" + features.Query + ")", b.StartOfDay(0)})
+	columns, err := b.render("adoption_columns", a)
+	return part{"adoption", view{Query: query, Columns: adoptionColumns}, [][2]string{{"key_features_entitled"}, {"key_features_adopted"}, {"breadth", "adoption_breadth"}, {"depth", "adoption_depth"}},
+		columns + ",\n    breadth AS adoption_breadth,\n    depth AS adoption_depth,"}, err
 }
 
 var supportNow = []column{

@@ -295,3 +295,25 @@ func usageExtras(days int64) []extra {
 	}
 	return append(out, extra{seatUtilization, "if(h.seats > 0, w.active_users / h.seats, NULL)"})
 }
+
+// bounded are the data of a template that needs the known accounts' windows of some days only.
+type bounded interface {
+	FirstDay() string
+	LastDay() string
+}
+
+// spineFrom is the SQL of the first day that the data of the template spine.sql needs; empty: all.
+func spineFrom(data any) string {
+	if d, ok := data.(bounded); ok {
+		return d.FirstDay()
+	}
+	return ""
+}
+
+// spineTo is the same of the last day.
+func spineTo(data any) string {
+	if d, ok := data.(bounded); ok {
+		return d.LastDay()
+	}
+	return ""
+}

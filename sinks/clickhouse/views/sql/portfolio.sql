@@ -7,6 +7,7 @@ SELECT
     if(a.renewal_at IS NULL, NULL, dateDiff('second', toDateTime64({{.Now}}, 3, 'UTC'), a.renewal_at) / 86400) AS days_to_renewal,
     {{.Now}} AS as_of,
 {{- range .Parts}}
+    {{.SQL}}
 {{- range .Taken}}
     {{.From}} AS {{.Name}},
 {{- end}}

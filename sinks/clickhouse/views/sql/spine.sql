@@ -7,8 +7,8 @@ FROM
         -- Times that people wrote may lie anywhere: they are bounded before they become a DateTime, which would wrap.
         toDateTime64({{.Now}}, 3, 'UTC') AS at,
         range(
-            toUInt32({{.Tier.Start}}(toDateTime(least(greatest(since, at - {{.Tier.Horizon}}), at + 86400), 'UTC'))),
-            toUInt32(toDateTime(least(at, greatest(toDateTime64(0, 3, 'UTC'), ifNull(until, at))), 'UTC')) + 1,
+            toUInt32({{.Tier.Start}}(toDateTime(least(greatest(since, at - {{.Tier.Horizon}}{{with spineFrom .}}, toDateTime64({{.}}, 3, 'UTC'){{end}}), at + 86400), 'UTC'))),
+            toUInt32(toDateTime(least(at{{with spineTo .}}, toDateTime64({{.}}, 3, 'UTC'){{end}}, greatest(toDateTime64(0, 3, 'UTC'), ifNull(until, at))), 'UTC')) + 1,
             {{.Tier.Seconds}}) AS starts
     FROM ({{.Include "known_accounts" .}})
 )

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"tidemark/internal/cataloguetest"
 	"tidemark/internal/config"
 	"tidemark/schemas"
 	"tidemark/sinks/clickhouse/views"
@@ -130,7 +131,12 @@ func TestExamplesWork(t *testing.T) {
 			}
 			path := filepath.Join(t.TempDir(), "example.yaml")
 			require.NoError(t, os.WriteFile(path, []byte(m[2]), 0o600))
-			if regexp.MustCompile(`(?m)^(metrics|workflows|events|active_when|tickets):`).MatchString(m[2]) {
+			if regexp.MustCompile(`(?m)^tests:`).MatchString(m[2]) {
+				_, err := cataloguetest.Read(path)
+				require.NoError(t, err, "%s:\n%s", p.path, m[2])
+				continue
+			}
+			if regexp.MustCompile(`(?m)^(metrics|workflows|events|active_when|tickets|segments|targets|goals|health):`).MatchString(m[2]) {
 				catalogues++
 				_, err := schemas.Load(path)
 				require.NoError(t, err, "%s:\n%s", p.path, m[2])

@@ -12,6 +12,7 @@ import (
 	"tidemark/internal/preflight"
 	"tidemark/pipeline/lag"
 	"tidemark/schemas"
+	"tidemark/sinks/clickhouse/views"
 )
 
 type checkCmd struct {
@@ -44,7 +45,9 @@ func (c *checkCmd) Run(ctx context.Context, g *globals) error {
 			fmt.Fprintf(g.stdout, "%-8s %s\n", f.Level, strings.ReplaceAll(text, "\n", "\n         "))
 		}
 	}
-	show(preflight.Finding{Level: preflight.OK, Subject: "configuration", Text: source}, checkCatalogue(&cfg), checkCanary(&cfg.Canary))
+	show(preflight.Finding{Level: preflight.OK, Subject: "configuration", Text: source})
+	show(checkCatalogue(&cfg)...)
+	show(checkCanary(&cfg.Canary))
 	if !c.Offline {
 		if err := checkLive(ctx, &cfg, show); err != nil {
 			return err
@@ -57,7 +60,9 @@ func (c *checkCmd) Run(ctx context.Context, g *globals) error {
 	return ctx.Err()
 }
 
-func checkCatalogue(cfg *config.Config) preflight.Finding {
+// checkCatalogue compiles the catalogue and makes the views of it, without a server; what it declares but nothing serves is
+// vanity (metrics.md row 38).
+func checkCatalogue(cfg *config.Config) []preflight.Finding {
 	name := cfg.Pipeline.Catalogue
 	if name == "" {
 		name = "the built-in one"
@@ -67,12 +72,44 @@ func checkCatalogue(cfg *config.Config) preflight.Finding {
 	if err == nil {
 		_, err = schemas.Compile(catalogue)
 	}
+	if err == nil {
+		err = offlineViews(cfg, catalogue)
+	}
 	if err != nil {
 		f.Level, f.Text, f.Fix = preflight.Error, err.Error(), "correct the file that pipeline.catalogue names"
-		return f
+		return []preflight.Finding{f}
 	}
-	f.Text = fmt.Sprintf("%s, %d metrics", name, len(catalogue.Metrics))
-	return f
+	f.Text = fmt.Sprintf("%s: %s, %s, %s, %s, %s, %s", name, preflight.Count(len(catalogue.Metrics), "metric"), preflight.Count(len(catalogue.Workflows), "workflow"),
+		preflight.Count(len(catalogue.Segments), "segment"), preflight.Count(len(catalogue.Goals), "goal"), preflight.Count(len(catalogue.Surveys), "survey"),
+		preflight.Count(len(catalogue.Health.Profiles), "health profile"))
+	out := []preflight.Finding{f}
+	vanity := preflight.Finding{Level: preflight.OK, Subject: "vanity"}
+	var builtin []string
+	for _, m := range catalogue.Vanity() {
+		if cfg.Pipeline.Catalogue != "" && m.Pos.File == cfg.Pipeline.Catalogue {
+			out = append(out, preflight.Finding{
+				Level: preflight.Warning, Subject: "metric " + m.Name, Text: "it serves no goal, target or health profile: a number that is only looked at is vanity",
+				Fix: "use it in a goal or a health profile, or take it out",
+			})
+			continue
+		}
+		builtin = append(builtin, m.Name)
+	}
+	vanity.Text = fmt.Sprintf("%d built-in metrics serve no goal, target or health profile, and are there to explain others: %s", len(builtin), strings.Join(builtin, ", "))
+	return append(out, vanity)
+}
+
+// offlineViews finds what only making the views tells, such as a profile that reads a column that is not there.
+func offlineViews(cfg *config.Config, catalogue *schemas.Catalogue) error {
+	o, err := migrateOptions(cfg)
+	if err != nil {
+		return err
+	}
+	_, err = views.Statements(catalogue, views.Options{
+		Database: cfg.ClickHouse.Database, Topics: o.Topics,
+		MinuteRetention: o.Retention.Minute, HourRetention: o.Retention.Hour, DayRetention: o.Retention.Day,
+	})
+	return err
 }
 
 func checkCanary(c *config.Canary) preflight.Finding {

@@ -66,14 +66,45 @@ func TestUsageErrors(t *testing.T) {
 
 func TestCheckOffline(t *testing.T) {
 	t.Parallel()
-	const rest = "ok       catalogue: the built-in one, 32 metrics\nok       canary: the account _canary every 1s\n"
-	require.Equal(t,
-		outcome{exitOK, "ok       configuration: the defaults and the environment\n" + rest, ""},
-		tidemark(t, []string{"TIDEMARK_KAFKA_GROUP=g"}, "check", "--offline"))
+	const rest = `ok       catalogue: the built-in one: \d+ metrics, 1 workflow, 0 segments, 0 goals, 0 surveys, 6 health profiles
+ok       vanity: \d+ built-in metrics serve no goal, target or health profile, and are there to explain others: page_views, .*
+ok       canary: the account _canary every 1s
+$`
+	got := tidemark(t, []string{"TIDEMARK_KAFKA_GROUP=g"}, "check", "--offline")
+	require.Equal(t, exitOK, got.code, got.stderr)
+	require.Regexp(t, "^ok       configuration: the defaults and the environment\n"+rest, got.stdout)
 	path := configFile(t, "log: {level: debug}")
-	require.Equal(t,
-		outcome{exitOK, "ok       configuration: " + path + "\n" + rest, ""},
-		tidemark(t, nil, "check", "--offline", "-c", path))
+	got = tidemark(t, nil, "check", "--offline", "-c", path)
+	require.Equal(t, exitOK, got.code, got.stderr)
+	require.Regexp(t, "^ok       configuration: "+path+"\n"+rest, got.stdout)
+}
+
+// TestCheckOfflineReadsEverySection: a user's catalogue with all sections passes, a metric that serves nothing is warned of, and
+// mistakes in each section are named with file, line and the nearest name.
+func TestCheckOfflineReadsEverySection(t *testing.T) {
+	t.Parallel()
+	check := func(catalogue string) outcome {
+		return tidemark(t, []string{"TIDEMARK_PIPELINE_CATALOGUE=" + catalogue}, "check", "--offline")
+	}
+	got := check(filepath.Join("..", "..", "schemas", "testdata", "everything.yaml"))
+	require.Equal(t, exitOK, got.code, got.stderr+got.stdout)
+	require.Contains(t, got.stdout, "2 workflows, 2 segments, 1 goal, 2 surveys, 7 health profiles\n")
+	require.Contains(t, got.stdout, "warning  metric feature_rows: it serves no goal, target or health profile")
+	require.NotContains(t, got.stdout, "metric enterprise_exports")
+	for _, tc := range []struct{ yaml, want string }{
+		{"segments: [{name: a, description: d, where: {}, profile: pendo}]\n", ":1: segment a: the health profile \"pendo\" is not declared; there are tidemark, "},
+		{"targets:\n  low_use: 1\n", ":2: targets has no key \"low_use\"; did you mean low_usage?"},
+		{"entitlements:\n  pro: {quotas: [{name: q, limit: 1}]}\n", ":2: entitlements of pro: quota q needs either a feature or a meter"},
+		{"goals:\n  - {name: g, description: d, owner: o, metric: usage_28d.activ_users, start: 0, target: 1, within: 9d}\n", ":2: goal g: usage_28d.activ_users is no column of usage_28d that is a number; did you mean active_users?"},
+		{"surveys: [{survey: s, kind: npss}]\n", ":1: survey s: kind \"npss\" is none of [nps csat ces]; did you mean nps?"},
+		{"health: {default: tidemrak}\n", ":1: health: the default profile \"tidemrak\" is not declared; did you mean tidemark?"},
+		{"health:\n  default: p\n  profiles:\n    - {name: p, description: d, method: weighted, bands: [{band: good}], components: [{name: a, value: usage_28.events, scale: {from: 0, to: 1}}]}\n",
+			":4: health profile p: component a: there is no view usage_28 with one row an account and day; did you mean usage_28d?"},
+	} {
+		got := check(configFile(t, tc.yaml))
+		require.Equal(t, exitFailure, got.code)
+		require.Contains(t, got.stdout, tc.want)
+	}
 }
 
 func TestCheckFindsABrokenCatalogueAndAVisibleCanary(t *testing.T) {
@@ -82,7 +113,7 @@ func TestCheckFindsABrokenCatalogueAndAVisibleCanary(t *testing.T) {
 	got := tidemark(t, []string{"TIDEMARK_PIPELINE_CATALOGUE=" + catalogue, "TIDEMARK_CANARY_ACCOUNT=bird"}, "check", "--offline")
 	require.Equal(t, exitFailure, got.code)
 	require.Equal(t, "tidemark: check: 1 error and 1 warning; each is printed with what to do about it\n", got.stderr)
-	require.Regexp(t, `\nerror    catalogue: .*\n         .* sort .*\n         to mend it: correct the file that pipeline.catalogue names\n`, got.stdout)
+	require.Regexp(t, `\nerror    catalogue: .*:2: metrics has no key "sort"; .*\n         to mend it: correct the file that pipeline.catalogue names\n`, got.stdout)
 	require.Contains(t, got.stdout, "warning  canary: the made-up account bird shows up in the views\n         to mend it: begin canary.account with _, which hides it\n")
 }
 

@@ -68,6 +68,7 @@ func TestSegments(t *testing.T) {
 	`), f.rows(t, "SELECT segment, accounts, active_accounts, events, users FROM segment_usage_28d WHERE window_end = '2026-03-11' ORDER BY segment"))
 }
 
+// metrics.md row 40: every record is accounted for.
 func TestOperations(t *testing.T) {
 	f := newFixture(t)
 	f.insert(t, "checkpoints",

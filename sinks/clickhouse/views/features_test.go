@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// metrics.md rows 20 and 21: popularity of features, and their error rate.
 func TestFeatures(t *testing.T) {
 	f := newFixture(t)
 	f.insert(t, "account_changes", "('silent', '2026-02-01 00:00:00', 'accounts/0@A', 1, 0, {'name': 'Silent'})")
@@ -56,6 +57,7 @@ func TestFeatures(t *testing.T) {
 		FROM feature_popularity_28d WHERE window_end = '2026-03-11' ORDER BY feature`))
 }
 
+// metrics.md rows 15 and 16: completion, abandonment and time on task.
 func TestWorkflows(t *testing.T) {
 	f := newFixture(t)
 	step := func(user, at, name string) string {

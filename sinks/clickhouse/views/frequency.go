@@ -93,6 +93,7 @@ func (b *builder) frequencyOf(days int64, slices []slice) (rolling, error) {
 			shown(column{"users_daily", u, "users", fmt.Sprintf("Users who were active on %d days or more.", dailyFrom(days))}, fromBands, "sum(daily)", running, days),
 			shown(column{"users_weekly", u, "users", fmt.Sprintf("Users who were active on %d days or more, and fewer than %d.", weeklyFrom(days), dailyFrom(days))}, fromBands, "sum(weekly)", running, days),
 			shown(column{"users_monthly", u, "users", fmt.Sprintf("Users who were active on fewer than %d days.", weeklyFrom(days))}, fromBands, "sum(monthly)", running, days),
+			shown(column{"users_regular", u, "users", "Users who were active on 10 days or more, whatever their band: Gainsight's healthy users."}, fromBands, "sum(regular)", running, days),
 		)
 	}
 	target := b.targetDays(days)

@@ -56,13 +56,13 @@ func TestBandsAreExact(t *testing.T) {
 	}
 	f.exec(t, chtest.Into("member_sets")+values("member_sets", rows...))
 	f.exec(t, chtest.Into("counters")+" SELECT tier, account_id, window_start, '', 'events', source, 1, 1 FROM members")
-	slow := f.rows(t, `SELECT account_id, window_end, countIf(n >= 16) AS daily, countIf(n BETWEEN 4 AND 15) AS weekly, countIf(n < 4) AS monthly FROM
+	slow := f.rows(t, `SELECT account_id, window_end, countIf(n >= 16) AS daily, countIf(n BETWEEN 4 AND 15) AS weekly, countIf(n < 4) AS monthly, countIf(n >= 10) AS regular FROM
 		(
 			SELECT account_id, member, window_start + 86400 * (1 + arrayJoin(range(28))) AS window_end, uniqExact(window_start) AS n
 			FROM members GROUP BY account_id, member, window_end
 		)
 		WHERE window_end <= '2026-03-11' GROUP BY account_id, window_end ORDER BY account_id, window_end`)
 	require.Contains(t, slow, "\t1\t")
-	require.Equal(t, slow, f.rows(t, `SELECT account_id, window_end, users_daily, users_weekly, users_monthly FROM frequency_28d
+	require.Equal(t, slow, f.rows(t, `SELECT account_id, window_end, users_daily, users_weekly, users_monthly, users_regular FROM frequency_28d
 		WHERE active_users > 0 ORDER BY account_id, window_end`))
 }

@@ -4,19 +4,25 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"tidemark/schemas"
 )
 
-//go:generate go run ./gendocs ../../../docs
+//go:generate go run ./gendocs ../../..
+
+// documented are the options of the views that the pages describe.
+func documented() Options {
+	return Options{
+		Database: "tidemark", Topics: DefaultTopics(), MinuteRetention: 336 * time.Hour, HourRetention: 9600 * time.Hour, DayRetention: 43800 * time.Hour,
+	}
+}
 
 // Markdown describes every view and its columns: docs/views.md.
 func Markdown(cat *schemas.Catalogue) (string, error) {
-	all, err := build(cat, Options{
-		Database: "tidemark", Topics: DefaultTopics(), MinuteRetention: 336 * time.Hour, HourRetention: 9600 * time.Hour, DayRetention: 43800 * time.Hour,
-	})
+	all, err := build(cat, documented())
 	if err != nil {
 		return "", err
 	}
@@ -53,15 +59,28 @@ view and column in ClickHouse.
   length, in the window of its start. Active time counts each pause, up to idle_cap, in the window of the event before it.
 `
 
-// MetricsMarkdown describes every metric of the catalogue, with the decision it serves: docs/metrics.md.
-func MetricsMarkdown(cat *schemas.Catalogue) string {
+// MetricsMarkdown describes every metric of the catalogue, with the decision it serves, and says which view and which of the
+// tests answers each row of metrics.md: docs/metrics.md.
+func MetricsMarkdown(cat *schemas.Catalogue, tests map[int][]string) (string, error) {
 	var out strings.Builder
 	out.WriteString(metricsIntroduction)
-	out.WriteString("\n| metric | where | unit | meaning | how | decision | owner |\n|---|---|---|---|---|---|---|\n")
+	out.WriteString("\n| metric | where | unit | meaning | how | decision | owner | rows | articles | serves |\n|---|---|---|---|---|---|---|---|---|---|\n")
+	uses := cat.Uses()
 	for _, m := range cat.Metrics {
-		fmt.Fprintf(&out, "| %s | %s.%s | %s | %s | %s | %s | %s |\n", m.Name, m.View, m.Column,
-			cell(m.Unit), cell(m.Description), cell(how(m)), cell(m.Decision), cell(m.Owner))
+		serves := strings.Join(uses[m.Name], ", ")
+		if serves == "" {
+			serves = "nothing yet: vanity"
+		}
+		rows, articles := sourcesOf(m.Description)
+		fmt.Fprintf(&out, "| %s | %s.%s | %s | %s | %s | %s | %s | %s | %s | %s |\n", m.Name, m.View, m.Column,
+			cell(m.Unit), cell(m.Description), cell(how(m)), cell(m.Decision), cell(m.Owner), rows, articles, cell(serves))
 	}
+	rows, err := rowsMarkdown(cat, tests)
+	if err != nil {
+		return "", err
+	}
+	out.WriteString(rows)
+	out.WriteString(profilesMarkdown(cat))
 	out.WriteString("\n## Meanings of active\n\n| name | events |\n|---|---|\n")
 	for _, name := range sorted(cat.ActiveWhen) {
 		fmt.Fprintf(&out, "| %s | %s |\n", name, cell(matches(cat.ActiveWhen[name])))
@@ -74,6 +93,46 @@ func MetricsMarkdown(cat *schemas.Catalogue) string {
 	for _, w := range cat.Workflows {
 		fmt.Fprintf(&out, "| %s | %s | %s | %s | %s |\n", w.Name, cell(strings.Join(w.Steps, " → ")), time.Duration(w.Within), cell(w.Description), cell(w.Owner))
 	}
+	return out.String(), nil
+}
+
+// sourcesOf are the rows of metrics.md that a description names, and the articles of those.
+func sourcesOf(description string) (rows, articles string) {
+	var numbers, from []string
+	for _, n := range RowsIn(description) {
+		numbers = append(numbers, strconv.Itoa(n))
+		for _, a := range strings.Fields(Rows[n-1].Articles) {
+			if !slices.Contains(from, a) {
+				from = append(from, a)
+			}
+		}
+	}
+	slices.Sort(from)
+	return strings.Join(numbers, ", "), strings.Join(from, " ")
+}
+
+// profilesMarkdown describes the health profiles.
+func profilesMarkdown(cat *schemas.Catalogue) string {
+	var out strings.Builder
+	out.WriteString("\n## Health profiles\n\nWhat a component is worth, and how the components make a score, is in [health.yaml](../schemas/health.yaml).\n" +
+		"An unknown component leaves the score NULL, unless the profile rescales: then it is left out and the others carry its weight.\n" +
+		"\n| profile | method | unknown | component | reads | weight |\n|---|---|---|---|---|---|\n")
+	for _, p := range cat.Health.Profiles {
+		for _, c := range p.Components {
+			weight := number(p.Full(c))
+			if c.Group != "" {
+				weight += " of " + c.Group + " " + number(p.Groups[c.Group])
+			}
+			if p.Method == schemas.Banded {
+				weight = ""
+			}
+			unknown := p.Unknown
+			if unknown == "" {
+				unknown = schemas.UnknownIsNull
+			}
+			fmt.Fprintf(&out, "| %s | %s | %s | %s: %s | `%s` | %s |\n", p.Name, p.Method, unknown, c.Name, cell(c.Description), cell(c.Value), weight)
+		}
+	}
 	return out.String()
 }
 
@@ -81,7 +140,8 @@ const metricsIntroduction = `# The metrics
 
 Made by ` + "`go generate ./sinks/clickhouse/views`" + ` from [the catalogue](../schemas/catalogue.yaml); do not edit. "where" is the family
 of views and the column: ` + "`usage.events`" + ` is the column events of usage_minute, usage_hour, usage_day, usage_7d and usage_28d.
-"metrics.md row n" refers to the list of what customer success needs to know, from which the catalogue is made.
+"metrics.md row n" refers to the list of what customer success needs to know, from which the catalogue is made. "serves" names the
+health profiles, goals and targets that the metric is part of; one that serves nothing is vanity, however much it is looked at.
 `
 
 // how says in words what a metric's value is made of.

@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The portfolio says of each account what the views of each metric say of its present windows.
+// The portfolio says of each account what the views of each metric say of its present windows (metrics.md rows 28 and 29).
 func TestPortfolio(t *testing.T) {
 	f := week(t)
 	f.insert(t, "account_changes",

@@ -27,12 +27,12 @@ func TestPresetsFollowTheirArithmetic(t *testing.T) {
 	for profile, accounts := range map[string][]scored{
 		// Good if all are good, poor if one is, else average: 100, 40, 60.
 		"totango-banded": {
-			{map[string]string{"usage_14d.active_days": "8", "usage_14d.active_minutes": "420", "usage_14d.active_users_trend": "-0.1", "usage_14d.seat_utilization": "0.7"}, "100", "good", ""},
-			{map[string]string{"usage_14d.active_days": "14", "usage_14d.active_minutes": "419", "usage_14d.active_users_trend": "1", "usage_14d.seat_utilization": "0.7"}, "60", "average", ""},
-			{map[string]string{"usage_14d.active_days": "2", "usage_14d.active_minutes": "420", "usage_14d.active_users_trend": "0", "usage_14d.seat_utilization": "0.9"}, "40", "poor", ""},
-			{map[string]string{"usage_14d.active_days": "2", "usage_14d.active_minutes": "0", "usage_14d.active_users_trend": "0", "usage_14d.seat_utilization": "0.5"}, "40", "poor", ""},
-			{map[string]string{"usage_14d.active_days": "9", "usage_14d.active_minutes": "500", "usage_14d.active_users_trend": "0"}, "100", "good", "licence_utilization"}, // not a valued attribute
-			{nil, "\\N", "", "usage_frequency, time_spent, active_users, licence_utilization"},
+			{map[string]string{"usage_14d.active_days": "8", "usage_14d.active_minutes": "420", "usage_14d.active_users_trend": "-0.1", "usage_14d.seat_utilization": "0.7", "engagement_14d.engagement_relative": "50"}, "100", "good", ""},
+			{map[string]string{"usage_14d.active_days": "14", "usage_14d.active_minutes": "419", "usage_14d.active_users_trend": "1", "usage_14d.seat_utilization": "0.7", "engagement_14d.engagement_relative": "100"}, "60", "average", ""},
+			{map[string]string{"usage_14d.active_days": "2", "usage_14d.active_minutes": "420", "usage_14d.active_users_trend": "0", "usage_14d.seat_utilization": "0.9", "engagement_14d.engagement_relative": "80"}, "40", "poor", ""},
+			{map[string]string{"usage_14d.active_days": "2", "usage_14d.active_minutes": "0", "usage_14d.active_users_trend": "0", "usage_14d.seat_utilization": "0.5", "engagement_14d.engagement_relative": "19.9"}, "40", "poor", ""},
+			{map[string]string{"usage_14d.active_days": "9", "usage_14d.active_minutes": "500", "usage_14d.active_users_trend": "0", "engagement_14d.engagement_relative": "80"}, "100", "good", "licence_utilization"}, // not a valued attribute
+			{nil, "\\N", "", "usage_frequency, time_spent, active_users, licence_utilization, engagement"},
 		},
 		// 0, 5 and 10, averaged in their group, weighted 60 to 40: product (10+5+0)/3 = 5, support (10+0)/2 = 5: 5 of 10.
 		"vitally-weighted": {
@@ -52,11 +52,11 @@ func TestPresetsFollowTheirArithmetic(t *testing.T) {
 		},
 		// Half depth, at 50, 35, 20 and 10 % of the users, half breadth; up to 50 red, up to 75 yellow.
 		"gainsight-dear": {
-			{map[string]string{"frequency_28d.users_daily": "5", "usage_28d.seats": "10", "adoption_28d.breadth": "0.5"}, "75", "average", ""},
-			{map[string]string{"frequency_28d.users_daily": "5", "usage_28d.seats": "10", "adoption_28d.breadth": "0.52"}, "76", "good", ""},
-			{map[string]string{"frequency_28d.users_daily": "35", "usage_28d.seats": "100", "adoption_28d.breadth": "0.25"}, "50", "poor", ""},
-			{map[string]string{"frequency_28d.users_daily": "9", "usage_28d.seats": "100", "adoption_28d.breadth": "1"}, "50", "poor", ""},
-			{map[string]string{"frequency_28d.users_daily": "9", "usage_28d.seats": "0", "adoption_28d.breadth": "1"}, "\\N", "", "depth"}, // a quotient by zero is unknown
+			{map[string]string{"frequency_28d.users_regular": "5", "usage_28d.seats": "10", "adoption_28d.breadth": "0.5"}, "75", "average", ""},
+			{map[string]string{"frequency_28d.users_regular": "5", "usage_28d.seats": "10", "adoption_28d.breadth": "0.52"}, "76", "good", ""},
+			{map[string]string{"frequency_28d.users_regular": "35", "usage_28d.seats": "100", "adoption_28d.breadth": "0.25"}, "50", "poor", ""},
+			{map[string]string{"frequency_28d.users_regular": "9", "usage_28d.seats": "100", "adoption_28d.breadth": "1"}, "50", "poor", ""},
+			{map[string]string{"frequency_28d.users_regular": "9", "usage_28d.seats": "0", "adoption_28d.breadth": "1"}, "\\N", "", "depth"}, // a quotient by zero is unknown
 		},
 		// A third each: (0.6 + 0.5 + 10/20) / 3.
 		"pendo-bdf": {

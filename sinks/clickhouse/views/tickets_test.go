@@ -24,6 +24,7 @@ func ticketEvents(f fixture, t *testing.T, text string) {
 	f.insert(t, "facts", rows...)
 }
 
+// metrics.md rows 27 and 28: volume, backlog and times of tickets, and escalations.
 func TestTickets(t *testing.T) {
 	f := newFixture(t)
 	f.insert(t, "account_changes", "('acme', '2026-03-04 00:00:00', 'accounts/0@A', 1, 0, {'name': 'Acme'})",

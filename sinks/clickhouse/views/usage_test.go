@@ -58,6 +58,7 @@ func week(t *testing.T) fixture {
 	return f
 }
 
+// metrics.md rows 1, 4, 5, 6 and 8: logins, sessions, active time, active users, seats.
 func TestUsageDay(t *testing.T) {
 	f := week(t)
 	const query = `SELECT account_id, toDate(window_start), events, page_views, logins, users, active_users, errors, sessions,

@@ -1,4 +1,4 @@
-// Command gendocs writes views.md and metrics.md, which describe the built-in catalogue and its views, into a directory.
+// Command gendocs writes views.md and metrics.md, which describe the built-in catalogue and its views, into docs.
 package main
 
 import (
@@ -12,16 +12,17 @@ import (
 
 func main() {
 	if len(os.Args) != 2 {
-		fmt.Fprintln(os.Stderr, "usage: gendocs DIRECTORY")
+		fmt.Fprintln(os.Stderr, "usage: gendocs ROOT of the repository")
 		os.Exit(2)
 	}
-	if err := write(os.Args[1]); err != nil {
+	if err := write(filepath.Join(os.Args[1], "docs"), os.Args[1]); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func write(dir string) error {
+// write writes the pages into dir; the tests that they name are those below root.
+func write(dir, root string) error {
 	cat, err := schemas.Builtin()
 	if err != nil {
 		return err
@@ -30,7 +31,15 @@ func write(dir string) error {
 	if err != nil {
 		return err
 	}
-	for name, text := range map[string]string{"views.md": text, "metrics.md": views.MetricsMarkdown(cat)} {
+	tests, err := golden(root)
+	if err != nil {
+		return err
+	}
+	metrics, err := views.MetricsMarkdown(cat, tests)
+	if err != nil {
+		return err
+	}
+	for name, text := range map[string]string{"views.md": text, "metrics.md": metrics} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil { //nolint:gosec // Documentation is for everybody to read.
 			return err
 		}

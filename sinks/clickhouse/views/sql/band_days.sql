@@ -4,7 +4,8 @@
 SELECT account_id, change.1 AS day,
     toInt64(n >= {{.DailyFrom}}) - toInt64(n_before >= {{.DailyFrom}}) AS daily,
     toInt64(n >= {{.WeeklyFrom}} AND n < {{.DailyFrom}}) - toInt64(n_before >= {{.WeeklyFrom}} AND n_before < {{.DailyFrom}}) AS weekly,
-    toInt64(n > 0 AND n < {{.WeeklyFrom}}) - toInt64(n_before > 0 AND n_before < {{.WeeklyFrom}}) AS monthly
+    toInt64(n > 0 AND n < {{.WeeklyFrom}}) - toInt64(n_before > 0 AND n_before < {{.WeeklyFrom}}) AS monthly,
+    toInt64(n >= 10) - toInt64(n_before >= 10) AS regular
 FROM
 (
     SELECT account_id, member,
@@ -16,4 +17,4 @@ FROM
     GROUP BY account_id, member
 )
 ARRAY JOIN changes AS change, counts AS n, counts_before AS n_before
-WHERE daily != 0 OR weekly != 0 OR monthly != 0
+WHERE daily != 0 OR weekly != 0 OR monthly != 0 OR regular != 0

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/xml"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"text/template"
@@ -74,13 +75,17 @@ func (l layout) log() string    { return filepath.Join(l.root, "engine.log") }
 func (l layout) data() string   { return filepath.Join(l.root, "data") }
 
 // write lays out the directory: configuration, users and the two databases. Data of an earlier run is kept.
-func (l layout) write(passwords map[Role]string) error {
+func (l layout) write(passwords map[Role]string, shards []string) error {
 	// Without the folder metadata the engine does not start its background tasks.
 	metadata := filepath.Join(l.data(), "metadata")
 	if err := os.MkdirAll(metadata, 0o750); err != nil {
 		return fmt.Errorf("make the data directory: %w", err)
 	}
-	values := map[string]any{"UsersFile": l.users(), "Database": Database, "Users": users(passwords)}
+	cluster, err := parseShards(shards)
+	if err != nil {
+		return err
+	}
+	values := map[string]any{"UsersFile": l.users(), "Database": Database, "Users": users(passwords), "Shards": cluster}
 	for name, path := range map[string]string{"config.xml.tmpl": l.config(), "users.xml.tmpl": l.users()} {
 		if err := render(name, path, values); err != nil {
 			return err
@@ -93,6 +98,22 @@ func (l layout) write(passwords map[Role]string) error {
 		}
 	}
 	return nil
+}
+
+// shard is a server of the cluster, and as whom it is asked.
+type shard struct{ Host, Port, User, Password string }
+
+func parseShards(addresses []string) ([]shard, error) {
+	var all []shard
+	for _, a := range addresses {
+		u, err := url.Parse(a)
+		if err != nil {
+			return nil, fmt.Errorf("read the address of a shard: %w", err)
+		}
+		password, _ := u.User.Password()
+		all = append(all, shard{u.Hostname(), u.Port(), u.User.Username(), password})
+	}
+	return all, nil
 }
 
 func render(name, path string, values any) error {

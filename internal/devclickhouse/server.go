@@ -33,6 +33,9 @@ type Options struct {
 	Library string
 	// Progress is told how many bytes of the library's download are done. It may be nil.
 	Progress func(done, total int64)
+	// Shards are the native addresses, as DSN gives them, of other servers: the cluster "shards", over which this one can have
+	// Distributed tables. It is none of them itself.
+	Shards []string
 	// EngineCommand is the command line, without the final --config-json=..., of a child that calls RunEngine.
 	// Empty: this binary with the arguments "dev clickhouse-engine".
 	EngineCommand []string
@@ -113,7 +116,7 @@ func (s *Server) prepare(ctx context.Context, opts Options) error {
 			return errors.Join(err, lock.Close())
 		}
 	}
-	if err := s.files.write(s.passwords); err != nil {
+	if err := s.files.write(s.passwords, opts.Shards); err != nil {
 		return errors.Join(err, lock.Close())
 	}
 	return nil

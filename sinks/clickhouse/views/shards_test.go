@@ -1,0 +1,117 @@
+package views_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/stretchr/testify/require"
+
+	"tidemark/internal/devclickhouse"
+	"tidemark/internal/devclickhouse/chtest"
+	"tidemark/sinks/clickhouse/migrate"
+)
+
+// shardKeys say by what the rows of a table are spread over shards: all of an account, a user or a source on one.
+var shardKeys = map[string]string{
+	"counters": "account_id", "member_sets": "account_id", "user_minutes": "account_id", "facts": "account_id", "account_changes": "account_id",
+	"user_accounts": "user", "checkpoints": "source", "dead_letters": "source", "source_progress": "source",
+}
+
+// TestTwoShards spreads rows over two servers and reads them on a third, whose tables are Distributed: every view shows
+// what it shows on the one server that has all rows.
+func TestTwoShards(t *testing.T) {
+	one := week(t)
+	for i := range 20 { // more accounts, so that both shards have some
+		account := fmt.Sprintf("sharded-%d", i)
+		one.insert(t, "account_changes", fmt.Sprintf("('%s', '2026-03-05 00:00:00', 'accounts/0@A', %d, 0, {'plan': 'pro', 'seats': '%d', 'segment': 'smb'})", account, 100+i, i+1))
+		one.insert(t, "counters", fmt.Sprintf("('day', '%s', '2026-03-09', '', 'events', 'telemetry/0@T', %d, %d)", account, i+1, 40+i))
+		one.insert(t, "member_sets", fmt.Sprintf("('day', '%s', '2026-03-09', '', 'users', %d, 'telemetry/0@T')", account, 100+i))
+		one.insert(t, "user_minutes", fmt.Sprintf("('%s', '2026-03-09 10:00:00', %d, 'telemetry/0@T', '2026-03-09 10:00:00', '2026-03-09 10:00:20')", account, 100+i))
+	}
+	shards := []shardServer{{server: one.Server, name: one.Name + "_shard"}, {server: chtest.Start(t), name: one.Name + "_shard"}}
+	var addresses []string
+	for _, s := range shards {
+		s.open(t)
+		addresses = append(addresses, s.server.DSN(devclickhouse.Writer))
+	}
+	front := shardServer{server: chtest.StartWith(t, devclickhouse.Options{Dir: t.TempDir(), Shards: addresses}), name: one.Name + "_shard"}
+	whole := front.open(t)
+	for table, key := range shardKeys {
+		whole.exec(t, fmt.Sprintf("CREATE TABLE %s_over AS %[1]s_all ENGINE = Distributed('shards', '%s', '%[1]s_all', cityHash64(%[3]s))", table, whole.Name, key))
+		whole.exec(t, fmt.Sprintf("EXCHANGE TABLES %s_all AND %[1]s_over", table))
+		whole.copy(t, one, table)
+	}
+	for _, s := range shards {
+		rows := fixture{Database: &chtest.Database{Name: s.name, Server: s.server}}.rows(t, "SELECT count() FROM counters_all")
+		require.NotEqual(t, golden("0"), rows, "a shard without rows proves nothing")
+	}
+
+	names := strings.Fields(one.rows(t, "SELECT name FROM system.tables WHERE database = currentDatabase() AND engine = 'View' ORDER BY name"))
+	names = slices.DeleteFunc(names, func(name string) bool { // of the tables' own rows, in which repeats are seen until they are merged
+		return shardKeys[name] != "" || name == "members"
+	})
+	require.Greater(t, len(names), 20)
+	for _, name := range names {
+		query := "SELECT * FROM " + name + " ORDER BY ALL"
+		require.Equal(t, one.rows(t, query), whole.rows(t, query), name)
+	}
+}
+
+// shardServer is a database of a server.
+type shardServer struct {
+	server *devclickhouse.Server
+	name   string
+}
+
+// open makes the database with Tidemark's tables. Views believe that it is now.
+func (s shardServer) open(t *testing.T) fixture {
+	t.Helper()
+	admin := chtest.Open(t, s.server.DSN(devclickhouse.Migrator))
+	require.NoError(t, admin.Exec(t.Context(), "CREATE DATABASE "+s.name))
+	t.Cleanup(func() { require.NoError(t, admin.Exec(context.WithoutCancel(t.Context()), "DROP DATABASE "+s.name+" SYNC")) })
+	d := &chtest.Database{Name: s.name, Server: s.server}
+	opts, err := clickhouse.ParseDSN(d.DSN(devclickhouse.Migrator))
+	require.NoError(t, err)
+	f := fixture{d, clickhouse.OpenDB(opts)}
+	t.Cleanup(func() { require.NoError(t, f.db.Close()) })
+	o := migrate.DefaultOptions()
+	o.Now = now
+	require.NoError(t, migrate.Up(t.Context(), f.db, o))
+	for table := range shardKeys {
+		if ttl := f.rows(t, "SELECT create_table_query LIKE '% TTL %' FROM system.tables WHERE database = currentDatabase() AND name = '"+table+"_all'"); ttl == golden("1") {
+			f.exec(t, "ALTER TABLE "+table+"_all REMOVE TTL")
+		}
+	}
+	return f
+}
+
+// copy inserts another database's rows of a table, and returns once every shard has its own.
+func (f fixture) copy(t *testing.T, from fixture, table string) {
+	t.Helper()
+	rows := from.get(t, "SELECT * FROM "+table+"_all FORMAT Native")
+	u, err := url.Parse(f.HTTPURL(devclickhouse.Writer))
+	require.NoError(t, err)
+	user := u.User
+	u.User, u.Path = nil, "/"
+	u.RawQuery = url.Values{
+		"database": {f.Name}, "query": {"INSERT INTO " + table + "_all FORMAT Native"}, "distributed_foreground_insert": {"1"},
+	}.Encode()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, u.String(), strings.NewReader(rows))
+	require.NoError(t, err)
+	password, _ := user.Password()
+	req.SetBasicAuth(user.Username(), password)
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	resp, err := client.Do(req)
+	require.NoError(t, err)
+	defer resp.Body.Close() //nolint:errcheck // It was read to its end.
+	body, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusOK, resp.StatusCode, "%s: %s", table, body)
+}

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tidemark/internal/devclickhouse/chtest"
+	"tidemark/sinks/clickhouse/views"
 )
 
 // readings are facts of meters, one a line: account, meter, day and time, value, and the limit if it is told.
@@ -65,6 +66,33 @@ func TestMeters(t *testing.T) {
 		acme | 2026-03-01 05:00:00 | 2026-04-01 04:00:00 | 4 | 90 | 0.75
 		beta | 2026-03-01 00:00:00 | 2026-04-01 00:00:00 | 2 | 2  | \N
 	`), f.rows(t, `SELECT account_id, window_start, window_end, readings, max_value, max_utilization FROM meters_month WHERE meter = 'storage_gb' ORDER BY account_id`))
+
+	// What plans include: a level, and amounts of a calendar month.
+	require.NoError(t, views.Apply(t.Context(), f.db, catalogue(t, `
+entitlements:
+  pro:
+    quotas:
+      - {name: storage, meter: storage_gb, limit: 4}
+      - {name: calls, meter: calls, limit: 1000, period: month}
+`), f.options()))
+	f.insert(t, "account_changes", "('beta', '2026-02-01 00:00:00', 'accounts/0@A', 3, 0, {'plan': 'pro', 'segment': 'smb'})")
+	readings(f, t, `
+		beta calls 2026-02-28 12:00:00 300
+		beta calls 2026-03-01 12:00:00 400
+		beta calls 2026-03-02 12:00:00 500
+	`)
+	require.Equal(t, golden(`
+		calls      | 2026-02-01 | 300 | 1000 | 0.3 | \N  | smb
+		calls      | 2026-03-01 | 900 | 1000 | 0.9 | \N  | smb
+		storage_gb | 2026-03-01 | 3   | \N  | \N | 0.5 | smb
+	`), f.rows(t, "SELECT meter, period_date, sum_value, quota, quota_utilization, utilization, segment FROM meters_month WHERE account_id = 'beta' ORDER BY meter, period_date"))
+	// acme's seats are at 21 of 20, its storage at 90 of 120; beta's storage at 2 of 4.
+	require.Equal(t, golden(`
+		    | seats      | 1 | 1 | 1.05 | 1 | 1
+		    | storage_gb | 1 | 1 | 0.75 | 0 | 0
+		smb | calls      | 1 | 0 | \N   | 0 | 0
+		smb | storage_gb | 1 | 1 | 0.5  | 0 | 0
+	`), f.rows(t, "SELECT segment, meter, accounts, limited_accounts, utilization_median, accounts_at_80_percent, accounts_at_limit FROM segment_meters ORDER BY segment, meter"))
 }
 
 // metrics.md row 9, and the distance to the limit: a meter that rises by 2 a day from 80 reaches 100 after 10 days.

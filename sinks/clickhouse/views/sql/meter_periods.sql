@@ -9,6 +9,7 @@ SELECT
     r.window_start AS window_start,
     r.window_end AS window_end,
     {{.Include "meter_utilization" .}},
+    {{.Include "meter_quota" .}}
     toBool(ifNull(r.window_end <= (SELECT complete_to FROM {{.DB}}.completeness WHERE topic = {{str .Topics.Signals.Name}}), false)) AS complete
 FROM
 (

@@ -3,6 +3,7 @@ SELECT
     r.account_id AS account_id,
     r.meter AS meter,
     {{.Include "meter_utilization" .}},
+    h.segment AS segment,
     -- y = slope * x + level, x in days after the last reading
     if(r.readings >= {{.FitReadings}} AND r.days > 1, r.line.1, NULL) AS slope_per_day,
     if(headroom > 0 AND slope_per_day > 0 AND limit - r.line.2 < 3650 * slope_per_day,

@@ -1,10 +1,11 @@
-{{- /* data: builder */ -}}
+{{- /* data: meterPeriod */ -}}
 SELECT
     r.account_id AS account_id,
     r.meter AS meter,
     r.window_start AS window_start,
     r.window_start + 86400 AS window_end,
     {{.Include "meter_utilization" .}},
+    {{.Include "meter_quota" .}}
     toBool(ifNull(r.window_start + 86400 <= (SELECT complete_to FROM {{.DB}}.completeness WHERE topic = {{str .Topics.Signals.Name}}), false)) AS complete
 FROM
 (

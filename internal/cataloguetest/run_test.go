@@ -49,7 +49,7 @@ func start(t *testing.T, path string) (*cataloguetest.File, *cataloguetest.Runne
 	return file, r
 }
 
-// TestAUsersCatalogueEndToEnd: a metric, a workflow, a segment and a health profile in YAML alone, by a user's own tests.
+// TestAUsersCatalogueEndToEnd: a metric, a workflow, a goal, a segment, a survey and a health profile in YAML alone, by a user's own tests.
 func TestAUsersCatalogueEndToEnd(t *testing.T) {
 	file, r := start(t, "testdata/mine_test.yaml")
 	for _, test := range file.Tests {
@@ -79,7 +79,7 @@ func TestAUsersCatalogueEndToEnd(t *testing.T) {
 		"workflow_runs: expected 2 rows, got 1",
 		"usage_day where account_id = 'none': expected 1 row, got 0",
 	}, result.Failures)
-	require.Len(t, result.Events, 6)
+	require.Len(t, result.Events, 8)
 	require.Contains(t, result.Events[2], `telemetry {"event":"Query Run"`)
 
 	wrong.Expect = []cataloguetest.Expectation{{View: "usage_dya", Rows: &rows}}

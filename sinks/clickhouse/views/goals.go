@@ -59,9 +59,27 @@ func (b *builder) goals() ([]view, error) {
 				{"pace", f, "ratio", "progress divided by elapsed_share: 1 or more is on time; NULL before the start or without a value."},
 				{"attained_at", "Nullable(" + at + ")", "", "When a value reached the target first, the milestone (metrics.md row 13): it moves or goes if values are corrected. NULL before it."},
 				{"state", "LowCardinality(String)", "", "attained, attained late (after it was due), missed (due and not attained), not started, unknown (no value yet), on track (pace of 1 or more) or behind."},
+				{"segment", "LowCardinality(Nullable(String))", "", "Segment of the account now; NULL if unknown."},
 			}),
 		},
 	}
+	all = append(all, view{
+		Name:    "segment_goals",
+		Comment: "How far the goals of each segment's accounts are reached (metrics.md row 12).",
+		Columns: []column{
+			{"segment", "String", "", "Segment of the accounts now; empty if unknown."},
+			{"goal_id", "String", "", "Goal, as many accounts have it."},
+			{"goals", "UInt64", "goals", "Accounts with the goal."},
+			{"attained", "UInt64", "goals", "Of those, attained in time."},
+			{"attained_late", "UInt64", "goals", "Attained after they were due."},
+			{"missed", "UInt64", "goals", "Due and not attained."},
+			{"on_track", "UInt64", "goals", "Under way, at a pace of 1 or more."},
+			{"behind", "UInt64", "goals", "Under way, at a lower pace."},
+			{"unknown", "UInt64", "goals", "Not started, or without a value yet."},
+			{"attainment", f, "ratio", "attained divided by the goals that were attained or are due; NULL without any."},
+			{"progress_median", f, "ratio", "Median of progress; NULL if it is unknown of all."},
+		},
+	})
 	for i, v := range all {
 		if all[i].Query, err = b.render(v.Name, g); err != nil {
 			return nil, err

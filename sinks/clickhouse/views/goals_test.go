@@ -54,6 +54,14 @@ func TestGoals(t *testing.T) {
 	`), f.rows(t, `SELECT goal_id, measured_by, direction, round(current_value, 4), toDate(current_at), round(progress, 4), round(elapsed_share, 4), round(pace, 4), toDate(attained_at), state
 		FROM goals ORDER BY goal_id`))
 	require.Equal(t, golden(`
+		cycle | 1 | 0 | 0 | 1 | 0 | 0 | 0 | 0  | -0.2
+		late  | 1 | 0 | 1 | 0 | 0 | 0 | 0 | 0  | 1.1429
+		none  | 1 | 0 | 0 | 0 | 0 | 0 | 1 | \N | \N
+		otif  | 1 | 0 | 0 | 0 | 1 | 0 | 0 | \N | 0.6
+		users | 1 | 1 | 0 | 0 | 0 | 0 | 0 | 1  | 1
+	`), f.rows(t, `SELECT goal_id, goals, attained, attained_late, missed, on_track, behind, unknown, attainment, round(progress_median, 4)
+		FROM segment_goals WHERE segment = '' AND goal_id IN ('cycle', 'late', 'none', 'otif', 'users') ORDER BY goal_id`))
+	require.Equal(t, golden(`
 		2026-01-01 | 0.7  | -1  | 0      | \N     | false
 		2026-02-01 | 0.85 | 0.5 | 0.2403 | 2.0806 | false
 		2026-03-01 | 0.86 | 0.6 | 0.4574 | 1.3119 | false

@@ -49,6 +49,7 @@ func (b *builder) kpis() ([]view, error) {
 				{"reports", "UInt64", "reports", "How often a value was reported for the period: more than one are corrections."},
 				{"events", "UInt64", "events", "Events of the account on the days (UTC) that begin in the period."},
 				{"active_users", "UInt64", "users", "Distinct active users on those days."},
+				{"segment", "LowCardinality(Nullable(String))", "", "Segment of the account as of the period's end; NULL if unknown."},
 				{"usage_complete", "Bool", "", "Whether the account sent events before or on the period's first day, and all events of the period are in."},
 			}),
 		},
@@ -66,6 +67,23 @@ func (b *builder) kpis() ([]view, error) {
 			}),
 		},
 	}
+	out = append(out, view{
+		Name:    "segment_kpis",
+		Comment: "The customers' own KPIs by segment and period: of all accounts that report one (metrics.md row 14).",
+		Columns: []column{
+			{"segment", "String", "", "Segment of the accounts as of the period's end; empty if unknown."},
+			key[1],
+			{"period_start", at, "", "Start of the period, inclusive."},
+			{"period_end", at, "", "End of the period, exclusive."},
+			period,
+			{"unit", "String", "", "Unit of the values; those of another unit are another row."},
+			{"accounts", "UInt64", "accounts", "Accounts that reported it for the period."},
+			{"value_avg", "Float64", "", "Mean of their values."},
+			{"value_median", "Float64", "", "Median of their values."},
+			{"events", "UInt64", "events", "Events of those accounts in the period."},
+			{"active_users", "UInt64", "users", "Their active users."},
+		},
+	})
 	for i, v := range out {
 		if out[i].Query, err = b.render(v.Name, k); err != nil {
 			return nil, err

@@ -54,6 +54,14 @@ func TestKPIs(t *testing.T) {
 		quiet | 2026-02-01 | 2026-03-01 | month | 1    | \N  | \N   | 2026-03-02 | 1 | 0  | 0 | false
 	`), f.rows(t, `SELECT account_id, toDate(period_start), toDate(period_end), period, value, value_previous, round(change, 6), toDate(reported_at), reports, events, active_users, usage_complete
 		FROM kpis ORDER BY account_id, period_start`))
+	// In February acme was of smb, quiet of nothing that is known.
+	f.insert(t, "account_changes", "('acme', '2026-01-01 00:00:00', 'accounts/0@A', 1, 0, {'segment': 'smb'})", "('acme', '2026-03-02 00:00:00', 'accounts/0@A', 2, 0, {'segment': 'ent'})")
+	require.Equal(t, golden(`
+		    | 2026-02-01 | month | ratio | 1 | 1    | 1    | 0 | 0
+		ent | 2026-03-01 | month | ratio | 1 | 0.99 | 0.99 | 8 | 1
+		smb | 2026-01-01 | month | ratio | 1 | 0.9  | 0.9  | 12 | 0
+		smb | 2026-02-01 | month | ratio | 1 | 0.92 | 0.92 | 7 | 2
+	`), f.rows(t, "SELECT segment, toDate(period_start), period, unit, accounts, value_avg, value_median, events, active_users FROM segment_kpis ORDER BY segment, period_start"))
 }
 
 // metrics.md row 14: lagged Pearson and Spearman over at least 12 periods. The KPI of a day is the square of the events of

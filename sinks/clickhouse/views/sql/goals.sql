@@ -25,7 +25,8 @@ SELECT
         {{.Now}} < g.starts_at, 'not started',
         progress IS NULL, 'unknown',
         pace >= 1, 'on track',
-        'behind'), 'LowCardinality(String)') AS state
+        'behind'), 'LowCardinality(String)') AS state,
+    h.segment AS segment
 FROM ({{.Include "goal_definitions" .}}) AS g
 LEFT JOIN
 (
@@ -35,3 +36,4 @@ LEFT JOIN
     FROM {{.DB}}.goal_progress
     GROUP BY account_id, goal_id
 ) AS p ON p.account_id = g.account_id AND p.goal_id = g.goal_id
+LEFT JOIN (SELECT account_id, segment FROM {{.DB}}.account_history WHERE valid_to IS NULL) AS h ON h.account_id = g.account_id

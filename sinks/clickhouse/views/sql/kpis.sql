@@ -13,6 +13,7 @@ SELECT
     p.reports AS reports,
     e.events AS events,
     u.active_users AS active_users,
+    h.segment AS segment,
     toBool(ifNull(s.since <= greatest(p.period_start, toStartOfDay(p.period_start)) AND s.since > toDateTime(0, 'UTC')
         AND p.period_end <= (SELECT complete_to FROM {{.DB}}.completeness WHERE topic = {{str .Topics.Telemetry.Name}}), false)) AS usage_complete
 FROM
@@ -58,3 +59,4 @@ LEFT JOIN
     WHERE tier = 'day' AND feature = '' AND metric = {{str .Events}} AND {{.Visible}}
     GROUP BY account_id
 ) AS s ON s.account_id = p.account_id
+ASOF LEFT JOIN {{.DB}}.account_history AS h ON h.account_id = p.account_id AND h.valid_from <= p.period_end

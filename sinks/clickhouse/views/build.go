@@ -34,6 +34,9 @@ type tier struct {
 	Slices  []slice
 }
 
+// Windows is how many windows lie within the horizon, the present one included.
+func (t tier) Windows() int64 { return t.Horizon/t.Seconds + 1 }
+
 // slice is a range of ages of windows, in windows before the current one: From <= age < To.
 type slice struct{ From, To int64 }
 

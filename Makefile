@@ -67,7 +67,7 @@ FUZZTIME ?= 10m
 FUZZ_PARALLEL ?= 1
 
 .PHONY: bench
-bench: ## Measure the pipeline beside a bare consume; options: make bench ARGS="--events 500000 --runs 5 --profile".
+bench: build ## Measure everything, peers included, or some: make bench ARGS="throughput --events 500000".
 	@go build -o bin/bench ./bench
 	@exec bin/bench $(ARGS)
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 )
 
@@ -35,7 +36,7 @@ func (b *bench) kafkaEngine(ctx context.Context, topic *written, run string) (r 
 		 SETTINGS kafka_broker_list = '%s', kafka_topic_list = '%s', kafka_group_name = '%s', kafka_format = 'JSONEachRow', kafka_num_consumers = %d, kafka_thread_per_consumer = 1,
 		 kafka_max_block_size = 131072, kafka_poll_max_batch_size = 131072, kafka_poll_timeout_ms = 500, kafka_flush_interval_ms = 2000,
 		 input_format_skip_unknown_fields = 1, date_time_input_format = 'best_effort'`,
-			strings.Join(b.services.brokers, ","), topic.Topic, group, cores()),
+			strings.Join(b.services.brokers, ","), topic.Topic, group, runtime.NumCPU()),
 		`CREATE MATERIALIZED VIEW consume TO minutes AS SELECT context.groupId AS account_id, toStartOfMinute(timestamp) AS minute, count() AS events,
 		 uniqExactState(cityHash64(userId)) AS users FROM queue WHERE type IN ('track', 'page') GROUP BY account_id, minute`,
 	} {

@@ -26,7 +26,8 @@ const (
 )
 
 // probes measure freshness: events of accounts of their own are sent one by one, and a dashboard's query is asked over and
-// over until it counts them. The clock runs from Kafka's acknowledgement to the answer that has the event.
+// over until it counts them. The clock runs from Kafka's acknowledgement to the moment of asking the first query that has the event, and to its
+// answer.
 type probes struct {
 	topic  string
 	client *kgo.Client
@@ -41,8 +42,8 @@ type probes struct {
 }
 
 type probeResult struct {
-	acked time.Time
-	took  float64 // seconds
+	acked             time.Time
+	visible, answered float64 // seconds
 }
 
 func (b *bench) newProbes(topic string, db *database) (*probes, error) {
@@ -110,7 +111,7 @@ func (p *probes) look(ctx context.Context, sent <-chan struct{}, patience time.D
 	var over <-chan time.Time
 	for {
 		asked := time.Now()
-		if err := p.ask(ctx, query); err != nil {
+		if err := p.ask(ctx, query, asked); err != nil {
 			return fmt.Errorf("look at usage_minute: %w", err)
 		}
 		p.mu.Lock()
@@ -140,7 +141,7 @@ func (p *probes) look(ctx context.Context, sent <-chan struct{}, patience time.D
 	}
 }
 
-func (p *probes) ask(ctx context.Context, query string) error {
+func (p *probes) ask(ctx context.Context, query string, asked time.Time) error {
 	rows, err := p.view.QueryContext(ctx, query)
 	if err != nil {
 		return err
@@ -166,7 +167,7 @@ func (p *probes) ask(ctx context.Context, query string) error {
 		// One that was sent but whose acknowledgement has not arrived yet may be in the view already.
 		for ; p.seen[i] < min(count, len(p.acked[i])); p.seen[i]++ {
 			acked := p.acked[i][p.seen[i]]
-			p.took = append(p.took, probeResult{acked, max(now.Sub(acked).Seconds(), 0)})
+			p.took = append(p.took, probeResult{acked, max(asked.Sub(acked).Seconds(), 0), max(now.Sub(acked).Seconds(), 0)})
 		}
 	}
 	return nil
@@ -182,21 +183,24 @@ func (p *probes) count() (n int) {
 	return n
 }
 
-// percentiles are of the probes that Kafka took between two times.
-func (p *probes) percentiles(from, to time.Time, at ...float64) ([]float64, int, error) {
-	var took []float64
+// percentiles are of the probes that Kafka took between two times: how long until they were visible, and until the answer.
+func (p *probes) percentiles(from, to time.Time, at ...float64) (visible, answered []float64, err error) {
 	for _, r := range p.took {
 		if !r.acked.Before(from) && r.acked.Before(to) {
-			took = append(took, r.took)
+			visible, answered = append(visible, r.visible), append(answered, r.answered)
 		}
 	}
-	if len(took) < 100 {
-		return nil, 0, errors.New("fewer than 100 probes: measure longer")
+	if len(visible) < 100 {
+		return nil, nil, errors.New("fewer than 100 probes: measure longer")
 	}
-	slices.Sort(took)
+	return quantiles(visible, at), quantiles(answered, at), nil
+}
+
+func quantiles(of, at []float64) []float64 {
+	slices.Sort(of)
 	out := make([]float64, len(at))
 	for i, q := range at {
-		out[i] = took[min(int(q*float64(len(took))), len(took)-1)]
+		out[i] = of[min(int(q*float64(len(of))), len(of)-1)]
 	}
-	return out, len(took), nil
+	return out
 }

@@ -1,5 +1,0 @@
-package main
-
-import "runtime"
-
-func cores() int { return runtime.NumCPU() }

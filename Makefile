@@ -71,6 +71,13 @@ bench: build ## Measure everything, peers included, or some: make bench ARGS="th
 	@go build -o bin/bench ./bench
 	@exec bin/bench $(ARGS)
 
+VIEW_ACCOUNTS ?= 10000
+
+.PHONY: bench-views
+bench-views: ## Read every view of VIEW_ACCOUNTS=10000 accounts beside plain aggregates, into docs/view-speed.md (20 minutes).
+	TIDEMARK_BENCH_ACCOUNTS=$(VIEW_ACCOUNTS) TIDEMARK_BENCH_OUT=$(CURDIR)/docs/view-speed.md \
+		go test ./sinks/clickhouse/views -run '^$$' -bench FirstLayer -benchtime 1x -timeout 60m
+
 .PHONY: check
 check: check-modules check-generated lint vuln ## Check formatting, lint, modules, generated files and known vulnerabilities.
 

@@ -1,4 +1,5 @@
-// Command gendocs writes views.md and metrics.md, which describe the built-in catalogue and its views, into docs.
+// Command gendocs writes views.md, metrics.md and tables.md, which describe the built-in catalogue, its views and their lineage,
+// into docs.
 package main
 
 import (
@@ -39,7 +40,15 @@ func write(dir, root string) error {
 	if err != nil {
 		return err
 	}
-	for name, text := range map[string]string{"views.md": text, "metrics.md": metrics} {
+	lineage, err := views.Lineages(cat)
+	if err != nil {
+		return err
+	}
+	tables, err := tablesMarkdown(root, lineage)
+	if err != nil {
+		return err
+	}
+	for name, text := range map[string]string{"views.md": text, "metrics.md": metrics, "tables.md": tables} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil { //nolint:gosec // Documentation is for everybody to read.
 			return err
 		}

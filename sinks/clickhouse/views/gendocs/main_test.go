@@ -16,7 +16,7 @@ const root = "../../../.."
 func TestDocsAreUpToDate(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, write(dir, root))
-	for _, name := range []string{"views.md", "metrics.md"} {
+	for _, name := range []string{"views.md", "metrics.md", "tables.md"} {
 		want, err := os.ReadFile(filepath.Join(dir, name))
 		require.NoError(t, err)
 		got, err := os.ReadFile(filepath.Join(root, "docs", name))
@@ -56,4 +56,29 @@ func TestRowsInWords(t *testing.T) {
 	require.Equal(t, []int{2, 3, 8}, views.RowsIn("metrics.md rows 2, 3 and 8: so"))
 	require.Equal(t, []int{1, 2, 3, 7}, views.RowsIn("metrics.md rows 1 to\n3, metrics.md row 7"))
 	require.Empty(t, views.RowsIn("row 4"))
+}
+
+// Each view is traced to the topics that it shows, through whatever views lie between.
+func TestLineage(t *testing.T) {
+	cat, err := schemas.Builtin()
+	require.NoError(t, err)
+	all, err := views.Lineages(cat)
+	require.NoError(t, err)
+	topics, from := map[string][]string{}, map[string][]string{}
+	for _, l := range all {
+		topics[l.Name] = topicsOfView(l, all)
+		for _, c := range l.Columns {
+			from[l.Name+"."+c.Name] = c.From
+		}
+		if l.Name != "portfolio_known" { // what another view said
+			require.NotEmpty(t, topics[l.Name], l.Name)
+		}
+	}
+	require.Equal(t, []string{"telemetry"}, topics["workflow_runs"])
+	require.Equal(t, []string{"accounts", "telemetry", "tickets"}, topics["segment_usage_28d"])
+	require.Equal(t, []string{"accounts", "telemetry"}, topics["segment_task_times_28d"])
+	require.Equal(t, []string{"accounts", "signals"}, topics["meters_day"])
+	require.Equal(t, []string{"counters of events"}, from["usage_day.events"])
+	require.Equal(t, []string{"members of active_users"}, from["usage_28d.active_users"])
+	require.Equal(t, []string{"workflow_runs.task_seconds"}, from["workflows_day.task_seconds"])
 }

@@ -73,7 +73,7 @@ func Diff(from, to *Catalogue) []Change {
 	once(&out, "session_gap", from.SessionGap, to.SessionGap, "")
 	once(&out, "idle_cap", from.IdleCap, to.IdleCap, "")
 	once(&out, "health.default", from.Health.Default, to.Health.Default, "")
-	return append(out, indirect(from, to, was, is, out)...)
+	return append(out, indirect(was, is, out)...)
 }
 
 // RebuildAdvised reports whether any of the changes leaves rows behind that a rebuild would make different.
@@ -82,7 +82,7 @@ func RebuildAdvised(changes []Change) bool {
 }
 
 // indirect are metrics that count something else though their own words are the same: a set or a meaning has changed.
-func indirect(from, to *Catalogue, was, is folded, found []Change) []Change {
+func indirect(was, is folded, found []Change) []Change {
 	var out []Change
 	for _, name := range sortedKeys(is.Metrics) {
 		before, there := was.Metrics[name]

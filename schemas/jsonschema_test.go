@@ -2,7 +2,6 @@ package schemas
 
 import (
 	"bytes"
-	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -72,11 +71,11 @@ func TestNeitherTakesUnknownKeys(t *testing.T) {
 			}
 		}
 		tried++
-		all[place].Content = append(all[place].Content, &yaml.Node{Kind: yaml.ScalarNode, Value: "nmae"}, &yaml.Node{Kind: yaml.ScalarNode, Value: "1"})
+		all[place].Content = append(all[place].Content, &yaml.Node{Kind: yaml.ScalarNode, Value: "zzz"}, &yaml.Node{Kind: yaml.ScalarNode, Value: "1"})
 		broken, err := yaml.Marshal(&doc)
 		require.NoError(t, err)
 		_, err = decode("c.yaml", broken)
-		require.ErrorContains(t, err, `has no key "nmae"`, "in %s", names[place])
+		require.ErrorContains(t, err, `has no key "zzz"`, "in %s", names[place])
 		require.Error(t, schema.Validate(asJSON(t, broken)), "in %s", names[place])
 	}
 	require.Greater(t, tried, 40)
@@ -122,7 +121,7 @@ func TestEveryKeyIsTried(t *testing.T) {
 	require.NotEmpty(t, schema.Properties)
 	for name, def := range schema.Defs {
 		for key := range def.Properties {
-			require.True(t, used[key], fmt.Sprintf("%s.%s", name, key))
+			require.True(t, used[key], "%s.%s", name, key)
 		}
 	}
 	for key := range schema.Properties {

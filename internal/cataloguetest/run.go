@@ -24,7 +24,10 @@ import (
 
 // The topics of a test, which are those that the views are made for by default.
 const (
-	Telemetry, Tickets, Accounts, Signals = "telemetry", "tickets", "accounts", "signals"
+	Telemetry = "telemetry"
+	Tickets   = "tickets"
+	Accounts  = "accounts"
+	Signals   = "signals"
 
 	deadLetters = "dead-letters"
 )

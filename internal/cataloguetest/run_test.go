@@ -94,7 +94,7 @@ func TestMistakesInTestsNameTheLine(t *testing.T) {
 	for name, tc := range map[string]struct{ yaml, want string }{
 		"no time":       {"tests: [{name: a, expect: [{view: v, rows: 0}]}]\n", "now is missing"},
 		"no tests":      {"now: 2026-03-10T12:00:00Z\n", "there are no tests"},
-		"unknown key":   {"now: 2026-03-10T12:00:00Z\ntests:\n  - nmae: a\n", `t.yaml:3: tests has no key "nmae"; did you mean name?`},
+		"unknown key":   {"now: 2026-03-10T12:00:00Z\ntests:\n  - titel: a\n", `t.yaml:3: tests has no key "titel"; there are name, `},
 		"no name":       {"now: 2026-03-10T12:00:00Z\ntests:\n  - expect: [{view: v, rows: 0}]\n", "t.yaml:3: a test needs a name"},
 		"expects none":  {"now: 2026-03-10T12:00:00Z\ntests:\n  - name: a\n", `t.yaml:3: test "a" expects nothing`},
 		"expects what":  {"now: 2026-03-10T12:00:00Z\ntests:\n  - name: a\n    expect:\n      - view: v\n", `t.yaml:5: test "a": an expectation needs view, and columns or rows`},

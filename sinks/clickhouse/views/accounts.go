@@ -41,10 +41,9 @@ func (b *builder) Attributes() []attribute { return attributes }
 
 // AllAttributes is for the templates. The segment is what the catalogue says of the state.
 func (b *builder) AllAttributes() []attribute {
-	all := append(attributes[:len(attributes):len(attributes)], dated...)
-	for i, a := range all {
-		if a.Name == "segment" {
-			all = slices.Clone(all)
+	all := slices.Concat(attributes, dated)
+	for i := range all {
+		if all[i].Name == "segment" {
 			all[i].Parse = b.SegmentOf("state")
 		}
 	}

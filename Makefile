@@ -71,6 +71,11 @@ bench: build ## Measure everything, peers included, or some: make bench ARGS="th
 	@go build -o bin/bench ./bench
 	@exec bin/bench $(ARGS)
 
+.PHONY: bench-check
+bench-check: ## Compare the core's instructions an event with those committed (half a minute); commit to new ones: ARGS=--update.
+	@go build -o bin/bench-check ./bench/check
+	@exec bin/bench-check $(ARGS)
+
 VIEW_ACCOUNTS ?= 10000
 
 .PHONY: bench-views

@@ -257,13 +257,14 @@ var timeNames = [...]string{"originalTimestamp", "sentAt", "receivedAt", "timest
 
 // time reads a field that is a time, which is otherwise when the event has none.
 func (t *Telemetry) time(f *fields, field member, otherwise int64, into *int64) *Rejection {
-	m, ok := &f.time[field-originalTimestampField], true
+	m := &f.time[field-originalTimestampField]
 	switch {
 	case m.ms != 0:
 		*into = m.ms
 	case len(m.text) == 0:
 		*into = otherwise
 	default:
+		var ok bool
 		if *into, ok = t.clock.parse(m.text); !ok {
 			return reject(schemas.BadTime, "%s %.60q is not an RFC 3339 time", timeNames[field-originalTimestampField], m.text)
 		}

@@ -54,7 +54,7 @@ func (b *builder) meters() ([]view, error) {
 	}
 	out := []view{{
 		Name:    "meters_day",
-		Comment: "Entitlements of each account by the day (UTC): what its meters read, against the limit. Days without a reading have no row.",
+		Comment: "Entitlements of each account by the day (UTC): what its meters read, against the limit (metrics.md row 9). Days without a reading have no row.",
 		Columns: join(key, windowColumns(), used("day", "its end"), quota("day"), []column{complete}),
 		Query:   query,
 	}}
@@ -64,7 +64,7 @@ func (b *builder) meters() ([]view, error) {
 		}
 		out = append(out, view{
 			Name: "meters_" + p.Name,
-			Comment: "Entitlements of each account by its own calendar " + p.Name + ": that of the time zone which its attribute timezone names, else UTC. " +
+			Comment: "Entitlements of each account by its own calendar " + p.Name + ": that of the time zone which its attribute timezone names, else UTC (metrics.md row 9). " +
 				"A condition on account_id makes reading it fast, one on time does not.",
 			Columns: join(key, []column{
 				{"period_date", "Date", "", "First day of the " + p.Name + " there; weeks begin on Monday."},
@@ -79,7 +79,7 @@ func (b *builder) meters() ([]view, error) {
 	out = append(out, view{
 		Name: "meters",
 		Comment: "Where each meter of each account stands, and when it will reach the limit if it goes on as in the last " + itoa(fitDays) +
-			" days: a straight line fitted to its readings by least squares.",
+			" days: a straight line fitted to its readings by least squares (metrics.md row 9).",
 		Columns: join(key, used("last "+itoa(fitDays)+" days up to the last one", "the last reading"), []column{
 			segment,
 			{"slope_per_day", f, "units a day", "Slope of the line; NULL with fewer than " + itoa(fitReadings) + " readings or all on one day."},

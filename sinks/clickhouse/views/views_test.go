@@ -126,7 +126,7 @@ func TestViewsExplainThemselves(t *testing.T) {
 	// What a column is declared to be is what clients get.
 	for _, name := range strings.Fields(f.rows(t, "SELECT name FROM system.tables WHERE database = currentDatabase() AND engine = 'View'")) {
 		declared := f.rows(t, "SELECT name, type FROM system.columns WHERE database = currentDatabase() AND table = '"+name+"' ORDER BY position")
-		answer := f.get(t, "SELECT * FROM "+name+" LIMIT 0 FORMAT TSVWithNamesAndTypes")
+		answer := f.get(t, "SELECT * FROM "+name+" WHERE "+emptiness(declared)+" LIMIT 0 FORMAT TSVWithNamesAndTypes")
 		heads := strings.Split(strings.TrimRight(answer, "\n"), "\n")
 		require.Len(t, heads, 2, name)
 		names, types := strings.Split(heads[0], "\t"), strings.Split(heads[1], "\t")
@@ -136,6 +136,21 @@ func TestViewsExplainThemselves(t *testing.T) {
 		}
 		require.Equal(t, declared, got.String(), name)
 	}
+}
+
+// emptiness are conditions that ClickHouse turns into reads of a column's size or null map, which fail where the query of a
+// view yields another type than the view declares.
+func emptiness(columns string) string {
+	conditions := []string{"0"}
+	for line := range strings.Lines(columns) {
+		switch name, kind, _ := strings.Cut(strings.TrimSpace(line), "\t"); {
+		case kind == "String":
+			conditions = append(conditions, name+" = ''")
+		case strings.Contains(kind, "Nullable("):
+			conditions = append(conditions, name+" IS NULL")
+		}
+	}
+	return strings.Join(conditions, " OR ")
 }
 
 // Conditions on the account and the time must reach the primary keys, or a dashboard of one account would read all.

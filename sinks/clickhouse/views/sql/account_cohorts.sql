@@ -9,7 +9,7 @@ SELECT
     toBool(ifNull(toDateTime({{.Add}}(w.began, w.n + 1), 'UTC') <= (SELECT complete_to FROM {{.DB}}.completeness WHERE topic = {{str .Topics.Telemetry.Name}}), false)) AS complete
 FROM
 (
-    SELECT ifNull(a.segment, '') AS segment, d.began AS began, count() AS size,
+    SELECT CAST(ifNull(a.segment, ''), 'String') AS segment, d.began AS began, count() AS size,
         sumMap(arrayMap(x -> (x, toUInt64(1))::Tuple(UInt32, UInt64), d.ages)::Map(UInt32, UInt64)) AS back,
         arrayJoin(range(toUInt32(1 + greatest(0, dateDiff('{{.Period}}', began, toDate({{.Now}})))))) AS n
     FROM

@@ -2,7 +2,7 @@ SELECT w.segment AS segment, w.window_start AS window_start, w.window_start + {{
 FROM
 (
     SELECT
-        ifNull(u.segment, '') AS segment,
+        CAST(ifNull(u.segment, ''), 'String') AS segment,
         u.window_start AS window_start,
         count() AS accounts,
 {{- range .SQLs}}

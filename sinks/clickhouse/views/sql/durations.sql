@@ -17,7 +17,7 @@ FROM
 (
     SELECT
 {{- if .OfSegment}}
-        ifNull(h.segment, '') AS segment,
+        CAST(ifNull(h.segment, ''), 'String') AS segment,
 {{- else}}
         a.account_id AS account_id,
 {{- end}}

@@ -16,7 +16,7 @@ SELECT
 FROM
 (
     SELECT
-        {{if eq .Key "account_id"}}t.account_id{{else if .Key}}ifNull(h.segment, ''){{else}}''{{end}} AS key,
+        {{if eq .Key "account_id"}}t.account_id{{else if .Key}}CAST(ifNull(h.segment, ''), 'String'){{else}}''{{end}} AS key,
         t.tag AS tag, t.window_start AS window_start,
         uniqExact(t.account_id) AS accounts, count() AS tickets, countIf(t.is_escalated) AS escalated
     FROM

@@ -43,7 +43,7 @@ FROM
     (
         -- Every account that was known on all these days, and every metric, so that silence counts as zero.
         SELECT s.version AS version, s.only_segment AS only_segment, s.deployed_at AS deployed_at, s.days_after AS days_after, s.after_end AS after_end,
-            k.account_id AS account_id, ifNull(h.segment, '') AS segment, arrayJoin([{{.Names .Counted}}, {{.Names .Distinct}}]) AS metric
+            k.account_id AS account_id, CAST(ifNull(h.segment, ''), 'String') AS segment, arrayJoin([{{.Names .Counted}}, {{.Names .Distinct}}]) AS metric
         FROM
         (
             SELECT version, only_segment, deployed_at, release_day, days_after, 1 AS one, min(side_start) AS before_start, max(side_end) AS after_end

@@ -1,5 +1,5 @@
 SELECT
-    ifNull(v.segment, '') AS segment,
+    CAST(ifNull(v.segment, ''), 'String') AS segment,
     toDateTime(toStartOfMonth(assumeNotNull(v.created_at)), 'UTC') AS window_start,
     toDateTime(addMonths(toStartOfMonth(assumeNotNull(v.created_at)), 1), 'UTC') AS window_end,
     count() AS accounts,

@@ -1,6 +1,6 @@
 {{- /* data: goalViews */ -}}
 SELECT
-    ifNull(g.segment, '') AS segment,
+    CAST(ifNull(g.segment, ''), 'String') AS segment,
     g.goal_id AS goal_id,
     count() AS goals,
     countIf(g.state = 'attained') AS attained,

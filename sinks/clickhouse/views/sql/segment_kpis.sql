@@ -1,6 +1,6 @@
 {{- /* data: kpiViews */ -}}
 SELECT
-    ifNull(k.segment, '') AS segment,
+    CAST(ifNull(k.segment, ''), 'String') AS segment,
     k.kpi AS kpi,
     k.period_start AS period_start,
     k.period_end AS period_end,

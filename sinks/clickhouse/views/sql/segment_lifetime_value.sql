@@ -5,7 +5,7 @@ SELECT
 FROM
 (
     SELECT a.segment AS segment, countIf(a.is_customer_end) AS accounts, avgOrNullIf(a.mrr_end, a.is_customer_end) AS arpa
-    FROM (SELECT m.*  EXCEPT segment, ifNull(n.segment, '') AS segment FROM {{.DB}}.account_months AS m LEFT JOIN {{.DB}}.accounts AS n ON n.account_id = m.account_id WHERE m.window_start = toDateTime(toStartOfMonth({{.Now}}), 'UTC') AND m.is_customer_end) AS a
+    FROM (SELECT m.*  EXCEPT segment, CAST(ifNull(n.segment, ''), 'String') AS segment FROM {{.DB}}.account_months AS m LEFT JOIN {{.DB}}.accounts AS n ON n.account_id = m.account_id WHERE m.window_start = toDateTime(toStartOfMonth({{.Now}}), 'UTC') AND m.is_customer_end) AS a
     GROUP BY segment
 ) AS s
 LEFT JOIN

@@ -1,6 +1,6 @@
 {{- /* data: builder */ -}}
 SELECT
-    ifNull(m.segment, '') AS segment,
+    CAST(ifNull(m.segment, ''), 'String') AS segment,
     m.meter AS meter,
     count() AS accounts,
     countIf(m.utilization IS NOT NULL) AS limited_accounts,

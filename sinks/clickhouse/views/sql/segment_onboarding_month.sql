@@ -1,5 +1,5 @@
 SELECT
-    ifNull(o.segment, '') AS segment,
+    CAST(ifNull(o.segment, ''), 'String') AS segment,
     toDateTime(toStartOfMonth(o.created_at), 'UTC') AS window_start,
     toDateTime(addMonths(toStartOfMonth(o.created_at), 1), 'UTC') AS window_end,
     count() AS accounts,

@@ -15,7 +15,7 @@ SELECT
 FROM
 (
     SELECT
-        ifNull(s.segment, '') AS segment,
+        CAST(ifNull(s.segment, ''), 'String') AS segment,
         s.window_start AS window_start,
         count() AS accounts,
         countIf(s.nps_responses + s.csat_responses + s.ces_responses > 0) AS answering_accounts,

@@ -20,7 +20,7 @@ SELECT
 FROM
 (
     SELECT
-        ifNull(u.segment, '') AS segment,
+        CAST(ifNull(u.segment, ''), 'String') AS segment,
         u.window_start AS window_start,
         count() AS accounts,
         countIf(u.active_users > 0) AS active_accounts,

@@ -66,10 +66,6 @@ func TestHealth(t *testing.T) {
 		silent   | 2026-03-09 | tidemark | smb | 28.571 | poor    | active_users_trend, error_rate | 28.571 |       0 | 28.571 |                                                     | true
 	`), f.rows(t, `SELECT account_id, toDate(window_start), profile, segment, round(score, 3), band, unknown, round(score_previous, 3), round(delta, 3), round(score_7d_ago, 3), reason, complete
 		FROM health_day WHERE account_id != 'unseated' AND window_start BETWEEN '2026-03-08' AND '2026-03-09' ORDER BY account_id, window_start`))
-}
-
-func TestHealthComponents(t *testing.T) {
-	f := healthy(t)
 	require.Equal(t, golden(`
 		active_days        |  10 |   10 |    9 |   50 | 15.625 | 14.062 |   1.562 | +1.6: active_days 9 -> 10
 		active_users_trend |  \N |      |      |   \N |      0 |      0 |       0 |

@@ -16,8 +16,8 @@ type document []byte
 // maxDepth bounds nesting, as encoding/json does, so that hostile input cannot exhaust the stack.
 const maxDepth = 10000
 
-// Eight bytes are looked at together, as a word. Subtracting ones*c sets the high bit of each byte below c, and leaves those
-// between c and 0x7f as they are, in the lowest byte first: what a borrow does to the bytes above one that was found is no matter.
+// Eight bytes are looked at together, as a word. Of ASCII bytes, subtracting ones*c sets the high bit of the first that is
+// below c, and of none before it; what its borrow does to those behind it is no matter, as the first is what is looked for.
 const (
 	ones  = 0x0101010101010101
 	highs = 0x8080808080808080
@@ -100,7 +100,7 @@ func (d document) text(i int) (content []byte, end int) {
 	return d.string(i)
 }
 
-// string reads a string.
+// string is text without null.
 func (d document) string(i int) (content []byte, end int) {
 	if d.at(i) == '"' {
 		if end = d.run(i + 1); d.at(end) == '"' {

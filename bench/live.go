@@ -38,8 +38,8 @@ const livePool = 250_000
 // between are the texts between the last times of a record, from its end.
 var between = [...]string{`"}`, `","timestamp":"`, `","receivedAt":"`, `","sentAt":"`}
 
-func newLive(s shape) (*live, error) {
-	s.Events = livePool
+func newLive(s shape, pool int) (*live, error) {
+	s.Events = pool
 	l := &live{day: -1}
 	g := newGenerator(s, pastDay())
 	for m, ok := g.next(); ok; m, ok = g.next() {
@@ -98,19 +98,16 @@ func (l *live) run(ctx context.Context, client *kgo.Client, topic string, rate f
 	defer ticker.Stop()
 	var mu sync.Mutex
 	var failed error
+	failure := func() error {
+		mu.Lock()
+		defer mu.Unlock()
+		return failed
+	}
 	began := time.Now()
 	for {
 		select {
 		case <-ctx.Done():
-			flush, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
-			defer cancel()
-			err := client.Flush(flush)
-			mu.Lock()
-			defer mu.Unlock()
-			if err := errors.Join(err, failed); err != nil {
-				return sent, events, fmt.Errorf("send to %s: %w", topic, err)
-			}
-			return sent, events, nil
+			return sent, events, errors.Join(flush(ctx, client), failure())
 		case <-ticker.C:
 		}
 		now := time.Now()
@@ -130,9 +127,19 @@ func (l *live) run(ctx context.Context, client *kgo.Client, topic string, rate f
 				if err != nil {
 					mu.Lock()
 					defer mu.Unlock()
-					failed = errors.Join(failed, err)
+					failed = fmt.Errorf("send to %s: %w", topic, err)
 				}
 			})
 		}
 	}
+}
+
+// flush waits until all that was produced has been taken, also when ctx has ended.
+func flush(ctx context.Context, client *kgo.Client) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+	defer cancel()
+	if err := client.Flush(ctx); err != nil {
+		return fmt.Errorf("send what is left: %w", err)
+	}
+	return nil
 }

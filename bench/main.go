@@ -5,6 +5,8 @@
 // figures go to bench/out/latest.json, and from there into docs/performance.md and docs/scaling.md.
 package main
 
+//go:generate go run . pages --out out --docs ../docs
+
 import (
 	"context"
 	"errors"

@@ -13,7 +13,7 @@ var kafkaEngineSettings = map[string]string{
 	"kafka_num_consumers = cores, kafka_thread_per_consumer 1":                             "each consumer parses and inserts by itself: both cores work",
 	"kafka_max_block_size and kafka_poll_max_batch_size 131072, kafka_poll_timeout_ms 500": "big inserts, few parts",
 	"kafka_flush_interval_ms 2000":                                                         "as often as the others commit",
-	"JSONEachRow into four typed columns, input_format_skip_unknown_fields":                "the parser skips what is not asked for; the timestamp is parsed with date_time_input_format best_effort",
+	"RawBLOB, and one JSONExtract of a tuple of four fields in the view":                   "takes 2.1 CPU µs an event, JSONEachRow into typed columns 2.7 to 3.9, one JSONExtract a field 4.1",
 	"view into AggregatingMergeTree, sum and uniqExact of 64-bit hashes of the users":      "exact as the pipeline's; hashes are smaller than names",
 	"no fsync_after_insert": "ClickHouse's default; the pipeline's tables have it",
 }
@@ -32,13 +32,14 @@ func (b *bench) kafkaEngine(ctx context.Context, topic *written, run string) (r 
 	for _, statement := range []string{
 		`CREATE TABLE minutes (account_id String, minute DateTime, events SimpleAggregateFunction(sum, UInt64), users AggregateFunction(uniqExact, UInt64))
 		 ENGINE = AggregatingMergeTree ORDER BY (account_id, minute)`,
-		fmt.Sprintf(`CREATE TABLE queue (type LowCardinality(String), userId String, timestamp DateTime64(3, 'UTC'), context Tuple(groupId String)) ENGINE = Kafka
-		 SETTINGS kafka_broker_list = '%s', kafka_topic_list = '%s', kafka_group_name = '%s', kafka_format = 'JSONEachRow', kafka_num_consumers = %d, kafka_thread_per_consumer = 1,
-		 kafka_max_block_size = 131072, kafka_poll_max_batch_size = 131072, kafka_poll_timeout_ms = 500, kafka_flush_interval_ms = 2000,
-		 input_format_skip_unknown_fields = 1, date_time_input_format = 'best_effort'`,
+		fmt.Sprintf(`CREATE TABLE queue (value String) ENGINE = Kafka
+		 SETTINGS kafka_broker_list = '%s', kafka_topic_list = '%s', kafka_group_name = '%s', kafka_format = 'RawBLOB', kafka_num_consumers = %d, kafka_thread_per_consumer = 1,
+		 kafka_max_block_size = 131072, kafka_poll_max_batch_size = 131072, kafka_poll_timeout_ms = 500, kafka_flush_interval_ms = 2000`,
 			strings.Join(b.services.brokers, ","), topic.Topic, group, runtime.NumCPU()),
-		`CREATE MATERIALIZED VIEW consume TO minutes AS SELECT context.groupId AS account_id, toStartOfMinute(timestamp) AS minute, count() AS events,
-		 uniqExactState(cityHash64(userId)) AS users FROM queue WHERE type IN ('track', 'page') GROUP BY account_id, minute`,
+		`CREATE MATERIALIZED VIEW consume TO minutes AS SELECT e.4.1 AS account_id, toStartOfMinute(toDateTime(substring(e.3, 1, 19), 'UTC')) AS minute, count() AS events,
+		 uniqExactState(cityHash64(e.2)) AS users
+		 FROM (SELECT JSONExtract(value, 'Tuple(type String, userId String, timestamp String, context Tuple(groupId String))') AS e FROM queue)
+		 WHERE e.1 IN ('track', 'page') GROUP BY account_id, minute`,
 	} {
 		if _, err := db.admin.ExecContext(ctx, statement); err != nil {
 			return r, fmt.Errorf("%w in %s", err, statement)

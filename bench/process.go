@@ -55,7 +55,7 @@ func (b *bench) start(name string, cmd *exec.Cmd) (*process, error) {
 }
 
 // tidemark starts an instance of the pipeline as users do.
-func (b *bench) tidemark(name, telemetry, group string, db *database, more ...string) (*process, error) {
+func (b *bench) tidemark(name, telemetry, group string, db *database) (*process, error) {
 	path, err := filepath.Abs(b.Tidemark)
 	if err != nil {
 		return nil, err
@@ -71,7 +71,6 @@ func (b *bench) tidemark(name, telemetry, group string, db *database, more ...st
 		"TIDEMARK_CLICKHOUSE_WRITER_PASSWORD="+b.services.password(devclickhouse.Writer),
 		"TIDEMARK_ADMIN_LISTEN=127.0.0.1:0", "TIDEMARK_CANARY_ENABLED=false", "TIDEMARK_LOG_LEVEL=warn",
 	)
-	cmd.Env = append(cmd.Env, more...)
 	return b.start(name, cmd)
 }
 

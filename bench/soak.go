@@ -40,7 +40,7 @@ func (b *bench) measureSoak(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.settle(ctx)) }()
-	traffic, err := newLive(b.shape(0))
+	traffic, err := newLive(b.shape(0), livePool)
 	if err != nil {
 		return err
 	}
@@ -152,19 +152,8 @@ func (b *bench) sampled(ctx, sending context.Context, p *process, db *database, 
 
 // merged merges every table's parts as far as they go, and returns the bytes that are left.
 func (d *database) merged(ctx context.Context) (bytes float64, err error) {
-	rows, err := d.admin.QueryContext(ctx, "SELECT name FROM system.tables WHERE database = ? AND engine LIKE '%MergeTree'", d.name)
+	tables, err := d.tables(ctx)
 	if err != nil {
-		return 0, fmt.Errorf("list the tables of %s: %w", d.name, err)
-	}
-	var tables []string
-	for rows.Next() {
-		var name string
-		if err := rows.Scan(&name); err != nil {
-			return 0, err
-		}
-		tables = append(tables, name)
-	}
-	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
 		return 0, fmt.Errorf("list the tables of %s: %w", d.name, err)
 	}
 	for _, name := range tables {
@@ -174,4 +163,20 @@ func (d *database) merged(ctx context.Context) (bytes float64, err error) {
 	}
 	err = d.admin.QueryRowContext(ctx, "SELECT toFloat64(sum(bytes_on_disk)) FROM system.parts WHERE active AND database = ?", d.name).Scan(&bytes)
 	return bytes, err
+}
+
+func (d *database) tables(ctx context.Context) (names []string, err error) {
+	rows, err := d.admin.QueryContext(ctx, "SELECT name FROM system.tables WHERE database = ? AND engine LIKE '%MergeTree'", d.name)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close() //nolint:errcheck // Err tells
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return nil, err
+		}
+		names = append(names, name)
+	}
+	return names, rows.Err()
 }

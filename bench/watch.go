@@ -35,7 +35,7 @@ type moment struct {
 // watch sends the traffic and the probes, measures from when it has settled to when the sending ends, and checks that every
 // record was received.
 func (b *bench) watch(ctx context.Context, w watched) (*liveRun, error) {
-	traffic, err := newLive(b.shape(0))
+	traffic, err := newLive(b.shape(0), livePool)
 	if err != nil {
 		return nil, err
 	}

@@ -63,7 +63,18 @@ func (b *builder) goals() ([]view, error) {
 			}),
 		},
 	}
-	all = append(all, view{
+	all = append(all, segmentGoals())
+	for i, v := range all {
+		if all[i].Query, err = b.render(v.Name, g); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+func segmentGoals() view {
+	const f = "Nullable(Float64)"
+	return view{
 		Name:    "segment_goals",
 		Comment: "How far the goals of each segment's accounts are reached (metrics.md row 12).",
 		Columns: []column{
@@ -79,11 +90,5 @@ func (b *builder) goals() ([]view, error) {
 			{"attainment", f, "ratio", "attained divided by the goals that were attained or are due; NULL without any."},
 			{"progress_median", f, "ratio", "Median of progress; NULL if it is unknown of all."},
 		},
-	})
-	for i, v := range all {
-		if all[i].Query, err = b.render(v.Name, g); err != nil {
-			return nil, err
-		}
 	}
-	return all, nil
 }

@@ -87,25 +87,28 @@ func (b *builder) meters() ([]view, error) {
 		}),
 		Query: query,
 	})
-	if query, err = b.render("segment_meters", b); err != nil {
-		return nil, err
-	}
-	return append(out, view{
+	segments, err := b.segmentMeters(key[1])
+	return append(out, segments), err
+}
+
+func (b *builder) segmentMeters(meter column) (view, error) {
+	query, err := b.render("segment_meters", b)
+	return view{
 		Name:    "segment_meters",
 		Comment: "Where the meters of each segment's accounts stand: how many are near their limit (metrics.md rows 9 and 10).",
 		Columns: []column{
 			{"segment", "String", "", "Segment of the accounts as of their last reading; empty if unknown."},
-			key[1],
+			meter,
 			{"accounts", "UInt64", "accounts", "Accounts with a reading."},
 			{"limited_accounts", "UInt64", "accounts", "Of those, accounts whose limit is known."},
-			{"utilization_median", f, "ratio", "Median of utilization over those; NULL without any."},
+			{"utilization_median", "Nullable(Float64)", "ratio", "Median of utilization over those; NULL without any."},
 			{"accounts_at_80_percent", "UInt64", "accounts", "Of those, accounts at 0.8 of the limit or more."},
 			{"accounts_at_90_percent", "UInt64", "accounts", "At 0.9 or more."},
 			{"accounts_at_limit", "UInt64", "accounts", "At the limit or beyond it."},
 			{"reaching_within_30_days", "UInt64", "accounts", "Accounts whose limit_reached_at is within 30 days from now."},
 		},
 		Query: query,
-	}), nil
+	}, err
 }
 
 // Bounds are the bounds of the period, and the SQL of the dates on which they lie there.

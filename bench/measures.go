@@ -113,27 +113,36 @@ func (b *bench) section(setup string) *figures.Section {
 
 // keep puts a measure's figures in the place of its last ones.
 func (b *bench) keep(name string, s *figures.Section) {
-	s.Command = b.command(name)
+	s.Command = command(name, os.Args[1:])
 	b.report[name] = s
 	s.Print(os.Stdout)
 }
 
-// command is what measures a section again: this program's flags, with one measure.
-func (b *bench) command(name string) string {
-	args := []string{name}
-	for i := 1; i < len(os.Args); i++ {
-		if arg := os.Args[i]; strings.HasPrefix(arg, "-") {
-			args = append(args, arg)
-			if !strings.Contains(arg, "=") && i+1 < len(os.Args) && arg != "--profile" {
-				i++
-				args = append(args, os.Args[i])
-			}
+// flagsOf are the flags that change a measure's figures.
+var flagsOf = map[string]string{
+	"throughput": "events accounts users minutes partitions runs seed", "peers": "events accounts users minutes partitions runs seed peers",
+	"memory": "windows", "freshness": "accounts users partitions rate measured seed", "recovery": "open partitions runs",
+	"catchup": "events accounts users minutes partitions measured seed", "processes": "events accounts users minutes runs seed",
+	"soak": "accounts users partitions soak soak-rate seed",
+}
+
+// command is what measures a section again: one measure, and those of the flags given that matter to it.
+func command(name string, args []string) string {
+	command := []string{name}
+	for i, arg := range args {
+		flag, _, joined := strings.Cut(strings.TrimPrefix(arg, "--"), "=")
+		if !strings.HasPrefix(arg, "--") || !slices.Contains(strings.Fields(flagsOf[name]), flag) {
+			continue
+		}
+		command = append(command, arg)
+		if !joined && i+1 < len(args) {
+			command = append(command, args[i+1])
 		}
 	}
-	if len(args) == 1 {
+	if len(command) == 1 {
 		return "make bench ARGS=" + name
 	}
-	return fmt.Sprintf("make bench ARGS=%q", strings.Join(args, " "))
+	return fmt.Sprintf("make bench ARGS=%q", strings.Join(command, " "))
 }
 
 // commit names the code that was measured, as far as it can be known.

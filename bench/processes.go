@@ -133,7 +133,7 @@ func (b *bench) joined(ctx context.Context, name string, members int) error {
 	}
 	defer client.Close()
 	admin := kadm.NewClient(client)
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
 	for {
 		groups, err := admin.DescribeGroups(ctx, name)

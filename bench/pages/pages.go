@@ -47,7 +47,7 @@ func replace(path, text string) error {
 	if !ok || !ok2 {
 		return fmt.Errorf("%s has not the lines %q and %q", path, strings.TrimSpace(begin), strings.TrimSpace(end))
 	}
-	page = fmt.Appendf(nil, "%s%s\n%s\n%s%s", before, begin, strings.TrimSpace(text), end, after)
+	page = fmt.Appendf(nil, "%s%s\n%s\n\n%s%s", before, begin, strings.TrimSpace(text), end, after)
 	if err := os.WriteFile(path, page, 0o644); err != nil { //nolint:gosec // for everyone to read
 		return fmt.Errorf("write the page: %w", err)
 	}

@@ -49,7 +49,7 @@ func (b *bench) peers() map[string]peer {
 func (b *bench) measurePeers(ctx context.Context) error {
 	all, chosen := b.peers(), slices.Clone(b.Peers)
 	runs := map[string][]peerRun{}
-	rates, err := b.throughput(ctx, func(ctx context.Context, topic *written, i int) error {
+	pairs, err := b.throughput(ctx, func(ctx context.Context, topic *written, i int) error {
 		for _, name := range slices.Clone(chosen) {
 			r, err := all[name].run(ctx, topic, fmt.Sprintf("%s_%d", name, i))
 			var missing *peers.MissingToolError
@@ -74,13 +74,18 @@ func (b *bench) measurePeers(ctx context.Context) error {
 	s.Settings, s.Runs = map[string]string{}, runs
 	for _, name := range slices.Sorted(maps.Keys(runs)) {
 		p := all[name]
-		own, cpu := make([]float64, len(runs[name])), make([]float64, len(runs[name]))
-		ratio := make([]float64, len(own))
+		var rate, ratio, cpu, cpuRatio []float64
 		for i, r := range runs[name] {
-			own[i], cpu[i], ratio[i] = r.rate(), r.CPU/float64(r.Events)*1e6, rates[i]/r.rate()
+			ours := pairs[i].Pipeline
+			rate = append(rate, r.rate())
+			ratio = append(ratio, float64(b.Events)/ours.Seconds/r.rate())
+			cpu = append(cpu, r.CPU/float64(r.Events)*1e6)
+			all := (ours.ClientCPU + ours.ClickHouseCPU + ours.KafkaCPU) / float64(b.Events)
+			cpuRatio = append(cpuRatio, (r.CPU+r.Kafka)/float64(r.Events)/all)
 		}
 		s.Add(name+"_ratio", "full pipeline : "+p.what+", events a second", "", p.goal, ratio...)
-		s.Add(name+"_rate", p.what, "events/s", nil, own...)
+		s.Add(name+"_cpu_ratio", "the same, events a CPU second of all processes, ClickHouse and Kafka included", "", nil, cpuRatio...)
+		s.Add(name+"_rate", p.what, "events/s", nil, rate...)
 		s.Add(name+"_cpu", "CPU: "+p.what, "µs/event", nil, cpu...)
 		for setting, why := range p.settings {
 			s.Settings[p.what+": "+setting] = why

@@ -23,8 +23,8 @@ func (b *bench) measureThroughput(ctx context.Context) error {
 }
 
 // throughput runs the bare consume, the pipeline and what else is given in turns, after a first run of the two that only warms
-// the page cache and the servers. It returns the pipeline's events a second, run by run.
-func (b *bench) throughput(ctx context.Context, others func(context.Context, *written, int) error) ([]float64, error) {
+// the page cache and the servers.
+func (b *bench) throughput(ctx context.Context, others func(context.Context, *written, int) error) ([]pair, error) {
 	topic, err := b.backlog(ctx)
 	if err != nil {
 		return nil, err
@@ -36,16 +36,14 @@ func (b *bench) throughput(ctx context.Context, others func(context.Context, *wr
 		return nil, err
 	}
 	var runs []pair
-	var rates []float64
 	for i := range b.Runs {
 		p, err := b.pair(ctx, topic, i)
 		if err != nil {
 			return nil, err
 		}
 		runs = append(runs, p)
-		rates = append(rates, float64(topic.Events)/p.Pipeline.Seconds)
 		fmt.Printf("run %d: bare %.0f events/s, pipeline %.0f events/s, ratio %.3f\n", i+1,
-			float64(topic.Events)/p.Bare.Seconds, rates[i], p.Bare.Seconds/p.Pipeline.Seconds)
+			float64(topic.Events)/p.Bare.Seconds, float64(topic.Events)/p.Pipeline.Seconds, p.Bare.Seconds/p.Pipeline.Seconds)
 		if others == nil {
 			continue
 		}
@@ -59,7 +57,7 @@ func (b *bench) throughput(ctx context.Context, others func(context.Context, *wr
 	s.Runs = runs
 	throughputFigures(s, topic, runs)
 	b.keep("throughput", s)
-	return rates, nil
+	return runs, nil
 }
 
 func (b *bench) pair(ctx context.Context, topic *written, i int) (p pair, err error) {

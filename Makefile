@@ -22,7 +22,7 @@ PKGS ?= ./...
 RACE_PKGS ?= ./cmd/... ./pipeline/... ./sinks/clickhouse ./sinks/clickhouse/migrate ./sinks/kafka/... ./internal/config/... ./internal/devkafka/...
 # Tests in virtual time: with the tag, the Kafka client waits on channels, which virtual time can see.
 VIRTUAL_PKGS ?= ./pipeline
-TEST_FLAGS ?= -timeout 20m $(if $(filter true,$(CI)),-count=1)
+TEST_FLAGS ?= -timeout 40m $(if $(filter true,$(CI)),-count=1)
 
 .PHONY: help
 help: ## List the targets.

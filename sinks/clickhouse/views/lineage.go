@@ -25,7 +25,7 @@ type LineageColumn struct {
 }
 
 var (
-	readsName = regexp.MustCompile("\\btidemark\\.([a-z_0-9]+)")
+	readsName = regexp.MustCompile(`\btidemark\.([a-z_0-9]+)`)
 	readsKind = regexp.MustCompile(`kind = '(\w+)'|kind IN \(([^)]*)\)`)
 	quoted    = regexp.MustCompile(`'(\w+)'`)
 )

@@ -47,16 +47,13 @@ func (b *builder) QuotaFeatures() string {
 	return quoteStrings(names)
 }
 
-// QuotaLimit is the SQL of the limit of a quota by plan; NULL if the plan has no such quota.
-func (b *builder) QuotaLimit(plan string) string {
-	var cases []string
+// QuotaLimits is the SQL of the limits: plan, quota and limit.
+func (b *builder) QuotaLimits() string {
+	var out []string
 	for _, q := range b.featureQuotas() {
-		cases = append(cases, fmt.Sprintf("ifNull(%s = %s, false) AND r.quota = (%s), toNullable(toFloat64(%s))", plan, quoteString(q.Plan), quoteStrings([]string{q.Name, q.Feature, q.Period}), number(q.Limit)))
+		out = append(out, fmt.Sprintf("(%s, (%s), %s)", quoteString(q.Plan), quoteStrings([]string{q.Name, q.Feature, q.Period}), number(q.Limit)))
 	}
-	if len(cases) == 0 {
-		return "CAST(NULL, 'Nullable(Float64)')"
-	}
-	return "multiIf(" + strings.Join(cases, ", ") + ", NULL)"
+	return "CAST([" + strings.Join(out, ", ") + "], 'Array(Tuple(String, Tuple(String, String, String), Float64))')"
 }
 
 // PeriodStart is the SQL of the date on which the period of a quota starts that holds a date.

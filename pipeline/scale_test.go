@@ -83,7 +83,7 @@ func (w *world) shared(members int, limit time.Duration) {
 		}
 		all := int32(0)
 		for _, m := range g.Members {
-			n := int32(len(m.Assignment["telemetry"])) //nolint:gosec // small
+			n := int32(len(m.Assignment["telemetry"]))                                    //nolint:gosec // small
 			if n < w.partitions/int32(members) || n > (w.partitions-1)/int32(members)+1 { //nolint:gosec // small
 				return false
 			}

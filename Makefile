@@ -66,6 +66,16 @@ FUZZ ?= Fuzz
 FUZZTIME ?= 10m
 FUZZ_PARALLEL ?= 1
 
+# Superset is installed once, in minutes; the browser and its driver are Debian's chromium and chromium-driver.
+.PHONY: test-bi
+test-bi: .cache/bi/venv/.complete ## Have Apache Superset chart the views; keep its pictures in docs/bi: make test-bi ARGS=-update.
+	go test -tags bi -count=1 -timeout 60m -v ./internal/bitest/superset $(ARGS)
+
+.cache/bi/venv/.complete: internal/bitest/superset/requirements.txt
+	python3 -m venv .cache/bi/venv
+	.cache/bi/venv/bin/python -m pip install --quiet --requirement $<
+	@touch $@
+
 .PHONY: bench
 bench: build ## Measure everything, peers included, or some: make bench ARGS="throughput --events 500000".
 	@go build -o bin/bench ./bench

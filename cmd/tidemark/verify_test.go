@@ -97,7 +97,7 @@ func TestVerifyNamesWhatDiffers(t *testing.T) {
 	require.Greater(t, all.Equal, 3000)
 	require.Greater(t, all.Checkpoints, 10)
 	require.Zero(t, all.Ahead+all.AtLeast+all.NotCompared)
-	require.Len(t, report.Sources, 5)
+	require.Len(t, report.Sources, 7, "two partitions of telemetry, tickets and signals, one of accounts")
 	got = tidemark(t, b.env, "verify", "--rate", "2000")
 	require.Equal(t, exitOK, got.code)
 	require.Contains(t, got.stdout, " rows and checkpoints compared, 0 differences.\n")

@@ -186,9 +186,9 @@ func report(t *testing.T, p plan, got found) {
 	var text strings.Builder
 	fmt.Fprintf(&text, "Superset listed %d tables and views, %d of them views of the first layer, with the comments of all %d columns.\n\n",
 		got.Listed, len(got.Views), columns)
-	fmt.Fprintf(&text, "| chart | view | rows | differences |\n|---|---|---|---|\n")
+	text.WriteString("| chart | view | rows, as those of SQL by hand |\n|---|---|---|\n")
 	for _, a := range got.Answers {
-		fmt.Fprintf(&text, "| %s | %s | %d | 0 |\n", a.Chart, a.View, len(a.Direct))
+		fmt.Fprintf(&text, "| %s | %s | %d |\n", a.Chart, a.View, len(a.Direct))
 	}
 	t.Log(text.String())
 	if !*update {

@@ -30,7 +30,7 @@ import (
 var files embed.FS
 
 // readTimeout bounds one client's reading of everything, on a busy machine.
-const readTimeout = 5 * time.Minute
+const readTimeout = 15 * time.Minute
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(chtest.WithShared(m)) }
 

@@ -9,6 +9,7 @@ const client = createClient({
   username: plan.user,
   password: plan.password,
   database: plan.database,
+  request_timeout: 300_000, // ms; planning a view takes seconds on a busy machine
 })
 
 async function rows(query, query_params, format = 'JSONEachRow') {

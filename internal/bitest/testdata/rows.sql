@@ -44,7 +44,7 @@ INSERT INTO account_changes_all (* EXCEPT generation) VALUES
     ('bolt', '2025-12-01 00:00:00', 'accounts/0@A', 5, 0, {'name': 'Bolt', 'segment': 'smb', 'seats': '2', 'mrr': '10', 'stage': 'live', 'created_at': '2025-12-01T00:00:00Z'});
 INSERT INTO facts_all (* EXCEPT generation) VALUES
     ('survey', 'acme', 's1', '2026-03-06 09:00:00', 'nps', 11, 20, 'signals/0@S', 20, 9, {'scale_min': '0', 'scale_max': '10'}),
-    ('kpi', 'acme', 'otif', '2026-02-02 00:00:00', 'reported', 0, 21, 'signals/0@S', 21, 0.9, {'period_start': '2026-01-01T00:00:00.000Z', 'period_end': '2026-02-01T00:00:00.000Z'}),
+    ('kpi', 'acme', 'otif', '2026-03-09 00:00:00', 'reported', 0, 21, 'signals/0@S', 21, 0.9, {'period_start': '2026-02-15T00:00:00.000Z', 'period_end': '2026-03-08T00:00:00.000Z'}),
     ('meter', 'acme', 'storage_gb', '2026-03-05 10:00:00', 'reported', 0, 22, 'signals/0@S', 22, 60, {'limit': '100'}),
     ('goal', 'acme', 'otif', '2026-01-01 00:00:00', 'defined', 0, 23, 'signals/0@S', 23, 1,
         {'name': 'On time', 'kpi': 'otif', 'start': '0.8', 'direction': 'up', 'starts_at': '2026-01-01T00:00:00.000Z', 'due_at': '2026-05-01T00:00:00.000Z'}),

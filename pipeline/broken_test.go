@@ -166,7 +166,7 @@ func calmly(s *simulation) {
 // TestBrokenBuildsAreCaught: a simulation that finds nothing proves nothing unless it finds what is there. Each defect is
 // found within some seeds, which find nothing in the pipeline as it is.
 func TestBrokenBuildsAreCaught(t *testing.T) {
-	const enough = 40
+	const enough = 200
 	_, err := program()
 	require.NoError(t, err)
 	for _, d := range defects {

@@ -2,8 +2,6 @@ package views
 
 import (
 	"strings"
-
-	"tidemark/schemas"
 )
 
 // benchmarks is the view that puts usage beside its past and its peers (metrics.md row 39).
@@ -18,22 +16,14 @@ func (b *builder) benchmarks() ([]view, error) {
 }
 
 func (b *builder) benchmarksOf(slices []slice) (rolling, error) {
-	events, err := b.metricOf("usage", "events", schemas.Count)
-	if err != nil {
-		return rolling{}, err
-	}
-	active, err := b.metricOf("usage", "active_users", schemas.Distinct)
-	if err != nil {
-		return rolling{}, err
-	}
-	uses, err := b.featureUses()
+	events, active, uses, err := b.usageMetrics()
 	if err != nil {
 		return rolling{}, err
 	}
 	const days, u, f = 28, "UInt64", "Nullable(Float64)"
 	r := rolling{
 		builder: b, Days: days, Keys: []string{"account_id"}, Topic: b.Topics.Telemetry.Name, Dimension: true,
-		Slices: slices, rows: "benchmark_rows", Uses: uses, ActiveUsers: active,
+		Slices: slices, rows: []string{"rows_spine", "rows_counters", "rows_members", "rows_active_days", "rows_features"}, Uses: uses, ActiveUsers: active,
 	}
 	r.Measures = []rollingMeasure{
 		shown(column{"events", u, "events", "Track, page and screen events."}, fromCounters, "max(value)", summed, days),

@@ -32,22 +32,14 @@ func (b *builder) engagement() ([]view, error) {
 }
 
 func (b *builder) engagementOf(slices []slice) (rolling, error) {
-	events, err := b.metricOf("usage", "events", schemas.Count)
-	if err != nil {
-		return rolling{}, err
-	}
-	active, err := b.metricOf("usage", "active_users", schemas.Distinct)
-	if err != nil {
-		return rolling{}, err
-	}
-	uses, err := b.featureUses()
+	events, active, uses, err := b.usageMetrics()
 	if err != nil {
 		return rolling{}, err
 	}
 	const days, u, f = 14, "UInt64", "Nullable(Float64)"
 	r := rolling{
 		builder: b, Days: days, Keys: []string{"account_id"}, Topic: b.Topics.Telemetry.Name, Dimension: true,
-		Slices: slices, rows: "engagement_rows", Uses: uses,
+		Slices: slices, rows: []string{"rows_spine", "rows_counters", "rows_members", "rows_key_features"}, Uses: uses,
 	}
 	r.Measures = []rollingMeasure{
 		shown(column{"actions", u, "events", "Events of the window: what users did."}, fromCounters, "max(value)", summed, days),

@@ -42,7 +42,7 @@ func (b *builder) features() ([]view, error) {
 func (b *builder) rollingFeaturesOf(days int64, measures []measure, types map[string]string, slices []slice) (view, error) {
 	r := rolling{
 		builder: b, Days: days, Keys: []string{"account_id", "feature"}, Topic: b.Topics.Telemetry.Name,
-		Slices: slices, rows: "features_rolling_rows", Derived: b.derived("features"),
+		Slices: slices, rows: []string{"features_rolling_rows"}, Derived: b.derived("features"),
 	}
 	r.Dimension = true
 	r.Extra = []extra{{column{"seat_utilization", "Nullable(Float64)", "ratio", "users divided by the seats as of the window's end: licences that are used for the feature (metrics.md row 8); NULL if the seats are unknown."},

@@ -79,7 +79,7 @@ func (b *builder) frequencyOf(days int64, slices []slice) (rolling, error) {
 	}
 	r := rolling{
 		builder: b, Days: days, Keys: []string{"account_id"}, Topic: b.Topics.Telemetry.Name, Dimension: true,
-		Slices: slices, rows: "frequency_rows", ActiveUsers: active,
+		Slices: slices, rows: []string{"rows_spine", "rows_members", "rows_user_days"}, ActiveUsers: active,
 	}
 	const u = "UInt64"
 	r.Measures = []rollingMeasure{
@@ -89,6 +89,7 @@ func (b *builder) frequencyOf(days int64, slices []slice) (rolling, error) {
 	}
 	r.Measures[1].Name = active
 	if days >= 28 { // in a week there is no difference between weekly and monthly
+		r.rows = append(r.rows, "rows_bands")
 		r.Measures = append(r.Measures,
 			shown(column{"users_daily", u, "users", fmt.Sprintf("Users who were active on %d days or more.", dailyFrom(days))}, fromBands, "sum(daily)", running, days),
 			shown(column{"users_weekly", u, "users", fmt.Sprintf("Users who were active on %d days or more, and fewer than %d.", weeklyFrom(days), dailyFrom(days))}, fromBands, "sum(weekly)", running, days),

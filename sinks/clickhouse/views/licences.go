@@ -36,7 +36,7 @@ func (b *builder) licencesOf(slices []slice) (rolling, error) {
 	const days, u, f = 28, "UInt64", "Nullable(Float64)"
 	r := rolling{
 		builder: b, Days: days, Keys: []string{"account_id"}, Topic: b.Topics.Telemetry.Name, Dimension: true,
-		Slices: slices, rows: "licence_rows", Fits: []string{"active_users"},
+		Slices: slices, rows: []string{"rows_spine", "rows_members"}, Fits: []string{"active_users"},
 	}
 	for _, m := range []struct {
 		metric string

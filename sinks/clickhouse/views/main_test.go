@@ -80,13 +80,22 @@ func (f fixture) rows(t *testing.T, query string) string {
 
 func (f fixture) get(t *testing.T, query string) string {
 	t.Helper()
-	u, err := url.Parse(f.HTTPURL(devclickhouse.Reader))
+	status, answer := post(t, f.HTTPURL(devclickhouse.Reader), url.Values{}, query)
+	require.Equal(t, http.StatusOK, status, "%s\n%s", query, answer)
+	return answer
+}
+
+// post sends a body to ClickHouse at an address that names user, password and database, with further parameters.
+func post(t *testing.T, address string, parameters url.Values, body string) (status int, answer string) {
+	t.Helper()
+	u, err := url.Parse(address)
 	require.NoError(t, err)
-	user, database := u.User, strings.TrimPrefix(u.Path, "/")
-	u.User, u.Path, u.RawQuery = nil, "/", url.Values{"database": {database}}.Encode()
+	user := u.User
+	parameters.Set("database", strings.TrimPrefix(u.Path, "/"))
+	u.User, u.Path, u.RawQuery = nil, "/", parameters.Encode()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, u.String(), strings.NewReader(query))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, u.String(), strings.NewReader(body))
 	require.NoError(t, err)
 	password, _ := user.Password()
 	req.SetBasicAuth(user.Username(), password)
@@ -94,10 +103,9 @@ func (f fixture) get(t *testing.T, query string) string {
 	resp, err := client.Do(req)
 	require.NoError(t, err)
 	defer resp.Body.Close() //nolint:errcheck // It was read to its end.
-	body, err := io.ReadAll(resp.Body)
+	content, err := io.ReadAll(resp.Body)
 	require.NoError(t, err)
-	require.Equal(t, http.StatusOK, resp.StatusCode, "%s\n%s", query, body)
-	return string(body)
+	return resp.StatusCode, string(content)
 }
 
 // golden strips the indentation of a table written in a test, and turns its | into tabs.

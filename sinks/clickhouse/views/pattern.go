@@ -22,7 +22,7 @@ func (b *builder) usagePatternOf(slices []slice) (rolling, error) {
 	erraticAbove := b.bySegment("h.segment", func(t schemas.Target) string { return orNull(t.ErraticUsage) })
 	r := rolling{
 		builder: b, Days: days, Keys: []string{"account_id"}, Topic: b.Topics.Telemetry.Name, Dimension: true,
-		Slices: slices, rows: "usage_pattern_rows",
+		Slices: slices, rows: []string{"rows_spine", "rows_counters"},
 	}
 	r.Measures = []rollingMeasure{
 		shown(column{"events", u, "events", "Events of the 28 days."}, fromCounters, "max(value)", summed, days),

@@ -102,7 +102,7 @@ type rolling struct {
 	Derived   []schemas.Metric
 	Dimension bool // with the account as of the window's end
 	Slices    []slice
-	rows      string // template of the daily rows: keys, day, is_shown and a part of each measure
+	rows      []string // templates whose rows together are the daily rows: keys, day, is_shown and a part of each measure
 
 	Uses, ActiveUsers string // metrics that say that a feature was used, or a user active
 }
@@ -136,7 +136,16 @@ func (r rollingSlice) Over() string {
 }
 
 // Rows are the daily rows.
-func (r rollingSlice) Rows() (string, error) { return r.render(r.rows, r) }
+func (r rollingSlice) Rows() (string, error) {
+	parts := make([]string, len(r.rows))
+	for i, name := range r.rows {
+		var err error
+		if parts[i], err = r.render(name, r); err != nil {
+			return "", err
+		}
+	}
+	return strings.Join(parts, "\nUNION ALL\n"), nil
+}
 
 // Parts are the columns of one branch of the daily rows: zeros where the branch has nothing to say.
 func (r rollingSlice) Parts(from branch) string {
@@ -236,7 +245,7 @@ func (b *builder) rollingUsageOf(days int64) (view, error) {
 	}
 	r := rolling{
 		builder: b, Days: days, Keys: []string{"account_id"}, Topic: b.Topics.Telemetry.Name, Dimension: true,
-		Slices: b.rollingSlices(), rows: "usage_rolling_rows", Uses: uses, ActiveUsers: active,
+		Slices: b.rollingSlices(), rows: []string{"rows_spine", "rows_counters", "rows_members", "rows_features", "rows_active", "rows_minutes"}, Uses: uses, ActiveUsers: active,
 		Derived: append(b.derived("usage"), b.derived("usage_rolling")...),
 	}
 	measures, err := b.measures("usage", "usage_rolling")

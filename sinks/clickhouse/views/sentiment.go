@@ -55,7 +55,7 @@ func (b *builder) sentiment() ([]view, error) {
 	for _, days := range sentimentDays {
 		r := rolling{
 			builder: b, Days: days, Keys: []string{"account_id"}, Topic: b.Topics.Signals.Name, Dimension: true,
-			Slices: b.rollingSlices(), rows: "sentiment_rows",
+			Slices: b.rollingSlices(), rows: []string{"sentiment_rows"},
 		}
 		var columns []column
 		for _, q := range questions {

@@ -3,10 +3,8 @@ package views_test
 import (
 	"context"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
-	"strings"
 	"testing"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -100,22 +98,8 @@ func (s shardServer) open(t *testing.T) fixture {
 func (f fixture) copy(t *testing.T, from fixture, table string) {
 	t.Helper()
 	rows := from.get(t, "SELECT * FROM "+table+"_all FORMAT Native")
-	u, err := url.Parse(f.HTTPURL(devclickhouse.Writer))
-	require.NoError(t, err)
-	user := u.User
-	u.User, u.Path = nil, "/"
-	u.RawQuery = url.Values{
-		"database": {f.Name}, "query": {"INSERT INTO " + table + "_all FORMAT Native"}, "distributed_foreground_insert": {"1"},
-	}.Encode()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, u.String(), strings.NewReader(rows))
-	require.NoError(t, err)
-	password, _ := user.Password()
-	req.SetBasicAuth(user.Username(), password)
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	resp, err := client.Do(req)
-	require.NoError(t, err)
-	defer resp.Body.Close() //nolint:errcheck // It was read to its end.
-	body, err := io.ReadAll(resp.Body)
-	require.NoError(t, err)
-	require.Equal(t, http.StatusOK, resp.StatusCode, "%s: %s", table, body)
+	status, answer := post(t, f.HTTPURL(devclickhouse.Writer), url.Values{
+		"query": {"INSERT INTO " + table + "_all FORMAT Native"}, "distributed_foreground_insert": {"1"},
+	}, rows)
+	require.Equal(t, http.StatusOK, status, "%s: %s", table, answer)
 }

@@ -107,7 +107,7 @@ func (b *builder) supportMeasures() ([]measure, map[string]string, error) {
 func (b *builder) rollingSupportOf(days int64, measures []measure, types map[string]string) (view, error) {
 	r := rolling{
 		builder: b, Days: days, Keys: []string{"account_id"}, Topic: b.Topics.Tickets.Name,
-		Slices: b.everything(), rows: "support_rolling_rows", Derived: b.derived("support"),
+		Slices: b.everything(), rows: []string{"support_rolling_rows"}, Derived: b.derived("support"),
 	}
 	for _, what := range moments {
 		h := rollingMeasure{measure: measure{Metric: schemas.Metric{Column: what + "_n"}, From: fromMoments, Merge: "%s"}, Kind: summed, Days: days}

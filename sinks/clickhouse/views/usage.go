@@ -115,6 +115,18 @@ func (b *builder) metricOf(view, column string, a schemas.Aggregate) (string, er
 	return "", fmt.Errorf("the catalogue needs a metric of the aggregate %s in the column %s of the view %s", a, column, view)
 }
 
+// usageMetrics are those that say how much an account did, who was active, and that a feature was used.
+func (b *builder) usageMetrics() (events, active, uses string, err error) {
+	if events, err = b.metricOf("usage", "events", schemas.Count); err != nil {
+		return "", "", "", err
+	}
+	if active, err = b.metricOf("usage", "active_users", schemas.Distinct); err != nil {
+		return "", "", "", err
+	}
+	uses, err = b.featureUses()
+	return events, active, uses, err
+}
+
 // windows is the data of the template windows.sql: the windows of one tier.
 type windows struct {
 	*builder

@@ -115,7 +115,7 @@ func (b *builder) workflowRuns() (view, error) {
 func (b *builder) rollingWorkflowsOf(days int64, measures []measure, types map[string]string) (view, error) {
 	r := rolling{
 		builder: b, Days: days, Keys: []string{"account_id", "workflow"}, Topic: b.Topics.Telemetry.Name,
-		Slices: b.everything(), rows: "workflows_rolling_rows", Derived: b.derived("workflows"),
+		Slices: b.everything(), rows: []string{"workflows_rolling_rows"}, Derived: b.derived("workflows"),
 	}
 	for _, m := range measures {
 		r.Measures = append(r.Measures, rollingMeasure{measure: m, Kind: summed, Days: days})

@@ -3,8 +3,3 @@ SELECT account_id, toInt32(toUInt32(window_start) / 86400) AS day, 1 AS is_shown
             {{.Parts "spine"}}
 FROM ({{.Include "spine" .}})
 WHERE window_start BETWEEN {{.FirstDay}} AND {{.LastDay}}
-UNION ALL
-SELECT account_id, day, 0 AS is_shown,
-            {{.Parts "members"}}
-FROM ({{.DistinctDays "member_days"}})
-GROUP BY account_id, day

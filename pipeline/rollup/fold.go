@@ -205,22 +205,10 @@ func (s *State) step(ev *decode.Event, account string, st schemas.Step, offset u
 	if ev.User == 0 {
 		return // a step of nobody belongs to no run
 	}
-	id := ev.ID
-	if id == 0 {
-		id = offset + 1 // without a message id the offset tells two events of the same time apart
-	}
-	f := &s.batch.Facts
-	f.Kind = append(f.Kind, "workflow")
-	f.AccountID = append(f.AccountID, account)
-	f.Entity = append(f.Entity, st.Workflow)
-	f.At = append(f.At, ev.Time)
-	f.Name = append(f.Name, st.Name)
-	f.User = append(f.User, ev.User)
-	f.ID = append(f.ID, id)
-	f.Source = append(f.Source, s.source)
-	f.Offset = append(f.Offset, offset)
-	f.Value = append(f.Value, 0)
-	f.Attributes = append(f.Attributes, nil)
+	s.batch.Facts.Add(clickhouse.Fact{
+		Kind: "workflow", AccountID: account, Entity: st.Workflow, At: ev.Time, Name: st.Name, User: ev.User,
+		ID: ev.ID, Source: s.source, Offset: offset,
+	})
 }
 
 // lacks reports whether the event needs a window that has to be loaded first.

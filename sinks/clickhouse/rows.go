@@ -108,6 +108,39 @@ type Facts struct {
 	Attributes []map[string]string
 }
 
+// Fact is a row of the table facts.
+type Fact struct {
+	Kind       string
+	AccountID  string
+	Entity     string
+	At         int64 // Unix ms
+	Name       string
+	User       uint64
+	ID         uint64 // by which duplicates are found; 0 = it has none: its offset tells it from another of the same time
+	Source     string
+	Offset     uint64
+	Value      float64
+	Attributes map[string]string
+}
+
+// Add appends a fact.
+func (f *Facts) Add(fact Fact) {
+	if fact.ID == 0 {
+		fact.ID = fact.Offset + 1
+	}
+	f.Kind = append(f.Kind, fact.Kind)
+	f.AccountID = append(f.AccountID, fact.AccountID)
+	f.Entity = append(f.Entity, fact.Entity)
+	f.At = append(f.At, fact.At)
+	f.Name = append(f.Name, fact.Name)
+	f.User = append(f.User, fact.User)
+	f.ID = append(f.ID, fact.ID)
+	f.Source = append(f.Source, fact.Source)
+	f.Offset = append(f.Offset, fact.Offset)
+	f.Value = append(f.Value, fact.Value)
+	f.Attributes = append(f.Attributes, fact.Attributes)
+}
+
 // AccountChanges are rows of the table account_changes: attributes of an account from a time on.
 type AccountChanges struct {
 	AccountID  []string

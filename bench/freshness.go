@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -78,19 +77,11 @@ func (b *bench) measureFreshness(ctx context.Context) error {
 
 // liveRun sends at a rate to an instance of the pipeline, and probes.
 func (b *bench) liveRun(ctx context.Context, name string, rate float64) (r *liveRun, err error) {
-	client, err := b.producer()
+	client, db, done, err := b.stage(ctx, name)
 	if err != nil {
 		return nil, err
 	}
-	defer client.Close()
-	if err := b.ensure(ctx, client, name, b.Partitions); err != nil {
-		return nil, err
-	}
-	db, err := b.services.database(ctx, "tidemark_"+name, name)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, db.settle(ctx)) }()
+	defer func() { err = done(err) }()
 	p, err := b.tidemark(name, name, name, db)
 	if err != nil {
 		return nil, err

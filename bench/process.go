@@ -8,11 +8,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"syscall"
 	"time"
 
+	"tidemark/internal/child"
 	"tidemark/internal/devclickhouse"
 )
 
@@ -34,23 +34,14 @@ func (b *bench) start(name string, cmd *exec.Cmd) (*process, error) {
 	}
 	defer log.Close() //nolint:errcheck // the child has its own descriptor
 	cmd.Stdout, cmd.Stderr = log, log
-	cmd.SysProcAttr = childAttributes()
-	started := make(chan error)
-	go func() {
-		runtime.LockOSThread() // the child gets its signal when the thread that started it ends
-		defer runtime.UnlockOSThread()
-		defer close(p.done)
-		if err := cmd.Start(); err != nil {
-			started <- err
-			return
-		}
-		p.pid = cmd.Process.Pid
-		started <- nil
-		p.err = cmd.Wait()
-	}()
-	if err := <-started; err != nil {
+	err = child.Start(cmd, syscall.SIGKILL, func(err error) {
+		p.err = err
+		close(p.done)
+	})
+	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", name, err)
 	}
+	p.pid = cmd.Process.Pid
 	return p, nil
 }
 

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -24,19 +23,11 @@ const meanwhile = 2000
 // measureRecovery kills an instance with many open rows and starts it again at once, as a supervisor does.
 func (b *bench) measureRecovery(ctx context.Context) (err error) {
 	const name = "recovery"
-	client, err := b.producer()
+	client, db, done, err := b.stage(ctx, name)
 	if err != nil {
 		return err
 	}
-	defer client.Close()
-	if err := b.ensure(ctx, client, name, b.Partitions); err != nil {
-		return err
-	}
-	db, err := b.services.database(ctx, "tidemark_"+name, name)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, db.settle(ctx)) }()
+	defer func() { err = done(err) }()
 	o := &openWindows{bench: b, client: client, db: db, topic: name}
 	start := func() (*process, error) { return b.tidemark(name, name, name, db) }
 	p, err := start()

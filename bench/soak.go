@@ -27,19 +27,11 @@ const partsLimit = 300
 // measureSoak lets a day of event time pass in minutes, with late events all the time, and watches what could grow.
 func (b *bench) measureSoak(ctx context.Context) (err error) {
 	const name = "soak"
-	client, err := b.producer()
+	client, db, done, err := b.stage(ctx, name)
 	if err != nil {
 		return err
 	}
-	defer client.Close()
-	if err := b.ensure(ctx, client, name, b.Partitions); err != nil {
-		return err
-	}
-	db, err := b.services.database(ctx, "tidemark_"+name, name)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, db.settle(ctx)) }()
+	defer func() { err = done(err) }()
 	traffic, err := newLive(b.shape(0), livePool)
 	if err != nil {
 		return err

@@ -85,6 +85,25 @@ func (b *bench) fill(ctx context.Context, topic string, partitions int, g *gener
 	return b.write(ctx, client, topic, partitions, g)
 }
 
+// stage makes what a measure with traffic of its own needs: a topic of its name, what sends to it, and a database that a
+// group of that name fills. Call done with how the measure ended, when no pipeline runs any more.
+func (b *bench) stage(ctx context.Context, name string) (client *kgo.Client, db *database, done func(error) error, err error) {
+	if client, err = b.producer(); err != nil {
+		return nil, nil, nil, err
+	}
+	if err = b.ensure(ctx, client, name, b.Partitions); err == nil {
+		db, err = b.services.database(ctx, "tidemark_"+name, name)
+	}
+	if err != nil {
+		client.Close()
+		return nil, nil, nil, err
+	}
+	return client, db, func(ended error) error {
+		defer client.Close()
+		return errors.Join(ended, db.settle(ctx))
+	}, nil
+}
+
 // hold is fill in one transaction: no pipeline sees any of the records before release is called, and then all at once.
 func (b *bench) hold(ctx context.Context, topic string, partitions int, g *generator) (w *written, release func(context.Context) error, err error) {
 	client, err := b.producer(kgo.TransactionalID("bench-"+topic), kgo.TransactionTimeout(10*time.Minute))

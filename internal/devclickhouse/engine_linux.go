@@ -118,12 +118,6 @@ func openTerminal() error {
 	return unix.Close(slave)
 }
 
-// childAttributes ends the engine cleanly when this process dies, and keeps a Ctrl-C in the terminal from reaching it: its
-// parent stops it, after its last writes.
-func childAttributes() *syscall.SysProcAttr {
-	return &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM, Setpgid: true}
-}
-
 func cStrings(args []string) []*byte {
 	out := make([]*byte, 0, len(args)+1)
 	for _, a := range args {

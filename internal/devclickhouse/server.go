@@ -13,12 +13,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strconv"
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"tidemark/internal/child"
 )
 
 // Options configure Start. Only Dir is required.
@@ -139,23 +140,10 @@ func (s *Server) spawn(opts Options) error {
 	args := append(slices.Clone(opts.EngineCommand[1:]), "--config-json="+string(config))
 	cmd := exec.Command(opts.EngineCommand[0], args...)
 	cmd.Dir = s.files.root
-	cmd.Stderr = log                    // Standard output has only the banner and prompts of clickhouse-local, so it is dropped.
-	cmd.ExtraFiles = []*os.File{s.lock} // The directory stays taken until the child is gone too.
-	cmd.SysProcAttr = childAttributes()
-
-	started := make(chan error)
-	go func() {
-		// The kernel ends the child when the thread that started it ends, so this one must live as long as the child.
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		err := cmd.Start()
-		started <- err
-		if err != nil {
-			return
-		}
-		s.finish(cmd.Wait())
-	}()
-	err = <-started
+	cmd.Stderr = log                                      // Standard output has only the banner and prompts of clickhouse-local, so it is dropped.
+	cmd.ExtraFiles = []*os.File{s.lock}                   // The directory stays taken until the child is gone too.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // A Ctrl-C in the terminal does not reach it: its parent stops it, after its last writes.
+	err = child.Start(cmd, syscall.SIGTERM, s.finish)     // It ends in order when this process dies.
 	if err != nil {
 		return errors.Join(fmt.Errorf("run the engine: %w", err), log.Close())
 	}

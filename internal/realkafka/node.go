@@ -7,9 +7,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"syscall"
+
+	"tidemark/internal/child"
 )
 
 // errPortTaken says that another process took a chosen port before the broker could bind it.
@@ -125,30 +126,20 @@ type process struct {
 	err    error
 }
 
-// startProcess starts cmd in its own process group. One locked thread starts the child and waits for it, because Linux sends
-// the parent-death signal when that thread ends, not when the process does.
+// startProcess starts cmd in its own process group.
 func startProcess(cmd *exec.Cmd) (*process, error) {
-	cmd.SysProcAttr = childAttributes()
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	p := &process{exited: make(chan struct{})}
-	started := make(chan error)
-	go func() {
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		if err := cmd.Start(); err != nil {
-			started <- err
-			return
-		}
-		p.pid = cmd.Process.Pid
-		started <- nil
-		p.err = cmd.Wait()
-		if p.err == nil {
+	err := child.Start(cmd, syscall.SIGKILL, func(err error) {
+		if p.err = err; err == nil {
 			p.err = errors.New("exit status 0")
 		}
 		close(p.exited)
-	}()
-	if err := <-started; err != nil {
+	})
+	if err != nil {
 		return nil, err
 	}
+	p.pid = cmd.Process.Pid
 	return p, nil
 }
 

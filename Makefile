@@ -38,14 +38,15 @@ demo: build ## Run everything on this machine; options: make demo ARGS="--durati
 	@exec bin/tidemark demo $(ARGS)
 
 .PHONY: test
-test: export TIDEMARK_TEST_SEEDS ?= $(if $(filter true,$(CI)),2000)
+# Not a variable of Tidemark's, which would refuse one that it doesn't know.
+test: export TEST_SEEDS ?= $(if $(filter true,$(CI)),2000)
 test: ## Run all tests, and say what was skipped and why (with CI=true nothing may be).
 	@go run ./internal/buildtools/testreport $(TEST_FLAGS) $(PKGS) -- -race $(TEST_FLAGS) $(RACE_PKGS) \
 		-- -tags synctests $(TEST_FLAGS) $(VIRTUAL_PKGS)
 
 .PHONY: test-faults
 test-faults: ## Break everything: SEEDS=2000 worlds in virtual time, then real processes, brokers and disks (20 minutes).
-	TIDEMARK_TEST_SEEDS=$(SEEDS) go test -tags synctests -count=1 -timeout 60m -v -run 'TestEveryFaultAtOnce|TestBrokenBuildsAreCaught' ./pipeline
+	TEST_SEEDS=$(SEEDS) go test -tags synctests -count=1 -timeout 60m -v -run 'TestEveryFaultAtOnce|TestBrokenBuildsAreCaught' ./pipeline
 	go test -tags faults -count=1 -timeout 60m -v ./internal/faults
 
 SEEDS ?= 2000
@@ -91,7 +92,7 @@ VIEW_ACCOUNTS ?= 10000
 
 .PHONY: bench-views
 bench-views: ## Read every view of VIEW_ACCOUNTS=10000 accounts beside plain aggregates, into docs/view-speed.md (20 minutes).
-	TIDEMARK_BENCH_ACCOUNTS=$(VIEW_ACCOUNTS) TIDEMARK_BENCH_OUT=$(CURDIR)/docs/view-speed.md \
+	VIEW_ACCOUNTS=$(VIEW_ACCOUNTS) VIEW_SPEED=$(CURDIR)/docs/view-speed.md \
 		go test ./sinks/clickhouse/views -run '^$$' -bench FirstLayer -benchtime 1x -timeout 60m
 
 .PHONY: check

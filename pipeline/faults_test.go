@@ -44,7 +44,7 @@ func (t *trial) failure() string {
 }
 
 func (t *trial) replay() string {
-	return fmt.Sprintf("replay: TIDEMARK_TEST_SEED=%d go test -tags synctests -count=1 ./pipeline -run 'TestEveryFaultAtOnce$'", t.seed)
+	return fmt.Sprintf("replay: TEST_SEED=%d go test -tags synctests -count=1 ./pipeline -run 'TestEveryFaultAtOnce$'", t.seed)
 }
 
 // realTimeout bounds a seed in real time; it takes a fraction of a second.
@@ -136,8 +136,8 @@ func number(t *testing.T, name string, otherwise uint64) uint64 {
 //tidemark:proves "ClickHouse has too many parts, no memory, or is slow": 1 2 3 4 5
 //tidemark:proves "the power of a modelled ClickHouse is cut": 1 2 3 4 5
 func TestEveryFaultAtOnce(t *testing.T) {
-	seeds := number(t, "TIDEMARK_TEST_SEEDS", 150)
-	first := number(t, "TIDEMARK_TEST_SEED", 0)
+	seeds := number(t, "TEST_SEEDS", 150)
+	first := number(t, "TEST_SEED", 0)
 	if first != 0 {
 		seeds = 1
 	}

@@ -46,7 +46,7 @@ func (w *world) join(name string) *member {
 	m := &member{name: name, over: make(chan struct{})}
 	spec := w.spec()
 	log := zap.NewNop()
-	if testing.Verbose() && os.Getenv("TIDEMARK_TEST_LOG") != "" {
+	if testing.Verbose() && os.Getenv("TEST_LOG") != "" {
 		log = zap.New(zapcore.NewCore(zapcore.NewConsoleEncoder(zap.NewDevelopmentEncoderConfig()), zapcore.AddSync(os.Stdout), zap.InfoLevel)).Named(name)
 	}
 	var store worker.Store = &leg{w, m}

@@ -47,7 +47,7 @@ func (s *simulation) run() {
 		s.during(time.Duration(s.draws.IntN(3000)) * time.Millisecond)
 		f := s.draw()
 		s.count(f.name)
-		if os.Getenv("TIDEMARK_TEST_LOG") != "" {
+		if os.Getenv("TEST_LOG") != "" {
 			fmt.Println(time.Now().UTC().Format("15:04:05.000"), "FAULT", f.name)
 		}
 		f.do(s)

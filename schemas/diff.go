@@ -32,13 +32,7 @@ func (c Change) String() string {
 }
 
 // Declared is the whole catalogue as YAML, which Whole reads.
-func (c *Catalogue) Declared() []byte {
-	data, err := yaml.Marshal(c)
-	if err != nil {
-		panic(fmt.Sprintf("marshal catalogue: %v", err)) // plain data always marshals
-	}
-	return data
-}
+func (c *Catalogue) Declared() []byte { return asYAML(c) }
 
 // Whole reads what Declared gave: a catalogue to which nothing built-in is added.
 func Whole(name string, data []byte) (*Catalogue, error) {

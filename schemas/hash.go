@@ -3,10 +3,7 @@ package schemas
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"slices"
-
-	"go.yaml.in/yaml/v3"
 )
 
 // Hash identifies what the pipeline makes of the log: 16 hexadecimal digits, the same for catalogues that make the same
@@ -17,11 +14,7 @@ func (c *Catalogue) Hash() string { return hash(c.folded()) }
 func (c *Catalogue) ViewsHash() string { return hash(c) }
 
 func hash(v any) string {
-	data, err := yaml.Marshal(v) // maps are marshalled in key order
-	if err != nil {
-		panic(fmt.Sprintf("marshal catalogue: %v", err)) // plain data always marshals
-	}
-	sum := sha256.Sum256(data)
+	sum := sha256.Sum256(asYAML(v)) // maps are marshalled in key order
 	return hex.EncodeToString(sum[:8])
 }
 

@@ -143,10 +143,10 @@ func checkLive(ctx context.Context, cfg *config.Config, show func(...preflight.F
 		return err
 	}
 	defer store.Close() //nolint:errcheck // it only reads
-	t, d := cfg.Kafka.Topics, cfg.Pipeline.Disorder
+	d := cfg.Pipeline.Disorder
 	kafka := preflight.Kafka{
 		Brokers: cfg.Kafka.Brokers,
-		Meter:   &lag.Meter{Client: client, Kafka: opts, Group: liveGroup(ctx, store, cfg.Kafka.Group), Topics: []string{t.Telemetry, t.Tickets, t.Accounts, t.Signals}},
+		Meter:   &lag.Meter{Client: client, Kafka: opts, Group: liveGroup(ctx, store, cfg.Kafka.Group), Topics: cfg.Kafka.Topics.Folded()},
 		Topics:  declaredTopics(&cfg.Kafka), LongestWindow: longestWindow, LongestWait: max(d.Telemetry, d.Tickets, d.Accounts, d.Signals),
 		MaxRecordBytes: int(cfg.Collector.MaxEvent),
 	}

@@ -53,8 +53,7 @@ func (l *lagCmd) Run(ctx context.Context, g *globals) error {
 		return err
 	}
 	defer store.Close() //nolint:errcheck // it only reads
-	t := cfg.Kafka.Topics
-	meter := &lag.Meter{Client: client, Kafka: opts, Topics: []string{t.Telemetry, t.Tickets, t.Accounts, t.Signals}}
+	meter := &lag.Meter{Client: client, Kafka: opts, Topics: cfg.Kafka.Topics.Folded()}
 	for {
 		meter.Group = liveGroup(ctx, store, cfg.Kafka.Group)
 		err := l.once(ctx, g, meter, store, &cfg.Kafka)

@@ -51,7 +51,7 @@ func kafkaTransport(k *config.Kafka) (*kafka.Transport, error) {
 	}
 	t := &kafka.Transport{
 		Dial: (&net.Dialer{Timeout: dialTimeout}).DialContext, DialTimeout: dialTimeout, ClientID: "tidemark", TLS: tls,
-		MetadataTopics: []string{k.Topics.Telemetry, k.Topics.Tickets, k.Topics.Accounts, k.Topics.Signals},
+		MetadataTopics: k.Topics.Folded(),
 		Context:        context.Background(), // of the pool, which ends with CloseIdleConnections
 	}
 	t.SASL, err = saslMechanism(k.SASL)

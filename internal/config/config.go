@@ -59,6 +59,9 @@ type Topics struct {
 	DeadLetters string `yaml:"dead_letters"`
 }
 
+// Folded lists the topics that the pipeline folds.
+func (t *Topics) Folded() []string { return []string{t.Telemetry, t.Tickets, t.Accounts, t.Signals} }
+
 // ClickHouse says where the rollups are kept and as whom to write, read and migrate them.
 type ClickHouse struct {
 	Addr         []string      `yaml:"addr"`

@@ -54,18 +54,18 @@ func portOf(t *testing.T, addr string) int {
 	return port
 }
 
-// seed is what a random scenario is drawn from; TIDEMARK_TEST_SEED sets it.
+// seed is what a random scenario is drawn from; TEST_SEED sets it.
 func seed(t *testing.T) uint64 {
 	t.Helper()
 	n := uint64(1)
-	if text := os.Getenv("TIDEMARK_TEST_SEED"); text != "" {
+	if text := os.Getenv("TEST_SEED"); text != "" {
 		var err error
 		n, err = strconv.ParseUint(text, 10, 64)
 		require.NoError(t, err)
 	}
 	t.Cleanup(func() {
 		if t.Failed() {
-			t.Logf("replay: TIDEMARK_TEST_SEED=%d go test -tags faults ./internal/faults -run %s", n, t.Name())
+			t.Logf("replay: TEST_SEED=%d go test -tags faults ./internal/faults -run %s", n, t.Name())
 		}
 	})
 	return n

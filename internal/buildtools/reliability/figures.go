@@ -86,7 +86,7 @@ func figuresTable(all map[string]figures, tests []test) (string, error) {
 		}
 		f, command := all[name], tests[i].command()
 		if f.seeds > 0 {
-			command = fmt.Sprintf("TIDEMARK_TEST_SEEDS=%d %s", f.seeds, command)
+			command = fmt.Sprintf("TEST_SEEDS=%d %s", f.seeds, command)
 		}
 		out += fmt.Sprintf("| `%s` | %s | %d | %d | %d | %d | %d | %d | `%s` |\n",
 			name, f.day, f.seeds, f.kills, f.faults, f.records, f.rows, f.differences, command)

@@ -168,7 +168,7 @@ func TestFiguresAreThoseOfTheLatestRun(t *testing.T) {
 	}
 	require.Equal(t, want, all)
 	require.Contains(t, read(t, root), "\n| `a/p TestKill` | "+day+" | 0 | 7 | 1 | 110 | 220 | 0 | `go test -tags faults -count=1 -v ./a/p -run '^TestKill$'` |\n")
-	require.Contains(t, read(t, root), "`TIDEMARK_TEST_SEEDS=150 go test -count=1 -v ./q -run '^TestKill$'`")
+	require.Contains(t, read(t, root), "`TEST_SEEDS=150 go test -count=1 -v ./q -run '^TestKill$'`")
 
 	require.NoError(t, run(root, ""))
 	all, err = readTable(read(t, root))

@@ -76,10 +76,10 @@ func costOf(b *testing.B, db *sql.DB, query string) cost {
 }
 
 // BenchmarkFirstLayer reads every view of accounts for one account over 28 days, and the whole portfolio, beside plain
-// aggregates over the tables: make bench-views. TIDEMARK_BENCH_ACCOUNTS is how many accounts there are.
+// aggregates over the tables: make bench-views. VIEW_ACCOUNTS is how many accounts there are.
 func BenchmarkFirstLayer(b *testing.B) {
 	accounts := 1000
-	if text := os.Getenv("TIDEMARK_BENCH_ACCOUNTS"); text != "" {
+	if text := os.Getenv("VIEW_ACCOUNTS"); text != "" {
 		var err error
 		accounts, err = strconv.Atoi(text)
 		require.NoError(b, err)
@@ -119,7 +119,7 @@ func BenchmarkFirstLayer(b *testing.B) {
 	}
 	silence(b, db, &out)
 	fmt.Println(out.String())
-	if file := os.Getenv("TIDEMARK_BENCH_OUT"); file != "" {
+	if file := os.Getenv("VIEW_SPEED"); file != "" {
 		require.NoError(b, os.WriteFile(file, []byte(speedIntroduction+out.String()), 0o600))
 	}
 }

@@ -46,7 +46,11 @@ func DecodeStrict(file string, data []byte, into any) error {
 	if len(doc.Content) == 0 {
 		return nil
 	}
-	root := doc.Content[0]
+	return DecodeNode(file, doc.Content[0], into)
+}
+
+// DecodeNode is DecodeStrict for a part of a document that was parsed already.
+func DecodeNode(file string, root *yaml.Node, into any) error {
 	if root.Tag == "!!null" {
 		return nil
 	}

@@ -76,9 +76,9 @@ func (c *Client) Conn() driver.Conn { return c.conn }
 // Close closes the connections.
 func (c *Client) Close() error { return c.conn.Close() }
 
-// insertContext carries the settings that an acknowledged insert has to mean something: it is synchronous, may touch any
+// InsertContext carries the settings that an acknowledged insert has to mean something: it is synchronous, may touch any
 // number of partitions (late events), and on a cluster has reached the quorum.
-func (c *Client) insertContext(ctx context.Context) context.Context {
+func (c *Client) InsertContext(ctx context.Context) context.Context {
 	settings := clickhouse.Settings{
 		"async_insert":                    0,
 		"max_partitions_per_insert_block": 0,
@@ -91,8 +91,8 @@ func (c *Client) insertContext(ctx context.Context) context.Context {
 	return clickhouse.Context(ctx, clickhouse.WithSettings(settings))
 }
 
-// loadContext carries the settings with which a read sees every acknowledged insert.
-func (c *Client) loadContext(ctx context.Context) context.Context {
+// LoadContext carries the settings with which a read sees every acknowledged insert.
+func (c *Client) LoadContext(ctx context.Context) context.Context {
 	if c.quorum == "" {
 		return ctx
 	}

@@ -34,7 +34,7 @@ func (c *Client) OfGeneration(n uint16) *Client {
 
 // LiveGeneration returns the generation that the views show.
 func (c *Client) LiveGeneration(ctx context.Context) (n uint16, err error) {
-	err = c.conn.QueryRow(c.loadContext(ctx), "SELECT argMax(generation, at) FROM generations WHERE state = 'live'").Scan(&n)
+	err = c.conn.QueryRow(c.LoadContext(ctx), "SELECT argMax(generation, at) FROM generations WHERE state = 'live'").Scan(&n)
 	if err != nil {
 		return 0, fmt.Errorf("read which generation is live: %w", err)
 	}
@@ -48,7 +48,7 @@ func (c *Client) Generations(ctx context.Context) ([]Generation, error) {
 		return nil, err
 	}
 	var all []Generation
-	err = Each(c.loadContext(ctx), c.conn, `
+	err = Each(c.LoadContext(ctx), c.conn, `
 SELECT g.generation, g.last.1, g.last.2, if(empty(p.catalogue), g.last.3, p.catalogue)
 FROM (SELECT generation, argMax((toString(state), at, catalogue), (at, state)) AS last FROM generations GROUP BY generation) AS g
 LEFT JOIN (SELECT generation, argMax(catalogue, (log_time, offset)) AS catalogue FROM checkpoints_all GROUP BY generation) AS p ON p.generation = g.generation
@@ -73,7 +73,7 @@ SETTINGS join_use_nulls = 0`, func(rows driver.Rows) error {
 func (c *Client) MarkGeneration(ctx context.Context, n uint16, state, catalogue string) error {
 	const insert = `INSERT INTO generations (generation, state, catalogue, at)
 SELECT {generation:UInt16}, {state:String}, {catalogue:String}, greatest(now64(3), max(at) + toIntervalMillisecond(1)) FROM generations`
-	err := c.conn.Exec(c.insertContext(ctx), insert, clickhouse.Named("generation", int64(n)), clickhouse.Named("state", state),
+	err := c.conn.Exec(c.InsertContext(ctx), insert, clickhouse.Named("generation", int64(n)), clickhouse.Named("state", state),
 		clickhouse.Named("catalogue", catalogue))
 	if err != nil {
 		return fmt.Errorf("mark generation %d as %s: %w", n, state, err)
@@ -97,7 +97,7 @@ HAVING (
 			WHERE generation = {from:UInt16} AND tier = 'day' AND window_start >= now() - toIntervalDay(2) GROUP BY source, generation)
 		WHERE has({sources:Array(String)}, source) GROUP BY source)
 	WHERE new < old) = 0`
-	if err := c.conn.Exec(c.insertContext(c.loadContext(ctx)), insert, c.named(), clickhouse.Named("catalogue", catalogue),
+	if err := c.conn.Exec(c.InsertContext(c.LoadContext(ctx)), insert, c.named(), clickhouse.Named("catalogue", catalogue),
 		clickhouse.Named("from", int64(from)), clickhouse.Named("sources", sources)); err != nil {
 		return false, fmt.Errorf("switch from generation %d to %d: %w", from, c.generation, err)
 	}
@@ -107,7 +107,7 @@ HAVING (
 
 // Sources lists the sources that the client's generation has checkpoints of.
 func (c *Client) Sources(ctx context.Context) (all []string, err error) {
-	err = c.conn.QueryRow(c.loadContext(ctx), "SELECT groupUniqArray(toString(source)) FROM checkpoints_all WHERE generation = {generation:UInt16}", c.named()).Scan(&all)
+	err = c.conn.QueryRow(c.LoadContext(ctx), "SELECT groupUniqArray(toString(source)) FROM checkpoints_all WHERE generation = {generation:UInt16}", c.named()).Scan(&all)
 	if err != nil {
 		return nil, fmt.Errorf("list the sources of generation %d: %w", c.generation, err)
 	}

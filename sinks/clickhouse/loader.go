@@ -68,7 +68,7 @@ func (c *Client) WindowCounters(ctx context.Context, source string, keys []Windo
 
 func (c *Client) counters(ctx context.Context, into *Counters, source string, tier Tier, where string, args ...any) error {
 	args = append(args, c.named(), clickhouse.Named("source", source), clickhouse.Named("tier", int64(tier)))
-	result, err := c.conn.Query(c.loadContext(ctx), selectCounters+`tier = CAST({tier:Int8}, 'Enum8(\'minute\' = 1, \'hour\' = 2, \'day\' = 3)') AND `+where+groupCounters, args...)
+	result, err := c.conn.Query(c.LoadContext(ctx), selectCounters+`tier = CAST({tier:Int8}, 'Enum8(\'minute\' = 1, \'hour\' = 2, \'day\' = 3)') AND `+where+groupCounters, args...)
 	if err != nil {
 		return err
 	}
@@ -98,7 +98,7 @@ func (c *Client) UserAccounts(ctx context.Context, source string, users []uint64
 	accounts := make(map[uint64]string, len(users))
 	for len(users) > 0 {
 		n := min(5000, len(users)) // in parts, because the keys travel in the query's text
-		result, err := c.conn.Query(c.loadContext(ctx), `
+		result, err := c.conn.Query(c.LoadContext(ctx), `
 SELECT user, argMax(account_id, offset) FROM user_accounts_all
 WHERE generation = {generation:UInt16} AND source = {source:String} AND user IN {users:Array(UInt64)} AND offset < {before:UInt64} GROUP BY user`,
 			c.named(), clickhouse.Named("source", source), clickhouse.Named("users", users[:n]), clickhouse.Named("before", before))
@@ -124,7 +124,7 @@ WHERE generation = {generation:UInt16} AND source = {source:String} AND user IN 
 // Checkpoint loads the checkpoint of a source at an offset; found is false when there is none.
 func (c *Client) Checkpoint(ctx context.Context, source string, offset uint64) (p Checkpoint, found bool, err error) {
 	p.Source = source
-	err = c.conn.QueryRow(c.loadContext(ctx), `
+	err = c.conn.QueryRow(c.LoadContext(ctx), `
 SELECT offset, received, applied, duplicate, filtered, dead_lettered,
        toUnixTimestamp64Milli(watermark), toUnixTimestamp64Milli(max_event_time), toUnixTimestamp64Milli(log_time), catalogue
 FROM checkpoints_all WHERE generation = {generation:UInt16} AND source = {source:String} AND offset = {offset:UInt64} LIMIT 1`,
@@ -143,7 +143,7 @@ FROM checkpoints_all WHERE generation = {generation:UInt16} AND source = {source
 // LastCheckpoint returns the offset of a source's highest checkpoint; found is false when it has none.
 func (c *Client) LastCheckpoint(ctx context.Context, source string) (offset uint64, found bool, err error) {
 	var n uint64
-	err = c.conn.QueryRow(c.loadContext(ctx), `SELECT count(), max(offset) FROM checkpoints_all
+	err = c.conn.QueryRow(c.LoadContext(ctx), `SELECT count(), max(offset) FROM checkpoints_all
 WHERE generation = {generation:UInt16} AND source = {source:String}`,
 		c.named(), clickhouse.Named("source", source)).Scan(&n, &offset)
 	if err != nil {

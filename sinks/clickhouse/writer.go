@@ -39,7 +39,7 @@ func (c *Client) insert(ctx context.Context, t table) error {
 		names[i] = t.columns[i].name()
 	}
 	// By name, so that a column added by a newer version is no error.
-	batch, err := c.conn.PrepareBatch(c.insertContext(ctx), "INSERT INTO "+t.name+"_all ("+strings.Join(names, ", ")+")")
+	batch, err := c.conn.PrepareBatch(c.InsertContext(ctx), "INSERT INTO "+t.name+"_all ("+strings.Join(names, ", ")+")")
 	if err != nil {
 		return fmt.Errorf("insert %d rows into %s: %w", t.rows(), t.name, err)
 	}

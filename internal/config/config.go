@@ -16,6 +16,7 @@ type Config struct {
 	Admin      Admin      `yaml:"admin"`
 	Log        Log        `yaml:"log"`
 	Canary     Canary     `yaml:"canary"`
+	Triggers   Triggers   `yaml:"triggers"`
 }
 
 // Kafka says where the log is and how to join it.
@@ -136,4 +137,13 @@ type Canary struct {
 	Enabled  bool          `yaml:"enabled"`
 	Interval time.Duration `yaml:"interval"`
 	Account  string        `yaml:"account"`
+}
+
+// Triggers says which rules are evaluated, how often, and where alerts go.
+type Triggers struct {
+	Rules []string      `yaml:"rules"`
+	Tick  time.Duration `yaml:"tick"`
+	Slow  time.Duration `yaml:"slow"`
+	Sweep time.Duration `yaml:"sweep"`
+	Link  string        `yaml:"link"`
 }

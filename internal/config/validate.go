@@ -28,7 +28,18 @@ func (c *Config) Validate() error {
 		p.positive("canary.interval", c.Canary.Interval)
 		p.notEmpty("canary.account", c.Canary.Account)
 	}
+	c.Triggers.validate(&p)
 	return errors.Join(p...)
+}
+
+func (t *Triggers) validate(p *problems) {
+	p.positive("triggers.tick", t.Tick)
+	if t.Slow < t.Tick {
+		p.addf("triggers.slow", "%s is shorter than triggers.tick, %s; it is a multiple of it", t.Slow, t.Tick)
+	}
+	if t.Sweep < t.Slow {
+		p.addf("triggers.sweep", "%s is shorter than triggers.slow, %s; every account takes longer than some", t.Sweep, t.Slow)
+	}
 }
 
 func (k *Kafka) validate(p *problems) {

@@ -52,8 +52,8 @@ func query[T any](t *testing.T, db *sql.DB, text string, args ...any) []T {
 }
 
 var tables = []string{
-	"account_changes_all", "catalogues", "checkpoints_all", "counters_all", "dead_letters_all", "facts_all", "generations", "member_sets_all", "migrations", "portfolio_snapshots",
-	"source_progress_all", "user_accounts_all", "user_minutes_all",
+	"account_changes_all", "alert_transitions", "catalogues", "checkpoints_all", "counters_all", "dead_letters_all", "facts_all", "generations", "member_sets_all", "migrations", "portfolio_snapshots",
+	"silences", "source_progress_all", "trigger_leaders", "trigger_states", "user_accounts_all", "user_minutes_all",
 }
 
 const tablesOf = "SELECT name FROM system.tables WHERE database = currentDatabase() AND engine LIKE '%MergeTree' ORDER BY name"

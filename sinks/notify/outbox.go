@@ -1,0 +1,320 @@
+package notify
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/sethvargo/go-retry"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
+
+	"tidemark/sinks/clickhouse"
+)
+
+// Options is what an Outbox works with.
+type Options struct {
+	Store    *clickhouse.Client // of the writer
+	Targets  Targets            // valid ones
+	Kafka    []kgo.Opt          // how to reach Kafka, for targets that are topics
+	Metrics  prometheus.Registerer
+	Log      *zap.Logger
+	Now      func() time.Time // nil: time.Now
+	Interval time.Duration    // how often it looks for what is new unless it is notified; 0: 1 s
+	Sweep    time.Duration    // how often it looks at everything anew; 0: 30 s
+}
+
+const (
+	// horizon is how far back transitions are looked for. A message is given up after four days, so that older ones are settled.
+	horizon = 30 * 24 * time.Hour
+	// overlap is by how much a look for what is new goes back behind the one before: clocks and inserts are not in step.
+	overlap = 2 * time.Minute
+)
+
+// Outbox delivers transitions of alerts to targets. Several may exist, on several machines, but only one at a time should run:
+// two are told apart only by the rows that they find, and may now and then send the same message twice.
+type Outbox struct {
+	Options
+	workers []*worker
+	once    sync.Once
+}
+
+// New opens the targets. It connects to nothing.
+func New(o Options) (*Outbox, error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Interval == 0 {
+		o.Interval = time.Second
+	}
+	if o.Sweep == 0 {
+		o.Sweep = 30 * time.Second
+	}
+	out := &Outbox{Options: o}
+	m := newMetrics(o.Metrics)
+	for name, target := range o.Targets.sorted() {
+		s, rate, digest, err := target.open(surroundings{kafka: o.Kafka, log: o.Log.Named(name), now: o.Now})
+		if err != nil {
+			out.Close()
+			return nil, fmt.Errorf("triggers.targets.%s: %w", name, err)
+		}
+		out.workers = append(out.workers, &worker{
+			Options: &out.Options, sender: s, store: &store{o.Store, name}, queue: newQueue(name, rate, digest), rate: rate, digest: digest, address: target.address(), timeout: target.timeout(),
+			metrics: m, log: o.Log.With(zap.String("target", name)), wake: make(chan struct{}, 1),
+		})
+	}
+	return out, nil
+}
+
+// Notify says that there are new transitions.
+func (o *Outbox) Notify() {
+	for _, w := range o.workers {
+		select {
+		case w.wake <- struct{}{}:
+		default: // it has not looked since the last time
+		}
+	}
+}
+
+// Run delivers until ctx ends. It may be run again, one run after another.
+func (o *Outbox) Run(ctx context.Context) error {
+	var group errgroup.Group
+	for _, w := range o.workers {
+		group.Go(func() error {
+			w.run(ctx)
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+// Close closes the connections to the targets.
+func (o *Outbox) Close() {
+	o.once.Do(func() {
+		for _, w := range o.workers {
+			w.sender.close()
+		}
+	})
+}
+
+// address tells targets of one name apart that are at different places.
+func (t *Target) address() string {
+	var c credential
+	switch {
+	case t.Webhook != nil:
+		c = t.Webhook.url()
+	case t.Slack != nil:
+		c = t.Slack.url()
+	case t.PagerDuty != nil:
+		c = t.PagerDuty.url()
+	}
+	text, err := c.one()
+	if err != nil {
+		return "" // kinds that have none never say that they are gone
+	}
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:8])
+}
+
+// worker is the shell around the queue of one target: one goroutine, which owns the clock, ClickHouse and the connection.
+type worker struct {
+	*Options
+	sender  sender
+	store   *store
+	queue   *queue
+	rate    Rate
+	digest  digestLimit
+	address string
+	timeout time.Duration // of an attempt
+	metrics *metrics
+	log     *zap.Logger
+	wake    chan struct{}
+
+	looked, swept time.Time
+}
+
+// errConflict is that somebody else has dealt with what the queue was about to send.
+var errConflict = errors.New("the rows of a message have changed")
+
+func (w *worker) run(ctx context.Context) {
+	w.swept = time.Time{} // another process may have delivered meanwhile
+	for ctx.Err() == nil {
+		next, err := w.turn(ctx)
+		switch {
+		case errors.Is(err, errConflict):
+			w.log.Info("somebody else has dealt with a delivery; looking at all of them anew")
+			w.swept = time.Time{}
+			continue
+		case err != nil && ctx.Err() == nil:
+			w.log.Warn("delivery waits for ClickHouse", zap.Error(err))
+			w.swept = time.Time{}
+			next = w.Now().Add(w.Interval)
+		}
+		w.wait(ctx, next)
+	}
+}
+
+// wait waits until the time, until it is time to look for what is new, or until there is.
+func (w *worker) wait(ctx context.Context, next time.Time) {
+	now := w.Now()
+	pause := w.Interval
+	if !next.IsZero() {
+		pause = min(pause, next.Sub(now))
+	}
+	if pause <= 0 {
+		return
+	}
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	case <-w.wake:
+		w.looked = time.Time{}
+	}
+}
+
+// turn looks for what is new, and sends at most one message. It returns when to go on; zero: when there is something new.
+func (w *worker) turn(ctx context.Context) (time.Time, error) {
+	if err := w.look(ctx); err != nil {
+		return time.Time{}, err
+	}
+	now := w.Now()
+	if rows := w.queue.unsendable(now); len(rows) > 0 {
+		w.log.Warn("deliveries were given up", zap.Int("transitions", len(rows)), zap.String("first", rows[0].ID), zap.String("why", rows[0].Detail))
+		w.metrics.count(w.queue.target, rows)
+		if err := w.write(ctx, rows); err != nil {
+			return time.Time{}, err
+		}
+	}
+	defer func() { w.metrics.show(w.queue, w.Now()) }()
+	out, next := w.queue.next(now)
+	if out == nil {
+		return next, nil
+	}
+	if err := w.deliver(ctx, out, now); err != nil {
+		return time.Time{}, err
+	}
+	return now, nil // there may be more
+}
+
+// look brings the queue up to date.
+func (w *worker) look(ctx context.Context) error {
+	now := w.Now()
+	switch {
+	case now.Sub(w.swept) >= w.Sweep || now.Before(w.swept):
+		gone, err := w.store.gone(ctx, w.address)
+		if err != nil {
+			return err
+		}
+		items, reached, err := w.store.waiting(ctx, now.Add(-horizon))
+		if err != nil {
+			return err
+		}
+		dead, err := w.store.dead(ctx)
+		if err != nil {
+			return err
+		}
+		w.queue.load(items, reached)
+		w.queue.gone = gone
+		w.metrics.dead.WithLabelValues(w.queue.target).Set(float64(dead))
+		w.looked, w.swept = now, now
+	case now.Sub(w.looked) >= w.Interval || now.Before(w.looked):
+		items, reached, err := w.store.waiting(ctx, now.Add(-overlap))
+		if err != nil {
+			return err
+		}
+		w.queue.add(items, reached)
+		w.looked = now
+	}
+	return nil
+}
+
+// deliver sends a message, after its rows were written if it is new, and keeps what came of it.
+func (w *worker) deliver(ctx context.Context, out *outgoing, now time.Time) error {
+	current, err := w.store.current(ctx, out)
+	if err != nil {
+		return err
+	}
+	if !current {
+		return errConflict
+	}
+	m, err := w.store.message(ctx, out)
+	if err != nil {
+		return err
+	}
+	if out.attempt == 0 && out.entries[0].in == nil {
+		if err := w.write(ctx, w.queue.claim(out, now)); err != nil {
+			return err
+		}
+	}
+	limited, cancel := context.WithTimeout(ctx, w.timeout)
+	result := w.sender.send(limited, m)
+	cancel()
+	if ctx.Err() != nil && result.Outcome != Delivered {
+		return ctx.Err() // whoever comes next sends it again, under the same id
+	}
+	now = w.Now()
+	rows := w.queue.record(out, result, now)
+	w.metrics.observe(w.queue.target, out, result, rows, now)
+	w.tell(out, result, rows)
+	if result.Outcome == Gone {
+		if err := w.persist(ctx, func(ctx context.Context) error { return w.store.disable(ctx, w.address, true, result.Detail, now) }); err != nil {
+			return err
+		}
+	}
+	return w.write(ctx, rows)
+}
+
+// tell logs what a person should know.
+func (w *worker) tell(out *outgoing, r Result, rows []row) {
+	fields := []zap.Field{
+		zap.String("message", out.id), zap.Int("transitions", len(out.entries)), zap.Int("attempt", out.attempt), zap.String("outcome", r.Outcome.String()),
+		zap.Int("status", r.Status), zap.String("detail", r.Detail),
+	}
+	switch {
+	case r.Outcome == Gone:
+		w.log.Error("the target is gone: nothing is sent to it any more, until it is configured with another address or its deliveries are redriven", fields...)
+	case rows[0].Outcome == dead:
+		w.log.Error("a delivery was given up; once the cause is mended: tidemark triggers deliveries redrive", fields...)
+	case r.Outcome != Delivered:
+		w.log.Warn("a delivery failed and will be tried again", append(fields, zap.Time("next", rows[0].NextAt))...)
+	default:
+		w.log.Debug("delivered", fields...)
+	}
+}
+
+// write keeps rows. They are written before anything else is done, however long it takes: what was sent and is not kept would be
+// sent again.
+func (w *worker) write(ctx context.Context, rows []row) error {
+	return w.persist(ctx, func(ctx context.Context) error { return w.store.write(ctx, rows) })
+}
+
+const (
+	firstPause   = 100 * time.Millisecond
+	longestPause = 5 * time.Second
+	// lastWrite is how long a write may take after the end of a run: it would save a repeat, no more.
+	lastWrite = 2 * time.Second
+)
+
+func (w *worker) persist(ctx context.Context, write func(context.Context) error) error {
+	if ctx.Err() != nil {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), lastWrite)
+		defer cancel()
+	}
+	backoff := retry.WithCappedDuration(longestPause, retry.NewExponential(firstPause))
+	return retry.Do(ctx, backoff, func(ctx context.Context) error {
+		err := write(ctx)
+		if err != nil && ctx.Err() == nil {
+			w.log.Warn("what became of a delivery cannot be kept yet", zap.Error(err))
+		}
+		return retry.RetryableError(err)
+	})
+}

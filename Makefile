@@ -78,6 +78,15 @@ test-bi: .cache/bi/venv/.complete ## Have Apache Superset chart the views; keep 
 	.cache/bi/venv/bin/python -m pip install --quiet --requirement $<
 	@touch $@
 
+# promtool is built from its module, in minutes, once.
+.PHONY: test-alerts
+test-alerts: .cache/bin/promtool ## Let faults be told to Prometheus's rules, and see which alerts they raise.
+	.cache/bin/promtool check config --lint=all deploy/prometheus/prometheus.yml
+	.cache/bin/promtool test rules deploy/prometheus/alerts_test.yml
+
+.cache/bin/promtool: deploy/prometheus/promtool/go.mod
+	cd deploy/prometheus/promtool && go build -o $(CURDIR)/$@ github.com/prometheus/prometheus/cmd/promtool
+
 .PHONY: bench
 bench: build ## Measure everything, peers included, or some: make bench ARGS="throughput --events 500000".
 	@go build -o bin/bench ./bench

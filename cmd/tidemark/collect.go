@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
@@ -32,9 +31,7 @@ func (*collectCmd) Run(ctx context.Context, g *globals) error {
 	if err != nil {
 		return err
 	}
-	ops, err := admin.Listen(ctx, cfg.Admin.Listen, registry, func() error {
-		return errors.New("ask /readyz on the collector's own port")
-	})
+	ops, err := admin.Listen(ctx, cfg.Admin.Listen, registry, func() error { return c.Ready(ctx) })
 	if err != nil {
 		return err
 	}

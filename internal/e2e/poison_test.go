@@ -5,9 +5,6 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
-	"os"
-	"regexp"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -85,7 +82,7 @@ func (s *stage) poisoned(ctx context.Context, client *kgo.Client) {
 		require.NoError(t, g.Send(ctx, 300))
 	}
 	s.Settle(ctx, pipeline)
-	require.Less(t, peak(t, pipeline), int64(1500<<20), "bytes in memory at the most")
+	require.Less(t, pipeline.Peak(t), int64(1500<<20), "bytes in memory at the most")
 	result := s.Verify(ctx)
 	require.NotEmpty(t, result.Sources)
 
@@ -108,21 +105,6 @@ func (s *stage) poisoned(ctx context.Context, client *kgo.Client) {
 	end, _ := letters.Lookup("dead-letters", 0)
 	require.GreaterOrEqual(t, end.Offset, int64(len(got)), "each is in the topic, too")
 	pipeline.Terminate(t)
-}
-
-// peak returns the most memory that the process ever had, in bytes.
-func peak(t *testing.T, p *Process) int64 {
-	t.Helper()
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.PID()))
-	if os.IsNotExist(err) { // no Linux
-		return 0
-	}
-	require.NoError(t, err)
-	kilobytes := regexp.MustCompile(`VmHWM:\s+(\d+) kB`).FindSubmatch(status)
-	require.NotNil(t, kilobytes)
-	n, err := strconv.ParseInt(string(kilobytes[1]), 10, 64)
-	require.NoError(t, err)
-	return n << 10
 }
 
 // refused are batches that a broker has to refuse: they are its matter, as no reader could do anything about them.

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"sync"
 	"syscall"
 	"testing"
@@ -110,6 +111,21 @@ func (p *Process) Log(t *testing.T) string {
 	return string(log)
 }
 
+// Peak returns the most memory that the process ever had, in bytes; 0 where the system does not tell.
+func (p *Process) Peak(t *testing.T) int64 {
+	t.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.PID()))
+	if os.IsNotExist(err) { // no Linux
+		return 0
+	}
+	require.NoError(t, err)
+	kilobytes := regexp.MustCompile(`VmHWM:\s+(\d+) kB`).FindSubmatch(status)
+	require.NotNil(t, kilobytes)
+	n, err := strconv.ParseInt(string(kilobytes[1]), 10, 64)
+	require.NoError(t, err)
+	return n << 10
+}
+
 // Kill ends the process as a crash does.
 func (p *Process) Kill() {
 	_ = p.cmd.Process.Signal(syscall.SIGKILL)
@@ -124,7 +140,9 @@ func (p *Process) Terminate(t *testing.T) {
 	case <-p.Done:
 		require.NoError(t, p.Err, "%s did not end in order", p.Name)
 	case <-time.After(time.Minute):
-		require.Fail(t, "does not end", p.Name)
+		p.Signal(t, syscall.SIGQUIT) // it then says in its log where it hangs
+		<-p.Done
+		require.Fail(t, "does not end", "%s; its log has where it hangs", p.Name)
 	}
 }
 

@@ -199,16 +199,17 @@ func (c *Collector) serveParked(w http.ResponseWriter, r *http.Request) {
 }
 
 func (c *Collector) serveReady(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
-	defer cancel()
-	if err := c.readiness(ctx); err != nil {
+	if err := c.Ready(r.Context()); err != nil {
 		unavailable(err.Error()).write(w)
 		return
 	}
 	writeJSON(w, http.StatusOK, map[string]bool{"ready": true})
 }
 
-func (c *Collector) readiness(ctx context.Context) error {
+// Ready says within 2 seconds why it cannot accept events, or nil.
+func (c *Collector) Ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
 	if !c.ready.Load() {
 		return errors.New("the collector is starting or stopping")
 	}

@@ -5,7 +5,11 @@
 // variable TIDEMARK_KAFKA_GROUP as well. Every Secret has a twin named with _file that names a file to read it from.
 package config
 
-import "time"
+import (
+	"time"
+
+	"tidemark/sinks/notify"
+)
 
 // Config is all that one Tidemark process is told. Fields are described in default.yaml.
 type Config struct {
@@ -146,4 +150,6 @@ type Triggers struct {
 	Slow  time.Duration `yaml:"slow"`
 	Sweep time.Duration `yaml:"sweep"`
 	Link  string        `yaml:"link"`
+
+	Targets notify.Targets `yaml:"targets"`
 }

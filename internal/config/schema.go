@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"go.yaml.in/yaml/v3"
 )
 
 // envPrefix begins the name of every environment variable that is Tidemark's.
@@ -17,6 +19,12 @@ type setting struct {
 	field  reflect.Value // where its value goes; for a twin, the secret's field
 	secret bool          // it holds one Secret or several
 	file   string        // set for a twin such as kafka.sasl.password_file: the path of the secret that its file holds
+}
+
+// selfDecoding is a section whose keys are not known beforehand, such as the names of targets: it reads its own YAML. Its
+// errors begin with file and line.
+type selfDecoding interface {
+	DecodeYAML(file string, node *yaml.Node) error
 }
 
 // list says whether the setting takes any number of values.
@@ -56,6 +64,10 @@ func (s *schema) add(section string, fields reflect.Value) {
 			s.settings[path] = setting{path: path, field: field, secret: true}
 			s.settings[twin] = setting{path: twin, field: field, file: path}
 			s.paths = append(s.paths, path, twin)
+			continue
+		}
+		if _, ok := field.Addr().Interface().(selfDecoding); ok {
+			s.settings[path] = setting{path: path, field: field} // not among the paths: no variable can hold it
 			continue
 		}
 		if field.Kind() == reflect.Struct {

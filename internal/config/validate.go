@@ -40,6 +40,9 @@ func (t *Triggers) validate(p *problems) {
 	if t.Sweep < t.Slow {
 		p.addf("triggers.sweep", "%s is shorter than triggers.slow, %s; every account takes longer than some", t.Sweep, t.Slow)
 	}
+	if err := t.Targets.Validate(); err != nil {
+		*p = append(*p, err)
+	}
 }
 
 func (k *Kafka) validate(p *problems) {

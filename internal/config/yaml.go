@@ -48,6 +48,12 @@ func syntaxError(file string, err error) error {
 func (l *loader) readNode(file, path string, node *yaml.Node) {
 	value := resolve(node)
 	if s, ok := l.settings[path]; ok {
+		if section, ok := s.field.Addr().Interface().(selfDecoding); ok {
+			if err := section.DecodeYAML(file, value); err != nil {
+				l.problems = append(l.problems, err)
+			}
+			return
+		}
 		l.readValue(file, s, node, value)
 		return
 	}

@@ -1,0 +1,273 @@
+package triggers
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"time"
+
+	"go.uber.org/zap"
+
+	"tidemark/schemas/rules"
+)
+
+// change is what a judgement changed.
+type change struct {
+	program  *program
+	account  string
+	zone     string
+	state    State
+	told     []Transition
+	evidence *evidence
+}
+
+// outcome is what there is to store.
+type outcome struct{ changes []change }
+
+func (o *outcome) add(c change) { o.changes = append(o.changes, c) }
+
+// judge steps every rule of a job for every account, and stores what came of it.
+func (r *reign) judge(ctx context.Context, j *job, now time.Time) error {
+	var out outcome
+	fresh := map[key]State{} // of this judgement
+	state := func(p int, a string) State {
+		if s, ok := fresh[key{r.programs[p].Name, a}]; ok {
+			return s
+		}
+		return r.states[p][a]
+	}
+	judged := 0
+	for i, a := range j.accounts {
+		for n, p := range j.programs {
+			if !j.judges(p, a) {
+				continue
+			}
+			judged++
+			was := state(p.index, a)
+			c := r.step(j, n, i, was, r.muted(p, a, now, state), now)
+			if equal(was, c.state) {
+				if was.Judged != c.state.Judged && keep(c.state) {
+					fresh[key{p.Name, a}] = c.state
+				}
+				continue
+			}
+			c.state.Version = was.Version + 1
+			fresh[key{p.Name, a}] = c.state
+			out.add(c)
+		}
+	}
+	r.metrics.judged.Add(float64(judged))
+	if err := r.commit(ctx, out, now); err != nil {
+		return err
+	}
+	for k, s := range fresh {
+		for _, p := range j.programs {
+			if p.Name == k.rule {
+				r.apply(p, k.account, s)
+			}
+		}
+	}
+	return nil
+}
+
+// apply takes in a state that is stored.
+func (r *reign) apply(p *program, a string, s State) {
+	was := r.states[p.index][a]
+	r.states[p.index][a] = s
+	if was.Wake(p.Rule) != s.Wake(p.Rule) {
+		r.schedule(p.index, a, s)
+	}
+	if was.Active() == s.Active() {
+		return
+	}
+	if s.Active() {
+		r.metrics.firing.WithLabelValues(p.Name).Inc()
+	} else {
+		r.metrics.firing.WithLabelValues(p.Name).Dec()
+	}
+	for _, n := range p.muted { // what it kept from firing may fire now
+		if r.programs[n].fast {
+			r.dirty[a] = true
+		} else {
+			r.slowDirty[a] = true
+		}
+	}
+}
+
+// keep reports whether a state says anything that the zero state does not.
+func keep(s State) bool { return s.Phase != Inactive || s.Episode > 0 }
+
+// equal compares what is worth storing.
+func equal(a, b State) bool {
+	if !same(a.Value, b.Value) {
+		return false
+	}
+	a.Judged, b.Judged, a.Value, b.Value = time.Time{}, time.Time{}, nil, nil
+	if !keep(a) && !keep(b) {
+		return true // a condition that held and ceased to: nothing was told of it, but that it was pending is stored
+	}
+	return a == b
+}
+
+func (r *reign) muted(p *program, account string, now time.Time, state func(int, string) State) bool {
+	for _, by := range p.muting {
+		if state(by, account).Active() {
+			return true
+		}
+	}
+	return slices.ContainsFunc(r.silences, func(s Silence) bool { return s.mutes(p.Name, account, now) })
+}
+
+// step judges one rule for one account: by the latest complete window, and then by the one that is not over.
+func (r *reign) step(j *job, n, i int, s State, muted bool, now time.Time) change {
+	p, known, a := j.programs[n], j.readings.known[i], j.accounts[i]
+	c := change{program: p, account: a, zone: known.zone, state: s}
+	take := func(o Observation, at time.Time, present bool) {
+		next, told := Step(p.Rule, c.state, o)
+		c.state = next
+		if len(told) > 0 {
+			c.told = append(c.told, told...)
+			c.evidence = j.evidence(p, i, at, present, r.complete)
+		}
+	}
+	if known.removed || len(p.Segments) > 0 && !slices.Contains(p.Segments, known.segment) {
+		if keep(s) {
+			take(Observation{Account: a, At: now, Window: now, Final: true, Holds: False, Clears: True, Enough: True}, now, false)
+		}
+		return c
+	}
+	var again *Reading
+	if f, ok := j.fired[key{p.Name, a}]; ok && f.at.Equal(s.Window) && s.Active() {
+		o := j.observe(p, i, f.at, false, r.log)
+		again = &Reading{Final: f.known, Holds: o.Holds, Value: o.Value}
+	}
+	var present Observation
+	if p.present {
+		present = j.observe(p, i, now, true, r.log)
+		present.At, present.Window, present.Muted = j.now, p.windowEnd(j.now), muted
+	}
+	if final := j.finals[n]; final.known {
+		o := j.observe(p, i, final.at, false, r.log)
+		o.At, o.Window, o.Final, o.Muted = final.clock, final.at, true, muted
+		if present.Holds != True { // otherwise what holds now is what the alert stands on
+			o.Fired = again
+		}
+		take(o, final.at, false)
+	}
+	if p.present && present.Holds == True {
+		if c.state.Active() {
+			present.Fired = again
+		}
+		take(present, now, true)
+	}
+	return c
+}
+
+// windowEnd is the end of the window that is not over.
+func (p *program) windowEnd(now time.Time) time.Time {
+	if p.step == 0 {
+		return now
+	}
+	end := now.Truncate(p.step)
+	if end.Before(now) {
+		end = end.Add(p.step)
+	}
+	return end
+}
+
+// log says why a condition could not be evaluated.
+func (r *reign) log(p *program, account string, err error) {
+	r.metrics.failures.WithLabelValues("condition").Inc()
+	r.Log.Warn("a condition cannot be evaluated, so nothing is known", zap.String("rule", p.Name), zap.String("account", account), zap.Error(err))
+}
+
+// values are those of a condition's inputs, of one account as of an instant.
+func (j *job) values(p *program, c *rules.Condition, i int, at time.Time, present bool) func(int) rules.Value {
+	numbers := p.inputs[c]
+	return func(k int) rules.Value {
+		in := j.engine.inputs[numbers[k]]
+		if in.way == byCalendar {
+			return in.Calendar(at, location(j.readings.known[i].zone))
+		}
+		if v := j.readings.values[j.want(p, numbers[k], at, present)]; v != nil {
+			return v[i]
+		}
+		return rules.Value{}
+	}
+}
+
+// observe evaluates the conditions of a rule.
+func (j *job) observe(p *program, i int, at time.Time, present bool, failed func(*program, string, error)) Observation {
+	o := Observation{Account: j.accounts[i]}
+	eval := func(c *rules.Condition) rules.Value {
+		if c == nil {
+			return rules.Value{}
+		}
+		v, err := c.Eval(j.values(p, c, i, at, present))
+		if err != nil {
+			failed(p, o.Account, err)
+			return rules.Value{}
+		}
+		return v
+	}
+	o.Holds = TruthOf(eval(p.When))
+	o.Enough = TruthOf(eval(p.Minimum))
+	if o.Holds != True {
+		o.Clears = TruthOf(eval(p.ClearWhen))
+	}
+	if v := eval(p.Value); v.Known && v.Type == rules.Number {
+		value := v.Number
+		o.Value = &value
+		for _, level := range p.Levels {
+			if value >= level {
+				o.Level++
+			}
+		}
+	}
+	return o
+}
+
+// commit stores what was judged, trying until it succeeds, because what is stored is what counts.
+func (r *reign) commit(ctx context.Context, out outcome, now time.Time) error {
+	var transitions, states []row
+	for _, c := range out.changes {
+		state, err := json.Marshal(c.state)
+		if err != nil {
+			return err
+		}
+		if len(c.told) == 0 {
+			states = append(states, row{Rule: c.program.Name, Account: c.account, State: string(state), Version: c.state.Version, KnownAt: now.UnixMilli(), Targets: []string{}})
+			continue
+		}
+		for _, t := range c.told {
+			transitions = append(transitions, r.row(c, t, string(state), now))
+		}
+	}
+	if len(transitions)+len(states) == 0 {
+		return nil
+	}
+	for {
+		err := r.store.Save(ctx, transitions, states)
+		if err == nil {
+			break
+		}
+		if ctx.Err() != nil || isDeposed(err) {
+			return err
+		}
+		r.metrics.failures.WithLabelValues("store").Inc()
+		r.Log.Warn("transitions cannot be stored; trying again until they are", zap.Int("transitions", len(transitions)), zap.Error(err))
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(r.Tick):
+		}
+	}
+	for _, t := range transitions {
+		r.metrics.transitions.WithLabelValues(t.Rule, string(t.Kind)).Inc()
+		r.Log.Info("alert", zap.String("kind", string(t.Kind)), zap.String("rule", t.Rule), zap.String("account", t.Account), zap.String("alert", t.AlertID), zap.Uint32("seq", t.Seq))
+	}
+	if len(transitions) > 0 {
+		r.Notify()
+	}
+	return nil
+}

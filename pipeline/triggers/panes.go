@@ -1,0 +1,123 @@
+package triggers
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"tidemark/schemas/rules"
+	sink "tidemark/sinks/clickhouse"
+)
+
+func quote(s string) string {
+	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(s) + "'"
+}
+
+func moment(t time.Time) string { return fmt.Sprintf("toDateTime(%d, 'UTC')", t.Unix()) }
+
+// panes reads sums or distinct counts over panes of one tier: all windows and metrics in one pass over the accounts' rows.
+func (r *Reader) panes(ctx context.Context, generation uint16, into *readings, accounts []string, how way, tier string, ws []want) error {
+	var from, to time.Time
+	metrics := map[string]bool{}
+	sums := make([]string, len(ws))
+	values := make([][]rules.Value, len(ws))
+	for i, w := range ws {
+		start, end := r.window(w)
+		if from.IsZero() || start.Before(from) {
+			from = start
+		}
+		if end.After(to) {
+			to = end
+		}
+		in := r.inputs[w.input]
+		metrics[quote(in.metric)] = true
+		condition := fmt.Sprintf("metric = %s AND window_start >= %s AND window_start < %s", quote(in.metric), moment(start), moment(end))
+		if how == byMembers {
+			sums[i] = "uniqExactArrayIf(members, " + condition + ")"
+		} else {
+			sums[i] = "sumIf(value, " + condition + ")"
+		}
+		values[i] = r.zero(into, accounts, w)
+	}
+	names := make([]string, 0, len(metrics))
+	for m := range metrics {
+		names = append(names, m)
+	}
+	where := fmt.Sprintf("generation = %d AND tier = '%s' AND account_id IN {accounts:Array(String)} AND feature = '' AND metric IN (%s) AND window_start >= %s AND window_start < %s",
+		generation, tier, strings.Join(names, ", "), moment(from), moment(to))
+	rows := "SELECT account_id, window_start, metric, max(value) AS value FROM counters_all WHERE " + where + " GROUP BY account_id, window_start, metric, source"
+	if how == byMembers {
+		rows = "SELECT account_id, window_start, metric, members FROM member_sets_all WHERE " + where
+	}
+	query := "SELECT account_id, [" + strings.Join(sums, ", ") + "] FROM (" + rows + ") GROUP BY account_id"
+	return sink.Each(r.client.LoadContext(ctx), r.client.Conn(), query, func(rows driver.Rows) error {
+		var account string
+		var found []uint64
+		if err := rows.Scan(&account, &found); err != nil {
+			return err
+		}
+		n := into.index[account]
+		for i, v := range found {
+			if values[i][n].Known {
+				values[i][n] = rules.Num(float64(v))
+			}
+		}
+		return nil
+	}, named("accounts", accounts))
+}
+
+// tickets counts the tickets of accounts to which something happened in a window.
+func (r *Reader) tickets(ctx context.Context, into *readings, accounts []string, ws []want) error {
+	counts := make([]string, len(ws))
+	values := make([][]rules.Value, len(ws))
+	for i, w := range ws {
+		start, end := r.window(w)
+		counts[i] = fmt.Sprintf("countIf(arrayExists(t -> t >= %d AND t < %d, %s))", start.UnixMilli(), end.UnixMilli(), ticketMoment[r.inputs[w.input].Column])
+		values[i] = r.zero(into, accounts, w)
+	}
+	query := "SELECT account_id, [" + strings.Join(counts, ", ") + "] FROM (" + r.lives + ") GROUP BY account_id"
+	return sink.Each(r.client.LoadContext(ctx), r.client.Conn(), query, func(rows driver.Rows) error {
+		var account string
+		var found []uint64
+		if err := rows.Scan(&account, &found); err != nil {
+			return err
+		}
+		n := into.index[account]
+		for i, v := range found {
+			if values[i][n].Known {
+				values[i][n] = rules.Num(float64(v))
+			}
+		}
+		return nil
+	}, named("accounts", accounts))
+}
+
+// Since is when accounts were first heard of: all of them if none are named.
+func (r *Reader) Since(ctx context.Context, generation uint16, accounts []string) (map[string]time.Time, error) {
+	only, args := "NOT startsWith(account_id, '_')", []any{}
+	if accounts != nil {
+		only += " AND account_id IN {accounts:Array(String)}"
+		args = append(args, named("accounts", accounts))
+	}
+	query := strings.ReplaceAll(fmt.Sprintf(`SELECT account_id, min(seen) FROM (
+SELECT account_id, toDateTime64(min(window_start), 3, 'UTC') AS seen FROM counters_all WHERE generation = %[1]d AND tier = 'day' AND ONLY GROUP BY account_id
+UNION ALL
+SELECT account_id, min(least(valid_from, ifNull(parseDateTime64BestEffortOrNull(attributes['created_at'], 3, 'UTC'), valid_from))) FROM account_changes_all WHERE generation = %[1]d AND ONLY GROUP BY account_id
+UNION ALL
+SELECT account_id, min(at) FROM facts_all WHERE generation = %[1]d AND kind = 'ticket' AND ONLY GROUP BY account_id) GROUP BY account_id`, generation), "ONLY", only)
+	out := map[string]time.Time{}
+	err := sink.Each(r.client.LoadContext(ctx), r.client.Conn(), query, func(rows driver.Rows) error {
+		var account string
+		var since time.Time
+		err := rows.Scan(&account, &since)
+		out[account] = since
+		return err
+	}, args...)
+	if err != nil {
+		return nil, fmt.Errorf("read since when accounts are known: %w", err)
+	}
+	return out, nil
+}

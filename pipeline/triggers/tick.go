@@ -1,0 +1,287 @@
+package triggers
+
+import (
+	"container/heap"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// sweepPart is how many accounts of a sweep are judged in one tick, beside those that changed.
+const sweepPart = 5000
+
+// reign is the time in which this process judges. One goroutine owns it.
+type reign struct {
+	*Engine
+	store      *Store
+	changes    *Changes
+	generation uint16
+	states     []map[string]State // by rule and account; those that never held are left out
+	since      map[string]time.Time
+	complete   map[string]time.Time // by the topic's role
+	silences   []Silence
+	muting     int // silences that hold now
+
+	dirty     map[string]bool // accounts to judge in the next tick
+	slowDirty map[string]bool // the same, for rules that read views and for what late events amend
+	left      []string        // of the sweep under way
+	boundary  []time.Time     // by rule, the window that was last complete
+	swept     time.Time
+	timers    timers
+
+	slowBusy  bool
+	slowBegan time.Time
+	slowReady chan slowResult
+	oldest    time.Time // when the first of the rows was written that this tick judges
+}
+
+func (r *reign) size() int {
+	n := 0
+	for _, m := range r.states {
+		n += len(m)
+	}
+	return n
+}
+
+// sweep has every account judged.
+func (r *reign) sweep() {
+	r.left = slices.Sorted(maps.Keys(r.since))
+	for a := range r.since {
+		r.slowDirty[a] = true
+	}
+	r.swept = r.Now()
+}
+
+// tick judges whoever may have changed.
+func (r *reign) tick(ctx context.Context) error {
+	now := r.Now().UTC().Truncate(time.Millisecond)
+	if err := r.look(ctx, now); err != nil {
+		return err
+	}
+	r.wake(now)
+	if err := r.slow(ctx, now); err != nil {
+		return err
+	}
+	accounts := slices.Sorted(maps.Keys(r.dirty))
+	some := r.left[:min(sweepPart, len(r.left))]
+	for _, a := range some {
+		if !r.dirty[a] {
+			accounts = append(accounts, a)
+		}
+	}
+	if len(accounts) > 0 {
+		j := r.job(accounts, r.fastPrograms(), now)
+		if err := j.read(ctx); err != nil {
+			return err
+		}
+		clear(r.dirty) // what failed stays
+		if err := r.judge(ctx, j, now); err != nil {
+			for _, a := range accounts {
+				r.dirty[a] = true
+			}
+			return err
+		}
+	}
+	r.left = r.left[len(some):]
+	r.metrics.sweepLeft.Set(float64(len(r.left)))
+	if !r.oldest.IsZero() {
+		r.metrics.decision.Observe(max(0, r.Now().Sub(r.oldest).Seconds()))
+		r.oldest = time.Time{}
+	}
+	return nil
+}
+
+// look finds out what has changed.
+func (r *reign) look(ctx context.Context, now time.Time) error {
+	generation, err := r.Client.LiveGeneration(ctx)
+	if err != nil {
+		return err
+	}
+	if generation != r.generation { // the views show other rows now
+		r.generation, r.changes = generation, NewChanges(r.Client)
+		if err := r.changes.Skip(ctx, generation); err != nil {
+			return err
+		}
+		if r.since, err = r.reader.Since(ctx, generation, nil); err != nil {
+			return err
+		}
+		r.sweep()
+	}
+	if r.complete, err = r.completeness(ctx); err != nil {
+		return err
+	}
+	if err := r.hush(ctx, now); err != nil {
+		return err
+	}
+	found, err := r.changes.Next(ctx, generation)
+	if err != nil {
+		return err
+	}
+	if err := r.meet(ctx, found.Accounts); err != nil {
+		return err
+	}
+	for _, a := range found.Accounts {
+		r.dirty[a], r.slowDirty[a] = true, true
+	}
+	if r.oldest.IsZero() {
+		r.oldest = found.Oldest
+	}
+	passed := false
+	for i, p := range r.programs {
+		if at := r.final(p, now).at; p.step > 0 && at.After(r.boundary[i]) {
+			passed = passed || !r.boundary[i].IsZero()
+			r.boundary[i] = at
+		}
+	}
+	if passed || now.Sub(r.swept) >= r.Sweep && len(r.left) == 0 {
+		r.sweep()
+	}
+	return nil
+}
+
+// meet learns since when accounts are known that were not heard of before.
+func (r *reign) meet(ctx context.Context, accounts []string) error {
+	var fresh []string
+	for _, a := range accounts {
+		if _, ok := r.since[a]; !ok {
+			fresh = append(fresh, a)
+		}
+	}
+	for some := range slices.Chunk(fresh, part) {
+		since, err := r.reader.Since(ctx, r.generation, some)
+		if err != nil {
+			return err
+		}
+		maps.Copy(r.since, since)
+	}
+	return nil
+}
+
+// hush reads the silences. When they change, whatever waits for the end of one is judged.
+func (r *reign) hush(ctx context.Context, now time.Time) error {
+	all, err := Silences(ctx, r.Client)
+	if err != nil {
+		return err
+	}
+	held := 0
+	for _, s := range all {
+		if !now.Before(s.From) && now.Before(s.To) {
+			held++
+		}
+	}
+	if held != r.muting || !slices.Equal(all, r.silences) {
+		for _, of := range r.states {
+			for a, s := range of {
+				if s.Phase == Pending {
+					r.dirty[a], r.slowDirty[a] = true, true
+				}
+			}
+		}
+	}
+	r.silences, r.muting = all, held
+	return nil
+}
+
+// wake has accounts judged whose clock has run out.
+func (r *reign) wake(now time.Time) {
+	for len(r.timers) > 0 && !r.timers[0].at.After(now) {
+		t := heap.Pop(&r.timers).(timer) //nolint:forcetypeassert // there is nothing else in it
+		p := r.programs[t.rule]
+		s := r.states[t.rule][t.account]
+		due := s.Wake(p.Rule)
+		if due.IsZero() || due.After(t.at) && due.After(now) {
+			continue // it changed meanwhile, and has another timer
+		}
+		r.dirty[t.account] = true
+		if !p.fast {
+			r.slowDirty[t.account] = true
+		}
+		if clock := r.final(p, now).clock; clock.Before(due) && !p.instant { // its time has not come yet
+			heap.Push(&r.timers, timer{at: now.Add(max(r.Tick, due.Sub(clock))), rule: t.rule, account: t.account})
+		}
+	}
+}
+
+// schedule sets the timer of a state.
+func (r *reign) schedule(rule int, account string, s State) {
+	if at := s.Wake(r.programs[rule].Rule); !at.IsZero() {
+		heap.Push(&r.timers, timer{at: at, rule: rule, account: account})
+	}
+}
+
+// timer wakes a rule for an account.
+type timer struct {
+	at      time.Time
+	rule    int
+	account string
+}
+
+// timers are a heap, the earliest first.
+type timers []timer
+
+func (t timers) Len() int           { return len(t) }
+func (t timers) Less(i, j int) bool { return t[i].at.Before(t[j].at) }
+func (t timers) Swap(i, j int)      { t[i], t[j] = t[j], t[i] }
+
+// Push is for the heap.
+func (t *timers) Push(x any) { *t = append(*t, x.(timer)) } //nolint:forcetypeassert // only timers are pushed
+
+// Pop is for the heap.
+func (t *timers) Pop() any {
+	last := (*t)[len(*t)-1]
+	*t = (*t)[:len(*t)-1]
+	return last
+}
+
+// slowResult is what was read beside the ticks.
+type slowResult struct {
+	job *job
+	err error
+}
+
+// slow judges by what was read of views, and begins to read anew. Reading takes seconds, so the ticks go on meanwhile.
+func (r *reign) slow(ctx context.Context, now time.Time) error {
+	select {
+	case result := <-r.slowReady:
+		r.slowBusy = false
+		r.metrics.slow.Observe(r.Now().Sub(r.slowBegan).Seconds())
+		err := result.err
+		if err == nil {
+			err = r.judge(ctx, result.job, now)
+		}
+		if err != nil {
+			for _, a := range result.job.accounts {
+				r.slowDirty[a] = true
+			}
+			return fmt.Errorf("rules that read views: %w", err)
+		}
+	default:
+	}
+	if r.slowBusy || len(r.slowDirty) == 0 || now.Sub(r.slowBegan) < r.Slow {
+		return nil
+	}
+	j := r.slowJob(now)
+	clear(r.slowDirty)
+	if j == nil {
+		return nil
+	}
+	r.slowBusy, r.slowBegan = true, now
+	go func() {
+		err := j.read(ctx)
+		r.slowReady <- slowResult{j, err}
+	}()
+	r.Log.Debug("reading views", zap.Int("accounts", len(j.accounts)))
+	return nil
+}
+
+// slowDone waits for the reading under way.
+func (r *reign) slowDone() {
+	if r.slowBusy {
+		<-r.slowReady
+		r.slowBusy = false
+	}
+}

@@ -1,0 +1,203 @@
+package triggers
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"tidemark/schemas/rules"
+	sink "tidemark/sinks/clickhouse"
+)
+
+// text is a column's value as text, or NULL: every type comes the same way, and times as Unix seconds.
+func (i input) text() string {
+	column := "`" + i.Column + "`"
+	if i.Kind == rules.OfAccount && i.Key != "" {
+		column = fmt.Sprintf("if(mapContains(%s, %s), %[1]s[%[2]s], NULL)", column, quote(i.Key))
+	}
+	if i.Type == rules.Time {
+		return "toString(toUnixTimestamp64Milli(toDateTime64(" + column + ", 3, 'UTC')))"
+	}
+	return "toString(" + column + ")"
+}
+
+// parse is the value of a text of the input's type.
+func (i input) parse(text *string) rules.Value {
+	if text == nil || (i.Kind == rules.OfAccount && i.Type == rules.Text && *text == "") {
+		return rules.Value{}
+	}
+	switch i.Type {
+	case rules.Number:
+		var v float64
+		if _, err := fmt.Sscan(*text, &v); err != nil || math.IsNaN(v) || math.IsInf(v, 0) {
+			return rules.Value{}
+		}
+		return rules.Num(v)
+	case rules.Bool:
+		return rules.Truth(*text == "true" || *text == "1")
+	case rules.Time:
+		var ms int64
+		if _, err := fmt.Sscan(*text, &ms); err != nil {
+			return rules.Value{}
+		}
+		return rules.At(time.UnixMilli(ms).UTC())
+	default:
+		return rules.Str(*text)
+	}
+}
+
+// texts is the SQL of the columns of some inputs, as one array.
+func (r *Reader) texts(ws []want) string {
+	columns := make([]string, len(ws))
+	for i, w := range ws {
+		columns[i] = r.inputs[w.input].text()
+	}
+	return "CAST([" + strings.Join(columns, ", ") + "], 'Array(Nullable(String))')"
+}
+
+// history reads what is known of accounts: now, and the inputs as of their instants.
+func (r *Reader) history(ctx context.Context, into *readings, wanted []want, now time.Time) error {
+	by := map[int64][]want{now.UnixMilli(): nil}
+	for _, w := range wanted {
+		if r.inputs[w.input].way == byHistory {
+			at := min(w.at, now.UnixMilli())
+			by[at] = append(by[at], w)
+		}
+	}
+	for at, ws := range by {
+		values := make([][]rules.Value, len(ws))
+		for i, w := range ws {
+			values[i] = into.column(w)
+		}
+		query := "SELECT account_id, is_removed, ifNull(toString(segment), ''), attributes['timezone'], " + r.texts(ws) + ` FROM account_history
+WHERE account_id IN {accounts:Array(String)} AND valid_from <= fromUnixTimestamp64Milli({at:Int64}, 'UTC') AND (valid_to IS NULL OR valid_to > fromUnixTimestamp64Milli({at:Int64}, 'UTC'))`
+		for from := 0; from < len(into.accounts); from += part {
+			accounts := into.accounts[from:min(from+part, len(into.accounts))]
+			err := sink.Each(r.client.LoadContext(ctx), r.client.Conn(), query, func(rows driver.Rows) error {
+				var name string
+				var k account
+				var texts []*string
+				if err := rows.Scan(&name, &k.removed, &k.segment, &k.zone, &texts); err != nil {
+					return err
+				}
+				n := into.index[name]
+				if at == now.UnixMilli() {
+					k.since = into.known[n].since
+					into.known[n] = k
+				}
+				for i, text := range texts {
+					values[i][n] = r.inputs[ws[i].input].parse(text)
+				}
+				return nil
+			}, named("accounts", accounts), named("at", at))
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// view reads columns of a view as people see it, all as of one instant.
+func (r *Reader) view(ctx context.Context, into *readings, accounts []string, ws []want) error {
+	windows := map[string][]want{} // by the condition on the window
+	for _, w := range ws {
+		condition := r.rowOf(w)
+		windows[condition] = append(windows[condition], w)
+	}
+	for condition, ws := range windows {
+		in := r.inputs[ws[0].input]
+		key := "''"
+		if in.Shape.Key != "" && in.Kind == rules.OfView {
+			key = "toString(`" + in.Shape.Key + "`)"
+		}
+		from := in.View
+		if in.Kind == rules.OfAccount {
+			from = "accounts"
+		}
+		query := "SELECT account_id, " + key + ", " + r.texts(ws) + " FROM " + from + " WHERE account_id IN {accounts:Array(String)}" + condition
+		found := make([]map[int][]rules.Value, len(ws)) // of inputs over all keys, by account
+		for i, w := range ws {
+			into.column(w)
+			found[i] = map[int][]rules.Value{}
+		}
+		err := sink.Each(r.client.LoadContext(ctx), r.client.Conn(), query, func(rows driver.Rows) error {
+			var name, key string
+			var texts []*string
+			if err := rows.Scan(&name, &key, &texts); err != nil {
+				return err
+			}
+			n := into.index[name]
+			for i, text := range texts {
+				in := r.inputs[ws[i].input]
+				if in.Over == "" && in.Kind == rules.OfView && in.Key != key && in.Shape.Key != "" {
+					continue
+				}
+				if v := in.parse(text); v.Known || in.Over == "" {
+					found[i][n] = append(found[i][n], v)
+				}
+			}
+			return nil
+		}, named("accounts", accounts))
+		if err != nil {
+			return err
+		}
+		for i, w := range ws {
+			in, values := r.inputs[w.input], into.column(w)
+			for _, a := range accounts {
+				values[into.index[a]] = fold(in.Over, found[i][into.index[a]])
+			}
+		}
+	}
+	return nil
+}
+
+// rowOf is the SQL of which rows of a view are of the window that is read.
+func (r *Reader) rowOf(w want) string {
+	in := r.inputs[w.input]
+	switch {
+	case in.Kind != rules.OfView:
+		return ""
+	case in.Shape.Step > 0:
+		start, _ := r.window(w)
+		return " AND window_start = " + moment(start)
+	case in.Shape.Calendar: // in the accounts' own time zones; which row is theirs depends on the rows
+		at := fmt.Sprintf("fromUnixTimestamp64Milli(%d, 'UTC')", w.at)
+		order := fmt.Sprintf(" ORDER BY window_end DESC LIMIT 1 OFFSET %d BY account_id", in.Back)
+		if in.Shape.Key != "" {
+			order += ", `" + in.Shape.Key + "`"
+		}
+		if w.ended {
+			return " AND window_end <= " + at + order
+		}
+		return " AND window_start < " + at + order
+	default:
+		return ""
+	}
+}
+
+// fold makes one value of those of the rows with different keys.
+func fold(over rules.Over, values []rules.Value) rules.Value {
+	if over == rules.Count {
+		return rules.Num(float64(len(values)))
+	}
+	if len(values) == 0 {
+		return rules.Value{}
+	}
+	out := values[0]
+	for _, v := range values[1:] {
+		switch over {
+		case rules.Max:
+			out.Number = math.Max(out.Number, v.Number)
+		case rules.Min:
+			out.Number = math.Min(out.Number, v.Number)
+		case rules.Sum:
+			out.Number += v.Number
+		}
+	}
+	return out
+}

@@ -265,7 +265,7 @@ func (w *worker) deliver(ctx context.Context, out *outgoing, now time.Time) erro
 	w.metrics.observe(w.queue.target, out, result, rows, now)
 	w.tell(out, result, rows)
 	if result.Outcome == Gone {
-		if err := w.persist(ctx, func(ctx context.Context) error { return w.store.disable(ctx, w.address, true, result.Detail, now) }); err != nil {
+		if err := w.persist(ctx, func(ctx context.Context) error { return w.store.disable(ctx, w.address, result.Detail, now) }); err != nil {
 			return err
 		}
 	}

@@ -152,6 +152,7 @@ func (q *queue) fresh(now time.Time) (ready []waiting, next time.Time) {
 func (q *queue) due(now time.Time) (out *outgoing, next time.Time) {
 	for _, o := range q.sent {
 		switch {
+		case q.behind(o): // until that is settled
 		case o.next.After(now):
 			next = earliest(next, o.next)
 		case out == nil || o.next.Before(out.next) || o.next.Equal(out.next) && o.id < out.id:
@@ -159,6 +160,21 @@ func (q *queue) due(now time.Time) (out *outgoing, next time.Time) {
 		}
 	}
 	return out, next
+}
+
+// behind says whether something of its alerts has to go out before the message, as it may once several were redriven.
+func (q *queue) behind(o *outgoing) bool {
+	for _, e := range o.entries {
+		for _, other := range q.lines[e.AlertID].entries {
+			if other == e {
+				break
+			}
+			if other.in != o {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // next returns the message to send now, or nil and when to ask again; zero: when there is something new. A message that was not
@@ -314,7 +330,10 @@ func (q *queue) unsendable(now time.Time) []row {
 			e := l.entries[0]
 			if q.gone != "" {
 				give(e, row{Outcome: dead, Detail: "the target is gone: " + q.gone})
-			} else if closes(e.Kind) && !l.reached && e.in == nil {
+			} else if closes(e.Kind) && !l.reached && e.untried() {
+				if e.in != nil {
+					delete(q.sent, e.in.id)
+				}
 				give(e, row{Outcome: skipped, Detail: "nothing of its alert reached the target"})
 			} else {
 				break
@@ -326,6 +345,9 @@ func (q *queue) unsendable(now time.Time) []row {
 	}
 	return rows
 }
+
+// untried says whether the entry was not sent, nor is to be together with others.
+func (e *entry) untried() bool { return e.in == nil || e.in.attempt == 0 && len(e.in.entries) == 1 }
 
 // closes says whether an alert ends with a transition of the kind.
 func closes(kind string) bool { return kind == Resolved || kind == Retracted }

@@ -10,7 +10,7 @@ import (
 func (s *Slack) url() credential { return newCredential("url", s.URLFile, s.URL) }
 
 // peopleDigest is that of targets that show the beginning of a digest.
-var peopleDigest = digestLimit{members: 5000, bytes: 1 << 30}
+var peopleDigest = digestLimit{members: 1000, bytes: 1 << 30}
 
 // slack sends messages as Slack's incoming webhooks take them.
 type slack struct{ *poster }

@@ -29,8 +29,8 @@ WHERE has(targets, {target:String}) AND known_at >= fromUnixTimestamp64Milli({si
 WHERE target = {target:String} AND outcome IN ('pending', 'delivered') AND alert_id IN (SELECT alert_id FROM ` + unsettled + `)`
 	selectVersions = `SELECT id, version FROM deliveries FINAL WHERE target = {target:String} AND alert_id IN {alerts:Array(String)} AND id IN {ids:Array(String)}`
 	selectPayload  = `SELECT payload FROM alert_transitions FINAL WHERE rule = {rule:String} AND account_id = {account:String} AND alert_id = {alert:String} AND id = {id:String}`
-	selectDisabled = `SELECT reason FROM (SELECT argMax((address, disabled, reason), at) AS last, last.1 AS address, last.2 AS disabled, last.3 AS reason
-FROM delivery_targets WHERE target = {target:String}) WHERE disabled AND address IN ('', {address:String})`
+	selectDisabled = `SELECT reason FROM (SELECT argMax(delivery_targets.address, at) AS where, argMax(delivery_targets.disabled, at) AS gone, argMax(delivery_targets.reason, at) AS reason
+FROM delivery_targets WHERE target = {target:String}) WHERE gone AND where IN ('', {address:String})`
 	selectDead     = `SELECT count() FROM deliveries FINAL WHERE target = {target:String} AND outcome = 'dead'`
 	insertRows     = `INSERT INTO deliveries (target, alert_id, id, message_id, outcome, attempt, first_at, at, next_at, status, detail, version)`
 	insertDisabled = `INSERT INTO delivery_targets (target, address, disabled, reason, at)
@@ -157,12 +157,21 @@ func (s *store) gone(ctx context.Context, address string) (reason string, err er
 	return reason, nil
 }
 
-// disable keeps that the target takes no messages any more, or that it does again.
-func (s *store) disable(ctx context.Context, address string, disabled bool, reason string, now time.Time) error {
+// disable keeps that the target at the address takes no messages any more.
+func (s *store) disable(ctx context.Context, address, reason string, now time.Time) error {
+	return s.mark(ctx, address, true, reason, now)
+}
+
+// enable keeps that the target is sent to, wherever it is.
+func (s *store) enable(ctx context.Context, now time.Time) error {
+	return s.mark(ctx, "", false, "", now)
+}
+
+func (s *store) mark(ctx context.Context, address string, disabled bool, reason string, now time.Time) error {
 	err := s.Conn().Exec(s.InsertContext(ctx), insertDisabled, driver.Named("target", s.target), driver.Named("address", address),
 		driver.Named("disabled", disabled), driver.Named("reason", reason), driver.Named("at", now.UnixMilli()))
 	if err != nil {
-		return fmt.Errorf("disable %s: %w", s.target, err)
+		return fmt.Errorf("keep whether %s is disabled: %w", s.target, err)
 	}
 	return nil
 }

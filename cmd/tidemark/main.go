@@ -30,6 +30,7 @@ type cli struct {
 	Rebuild   rebuildCmd   `cmd:"" help:"Compute the rollups anew from the log, beside the live ones, and switch to them; or back."`
 	Catalogue catalogueCmd `cmd:"" help:"Work on the catalogue: its schema, what it changes, its tests."`
 	Explain   explainCmd   `cmd:"" help:"Tell how a number in a view came about: formula, rows, account, events."`
+	Triggers  triggersCmd  `cmd:"" help:"Rules over accounts: check, test and run them; alerts, silences, deliveries."`
 	Dev       devCmd       `cmd:"" help:"Run the embedded Kafka or ClickHouse, for development."`
 	Version   versionCmd   `cmd:"" help:"Print the version."`
 }

@@ -1,0 +1,9 @@
+package main
+
+// triggersCmd has a field a subcommand, each in a file of its own.
+type triggersCmd struct {
+	Run     triggersRunCmd     `cmd:"" help:"Evaluate the rules and deliver their alerts. Of several processes one does; the others stand by."`
+	Ls      triggersLsCmd      `cmd:"" help:"List the alerts that are firing, or the silences."`
+	Explain triggersExplainCmd `cmd:"" help:"Tell what became of an alert, and by what it was judged."`
+	Silence triggersSilenceCmd `cmd:"" help:"Have nothing new fired by a rule, or on an account, for some time."`
+}

@@ -1,0 +1,141 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
+
+	"tidemark/internal/admin"
+	"tidemark/internal/config"
+	"tidemark/pipeline/triggers"
+	"tidemark/schemas/rules"
+	"tidemark/sinks/clickhouse"
+	"tidemark/sinks/clickhouse/views"
+	"tidemark/sinks/notify"
+)
+
+type triggersRunCmd struct{}
+
+// Run evaluates the rules and delivers their alerts until it is told to end. Of several processes one does; the others stand by.
+func (*triggersRunCmd) Run(ctx context.Context, g *globals) error {
+	cfg, err := g.load()
+	if err != nil {
+		return err
+	}
+	log, err := g.logger(cfg.Log)
+	if err != nil {
+		return err
+	}
+	registry := admin.NewRegistry()
+	run, err := newTriggers(&cfg, log, registry)
+	if err != nil {
+		return err
+	}
+	ops, err := admin.Listen(ctx, cfg.Admin.Listen, registry, func() error { return nil })
+	if err != nil {
+		return errors.Join(err, run.Close())
+	}
+	log.Info("triggers started", zap.String("admin", ops.Addr()), zap.Int("rules", len(run.engine.Rules)))
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return ops.Run(ctx) })
+	group.Go(func() error { return run.Run(ctx) })
+	return errors.Join(group.Wait(), run.Close())
+}
+
+// triggersRun is the engine of the rules and the delivery of their alerts, of which the leader runs both.
+type triggersRun struct {
+	leader *triggers.Leader
+	engine *triggers.Engine
+	outbox *notify.Outbox
+	store  *clickhouse.Client
+}
+
+func newTriggers(cfg *config.Config, log *zap.Logger, registry prometheus.Registerer) (*triggersRun, error) {
+	opts, err := migrateOptions(cfg)
+	if err != nil {
+		return nil, err
+	}
+	all, err := loadRules(cfg)
+	if err != nil {
+		return nil, err
+	}
+	kafka, err := kafkaOptions(&cfg.Kafka)
+	if err != nil {
+		return nil, err
+	}
+	store, err := clickhouseClient(&cfg.ClickHouse, cfg.ClickHouse.Writer)
+	if err != nil {
+		return nil, err
+	}
+	outbox, err := notify.New(notify.Options{Store: store, Targets: cfg.Triggers.Targets, Kafka: kafka, Metrics: registry, Log: log.Named("notify")})
+	if err != nil {
+		return nil, errors.Join(err, store.Close())
+	}
+	engine, err := triggers.New(triggers.Config{
+		Client: store, Catalogue: opts.Catalogue, Rules: all, Tick: cfg.Triggers.Tick, Slow: cfg.Triggers.Slow, Sweep: cfg.Triggers.Sweep,
+		Views: views.Options{
+			Database: cfg.ClickHouse.Database, Topics: opts.Topics, MinuteRetention: opts.Retention.Minute, HourRetention: opts.Retention.Hour, DayRetention: opts.Retention.Day,
+		},
+		Link: cfg.Triggers.Link, Notify: outbox.Notify, Metrics: registry, Log: log.Named("triggers"),
+	})
+	if err != nil {
+		outbox.Close()
+		return nil, errors.Join(err, store.Close())
+	}
+	leader := &triggers.Leader{
+		Kafka: append(kafka, kgo.SessionTimeout(cfg.Kafka.SessionTimeout)), Group: cfg.Kafka.Group + "-triggers", Topic: cfg.Kafka.Topics.Accounts, Log: log.Named("triggers"),
+	}
+	return &triggersRun{leader, engine, outbox, store}, nil
+}
+
+// Run takes part until ctx ends.
+func (t *triggersRun) Run(ctx context.Context) error {
+	return t.leader.Run(ctx, func(ctx context.Context) error {
+		group, ctx := errgroup.WithContext(ctx)
+		group.Go(func() error { return t.engine.Judge(ctx) })
+		group.Go(func() error { return t.outbox.Run(ctx) })
+		return group.Wait()
+	})
+}
+
+// Close closes the connections.
+func (t *triggersRun) Close() error {
+	t.outbox.Close()
+	return t.store.Close()
+}
+
+// loadRules reads the rules of the configuration. One that names no targets is told to every target that there is.
+func loadRules(cfg *config.Config) ([]*rules.Rule, error) {
+	opts, err := migrateOptions(cfg)
+	if err != nil {
+		return nil, err
+	}
+	tables, err := views.Tables(opts.Catalogue)
+	if err != nil {
+		return nil, err
+	}
+	all, err := rules.Load(opts.Catalogue, tables, cfg.Triggers.Rules...)
+	if err != nil {
+		return nil, err
+	}
+	var errs []error
+	every := slices.Sorted(maps.Keys(cfg.Triggers.Targets))
+	for _, r := range all {
+		if len(r.Targets) == 0 {
+			r.Targets = every
+		}
+		for _, name := range r.Targets {
+			if !slices.Contains(every, name) {
+				errs = append(errs, fmt.Errorf("%s: rule %s names the target %s, which triggers.targets has not", r.Pos, r.Name, name))
+			}
+		}
+	}
+	return all, errors.Join(errs...)
+}

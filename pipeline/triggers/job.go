@@ -82,10 +82,9 @@ func (r *reign) slowJob(now time.Time) *job {
 		slow = slow || !p.fast
 		amended := false
 		for a, s := range r.states[i] {
-			if r.slowDirty[a] && s.Active() && !p.instant && p.step > 0 && !s.Window.IsZero() {
+			if r.slowDirty[a] && p.corrigible(s) {
 				k := key{p.Name, a}
-				final := r.final(p, now)
-				fired[k] = anchor{at: s.Window, clock: final.clock, known: !final.clock.Before(s.Window)}
+				fired[k] = r.stands(p, s, now)
 				only[k], accounts[a], amended = true, true, true
 			}
 		}

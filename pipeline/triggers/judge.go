@@ -3,6 +3,7 @@ package triggers
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"slices"
 	"time"
 
@@ -37,6 +38,7 @@ func (r *reign) judge(ctx context.Context, j *job, now time.Time) error {
 		return r.states[p][a]
 	}
 	judged := 0
+	var doubtful []key // alerts that end, unless they should never have begun
 	for i, a := range j.accounts {
 		for n, p := range j.programs {
 			if !j.judges(p, a) {
@@ -45,6 +47,10 @@ func (r *reign) judge(ctx context.Context, j *job, now time.Time) error {
 			judged++
 			was := state(p.index, a)
 			c := r.step(j, n, i, was, r.muted(p, a, now, state), now)
+			if j.only == nil && p.corrigible(was) && slices.ContainsFunc(c.told, func(t Transition) bool { return t.Kind == Ended }) {
+				doubtful = append(doubtful, key{p.Name, a})
+				continue
+			}
 			if equal(was, c.state) {
 				if was.Judged != c.state.Judged && keep(c.state) {
 					fresh[key{p.Name, a}] = c.state
@@ -67,7 +73,47 @@ func (r *reign) judge(ctx context.Context, j *job, now time.Time) error {
 			}
 		}
 	}
-	return nil
+	return r.recheck(ctx, doubtful, now)
+}
+
+// corrigible reports whether the window that an alert stands on can be read again.
+func (p *program) corrigible(s State) bool {
+	return s.Active() && !p.instant && p.step > 0 && !s.Window.IsZero()
+}
+
+// recheck reads the windows again that alerts stand on which seem to end: if late events have changed them, they are retracted
+// rather than resolved.
+func (r *reign) recheck(ctx context.Context, doubtful []key, now time.Time) error {
+	if len(doubtful) == 0 {
+		return nil
+	}
+	accounts, only := map[string]bool{}, map[key]bool{}
+	fired := map[key]anchor{}
+	var programs []*program
+	for _, p := range r.programs {
+		named := false
+		for _, k := range doubtful {
+			if k.rule == p.Name {
+				named, accounts[k.account], only[k] = true, true, true
+				fired[k] = r.stands(p, r.states[p.index][k.account], now)
+			}
+		}
+		if named {
+			programs = append(programs, p)
+		}
+	}
+	j := r.job(slices.Sorted(maps.Keys(accounts)), programs, now)
+	j.fired, j.only = fired, only
+	if err := j.read(ctx); err != nil {
+		return err
+	}
+	return r.judge(ctx, j, now)
+}
+
+// stands is the window that an alert stands on.
+func (r *reign) stands(p *program, s State, now time.Time) anchor {
+	clock := r.final(p, now).clock
+	return anchor{at: s.Window, clock: clock, known: !clock.Before(s.Window)}
 }
 
 // apply takes in a state that is stored.

@@ -20,6 +20,23 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(chtest.WithShared(m)) }
 
+// TestOnClickHouse has its tests share one database, because making the views takes as long as all of them.
+func TestOnClickHouse(t *testing.T) {
+	f := newFixture(t)
+	for name, test := range map[string]func(*testing.T, *fixture){
+		"narrow reads equal the views":     testNarrowReadsEqualTheViews,
+		"changes miss nothing":             testChangesMissNothing,
+		"from rows to transitions":         testFromRowsToTransitions,
+		"a deposed process stores nothing": testADeposedProcessStoresNothing,
+		"silence":                          testSilence,
+	} {
+		t.Run(name, func(t *testing.T) {
+			f.empty(t)
+			test(t, f)
+		})
+	}
+}
+
 // fixture is a migrated database of its own.
 type fixture struct {
 	*chtest.Database
@@ -58,6 +75,17 @@ func (f *fixture) connect(t testing.TB) *sink.Client {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, client.Close()) })
 	return client
+}
+
+// empty takes all rows away.
+func (f *fixture) empty(t testing.TB) {
+	t.Helper()
+	for _, table := range []string{
+		"counters_all", "member_sets_all", "user_minutes_all", "facts_all", "account_changes_all", "source_progress_all",
+		"alert_transitions", "trigger_states", "trigger_leaders", "silences",
+	} {
+		f.exec(t, "TRUNCATE TABLE "+table)
+	}
 }
 
 func (f *fixture) exec(t testing.TB, text string, args ...any) {

@@ -30,9 +30,8 @@ SELECT 'a' || toString(number), fromUnixTimestamp64Milli(%[1]d * 1000, 'UTC') - 
 UNION ALL SELECT 'a5', fromUnixTimestamp64Milli(%[1]d * 1000, 'UTC') - toIntervalDay(3), 'accounts/0', 100, 1, map()
 UNION ALL SELECT 'a6', fromUnixTimestamp64Milli(%[1]d * 1000, 'UTC') - toIntervalDay(3), 'accounts/0', 101, 0, map('plan', 'max')`
 
-// TestNarrowReadsEqualTheViews reads every column that is read from the tables in both ways: what fires is what people see.
-func TestNarrowReadsEqualTheViews(t *testing.T) {
-	f := newFixture(t)
+// testNarrowReadsEqualTheViews reads every column that is read from the tables in both ways: what fires is what people see.
+func testNarrowReadsEqualTheViews(t *testing.T, f *fixture) {
 	now := time.Now().UTC().Truncate(time.Second)
 	for _, insert := range []string{life, life, lifeMembers, lifeTickets, lifeAccounts} { // one of them repeated
 		f.exec(t, fmt.Sprintf(insert, now.Unix()))
@@ -102,9 +101,8 @@ func TestNarrowReadsEqualTheViews(t *testing.T) {
 	require.Len(t, nonzero, len(all), "every input had something to compare")
 }
 
-// TestChangesMissNothing writes while merges go on, and looks in between: every account that was written to is found.
-func TestChangesMissNothing(t *testing.T) {
-	f := newFixture(t)
+// testChangesMissNothing writes while merges go on, and looks in between: every account that was written to is found.
+func testChangesMissNothing(t *testing.T, f *fixture) {
 	c := NewChanges(f.client)
 	write := func(from, n int) {
 		f.exec(t, fmt.Sprintf("INSERT INTO counters_all (tier, account_id, window_start, metric, value) SELECT 'day', 'n' || toString(number), '2026-01-01 00:00:00', 'events', 1 FROM numbers(%d, %d)", from, n))

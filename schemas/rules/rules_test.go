@@ -3,6 +3,7 @@ package rules_test
 import (
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -12,18 +13,34 @@ import (
 	"tidemark/sinks/clickhouse/views"
 )
 
+// builtin is the catalogue with its views, made once: that takes a tenth of a second.
+var builtin = sync.OnceValues(schemas.Builtin)
+
+var tables = sync.OnceValues(func() ([]rules.Table, error) {
+	cat, err := builtin()
+	if err != nil {
+		return nil, err
+	}
+	return views.Tables(cat)
+})
+
+func vocabulary(t require.TestingT) (*schemas.Catalogue, []rules.Table) {
+	cat, err := builtin()
+	require.NoError(t, err)
+	all, err := tables()
+	require.NoError(t, err)
+	return cat, all
+}
+
 func load(t *testing.T, text string) ([]*rules.Rule, error) {
 	t.Helper()
-	cat, err := schemas.Builtin()
-	require.NoError(t, err)
-	tables, err := views.Tables(cat)
-	require.NoError(t, err)
+	cat, all := vocabulary(t)
 	if text == "" {
-		return rules.Load(cat, tables)
+		return rules.Load(cat, all)
 	}
 	path := filepath.Join(t.TempDir(), "own.yaml")
 	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
-	return rules.Load(cat, tables, path)
+	return rules.Load(cat, all, path)
 }
 
 // one is the rule that has just the condition.

@@ -57,7 +57,7 @@ func (n *Notification) details() Details {
 		"description": &d.Description, "value": &d.Value, "threshold": &d.Threshold, "unit": &d.Unit,
 		"playbook": &d.Playbook, "owner": &d.Owner, "link": &d.Link,
 	} {
-		_ = json.Unmarshal(fields[name], into) //nolint:errcheck // left out
+		_ = json.Unmarshal(fields[name], into)
 	}
 	return d
 }

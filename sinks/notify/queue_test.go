@@ -427,3 +427,32 @@ func TestATargetThatIsBackGetsWhatWaited(t *testing.T) {
 	n, _ := q.backlog(now)
 	require.Zero(t, n)
 }
+
+// What was redriven together stays in order though its first part fails again, and its end is skipped if that dies.
+func TestRedrivenMessagesStayInOrder(t *testing.T) {
+	q := newQueue("x", noRate, oneByOne)
+	begin, end := single("a").Notifications[0], single("b").Notifications[0]
+	end.Seq, end.Kind = 2, Resolved
+	redriven := func(id string) *row {
+		return &row{ID: id, AlertID: "al_1", MessageID: id, Outcome: pending, FirstAt: start, NextAt: start, Version: 12}
+	}
+	q.load([]item{{end, redriven("b")}, {begin, redriven("a")}}, nil)
+	now := start
+	for range len(schedule) {
+		require.Empty(t, q.unsendable(now))
+		out, next := q.next(now)
+		for out == nil {
+			now = next
+			out, next = q.next(now)
+		}
+		require.Equal(t, "a", out.id)
+		q.record(out, Result{Outcome: Failed}, now)
+	}
+	rows := q.unsendable(now)
+	require.Len(t, rows, 1)
+	require.Equal(t, "b", rows[0].ID)
+	require.Equal(t, skipped, rows[0].Outcome)
+	out, next := q.next(now.Add(time.Hour))
+	require.Nil(t, out)
+	require.Zero(t, next)
+}

@@ -22,7 +22,6 @@ type world struct {
 	rate        Rate
 	transitions []Notification
 	rows        map[string]row // the table deliveries
-	reached     map[string]bool
 	sends       []send
 	lives       int // crashes so far
 }
@@ -250,24 +249,60 @@ func TestRateIsKept(t *testing.T) {
 // most; the oracle reads that off the list of results.
 func TestBreakerLeavesAFailingTargetAlone(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		w := newWorld(t)
-		w.run()
-		for i := 1; i < len(w.sends); i++ {
-			s, before := w.sends[i], w.sends[i-1]
-			if s.life != before.life || before.outcome == Unable {
+		var b breaker
+		var results []bool
+		now := start
+		for range rapid.IntRange(1, 40).Draw(t, "results") {
+			now = latest(now, b.ready()).Add(time.Duration(rapid.IntRange(0, 60).Draw(t, "later")) * time.Second)
+			ok := rapid.IntRange(0, 9).Draw(t, "ok") == 0
+			results = append(results, ok)
+			failures := 0
+			for i := len(results) - 1; i >= 0 && !results[i]; i-- {
+				failures++
+			}
+			if ok {
+				b.success()
+			} else {
+				b.failure(now)
+			}
+			if failures < 5 {
+				require.Zero(t, b.ready())
+				require.Zero(t, b.state(now))
 				continue
 			}
-			failures := 0
-			for j := i - 1; j >= 0 && w.sends[j].life == s.life; j-- {
-				if o := w.sends[j].outcome; o == Delivered || o == Rejected {
-					break
-				} else if o == Failed {
-					failures++
+			pause := min(30*time.Second<<min(failures-5, 10), 5*time.Minute)
+			require.Equal(t, now.Add(pause), b.ready(), "after %d failures", failures)
+			require.Equal(t, 2, b.state(now))
+			require.Equal(t, 1, b.state(now.Add(pause)))
+		}
+	})
+}
+
+// Nothing is sent to a target that the breaker leaves alone, nor while it has asked for a pause.
+func TestTheQueueHeedsTheBreaker(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		w := newWorld(t)
+		w.run()
+		failures := 0
+		for i, s := range w.sends {
+			if i > 0 && w.sends[i-1].life == s.life {
+				before := w.sends[i-1]
+				switch {
+				case failures >= 5 && before.outcome == Failed:
+					require.GreaterOrEqual(t, s.at.Sub(before.at), breakerFirst)
+				case before.outcome == Throttled:
+					require.GreaterOrEqual(t, s.at.Sub(before.at), throttleFirst)
+				case before.outcome == Unable:
+					require.GreaterOrEqual(t, s.at.Sub(before.at), unablePause)
 				}
+			} else {
+				failures = 0
 			}
-			if failures >= 5 && before.outcome == Failed {
-				pause := min(30*time.Second<<min(failures-5, 10), 5*time.Minute)
-				require.GreaterOrEqual(t, s.at.Sub(before.at), pause, "send %d after %d failures", i, failures)
+			switch s.outcome {
+			case Failed:
+				failures++
+			case Delivered, Rejected:
+				failures = 0
 			}
 		}
 	})
@@ -438,7 +473,7 @@ func TestRedrivenMessagesStayInOrder(t *testing.T) {
 	}
 	q.load([]item{{end, redriven("b")}, {begin, redriven("a")}}, nil)
 	now := start
-	for range len(schedule) {
+	for range schedule {
 		require.Empty(t, q.unsendable(now))
 		out, next := q.next(now)
 		for out == nil {

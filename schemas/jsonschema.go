@@ -34,13 +34,31 @@ var needed = map[string][]string{
 // GenerateJSONSchema writes the schema from the types that the decoder fills, with the words that describe gives to a key of a
 // type.
 func GenerateJSONSchema(describe func(typeName, field string) string) ([]byte, error) {
-	g := generator{describe: describe, defs: map[string]any{}}
-	g.object(reflect.TypeFor[Catalogue]())
-	root := g.defs["Catalogue"].(map[string]any)
-	delete(g.defs, "Catalogue")
+	return SchemaOf(Shape{
+		Of: reflect.TypeFor[Catalogue](), Title: "Tidemark catalogue",
+		Description: "What is measured: metrics, workflows, segments, targets, entitlements, goals, surveys and health profiles.",
+		Choices:     choices, Needed: needed, Describe: describe,
+	})
+}
+
+// Shape is what the JSON Schema of a YAML file is made from.
+type Shape struct {
+	Of                 reflect.Type // a struct
+	Title, Description string
+	Choices            map[string][]string // values that a text may have, by type and key, as in Metric.view
+	Needed             map[string][]string // keys that must be there, by type
+	Describe           func(typeName, field string) string
+}
+
+// SchemaOf writes the JSON Schema of files that are decoded into a type.
+func SchemaOf(s Shape) ([]byte, error) {
+	g := generator{Shape: s, defs: map[string]any{}}
+	g.object(s.Of)
+	root := g.defs[s.Of.Name()].(map[string]any)
+	delete(g.defs, s.Of.Name())
 	root["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-	root["title"] = "Tidemark catalogue"
-	root["description"] = "What is measured: metrics, workflows, segments, targets, entitlements, goals, surveys and health profiles."
+	root["title"] = s.Title
+	root["description"] = s.Description
 	root["$defs"] = g.defs
 	var out strings.Builder
 	enc := json.NewEncoder(&out)
@@ -51,8 +69,8 @@ func GenerateJSONSchema(describe func(typeName, field string) string) ([]byte, e
 }
 
 type generator struct {
-	describe func(typeName, field string) string
-	defs     map[string]any
+	Shape
+	defs map[string]any
 }
 
 // of is the schema of a type; key is its type and key, for the values that it may have.
@@ -83,7 +101,7 @@ func (g generator) of(t reflect.Type, key string) any {
 	case reflect.Float64:
 		return map[string]any{"type": "number"}
 	default:
-		if c := choices[key]; c != nil {
+		if c := g.Choices[key]; c != nil {
 			return map[string]any{"enum": c}
 		}
 		return map[string]any{"type": scalar}
@@ -108,7 +126,7 @@ func (g generator) object(t reflect.Type) any {
 			owner = owner.Field(i).Type
 		}
 		schema := g.of(f.Type, name+"."+key).(map[string]any)
-		if words := g.describe(owner.Name(), f.Name); words != "" {
+		if words := g.Describe(owner.Name(), f.Name); words != "" {
 			if schema["$ref"] != nil {
 				schema = map[string]any{"$ref": schema["$ref"]}
 			}
@@ -116,7 +134,7 @@ func (g generator) object(t reflect.Type) any {
 		}
 		properties[key] = schema
 	}
-	if keys := needed[name]; keys != nil {
+	if keys := g.Needed[name]; keys != nil {
 		def["required"] = slices.Clone(keys)
 	}
 	return ref

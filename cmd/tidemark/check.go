@@ -47,6 +47,7 @@ func (c *checkCmd) Run(ctx context.Context, g *globals) error {
 	}
 	show(preflight.Finding{Level: preflight.OK, Subject: "configuration", Text: source})
 	show(checkCatalogue(&cfg)...)
+	show(checkRules(&cfg))
 	show(checkCanary(&cfg.Canary))
 	if !c.Offline {
 		if err := checkLive(ctx, &cfg, show); err != nil {

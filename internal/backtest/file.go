@@ -47,8 +47,8 @@ type Alert struct {
 	Pos schemas.Pos `yaml:"-"`
 }
 
-// Read reads a file of tests. Errors name the file and the line.
-func Read(path string) (*File, error) {
+// ReadTests reads a file of tests. Errors name the file and the line.
+func ReadTests(path string) (*File, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("read tests: %w", err)
@@ -56,7 +56,7 @@ func Read(path string) (*File, error) {
 	return Parse(path, data)
 }
 
-// Parse is Read for data that was read from path.
+// Parse is ReadTests for data that was read from path.
 func Parse(path string, data []byte) (*File, error) {
 	var f File
 	if err := schemas.DecodeStrict(path, data, &f); err != nil {

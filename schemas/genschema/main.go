@@ -1,7 +1,8 @@
-// Command genschema writes the JSON Schema of a catalogue file, with the comments of the Go types as descriptions.
+// Command genschema writes the JSON Schema of a catalogue file, or with -rules of a file of rules, with the comments of the Go types as descriptions.
 package main
 
 import (
+	"flag"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -11,16 +12,19 @@ import (
 	"strings"
 
 	"tidemark/schemas"
+	"tidemark/schemas/rules"
 )
 
 func main() {
-	if len(os.Args) != 2 {
-		fmt.Fprintln(os.Stderr, "usage: genschema FILE, in the directory of the types")
+	ofRules := flag.Bool("rules", false, "of a file of rules")
+	flag.Parse()
+	if flag.NArg() != 1 {
+		fmt.Fprintln(os.Stderr, "usage: genschema [-rules] FILE, in the directory of the types")
 		os.Exit(2)
 	}
-	text, err := generate(".")
+	text, err := generate(".", *ofRules)
 	if err == nil {
-		err = os.WriteFile(os.Args[1], text, 0o644) //nolint:gosec // The schema is for everybody to read.
+		err = os.WriteFile(flag.Arg(0), text, 0o644) //nolint:gosec // The schema is for everybody to read.
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -29,12 +33,16 @@ func main() {
 }
 
 // generate is the schema of the types whose sources are in dir.
-func generate(dir string) ([]byte, error) {
+func generate(dir string, ofRules bool) ([]byte, error) {
 	words, err := comments(dir)
 	if err != nil {
 		return nil, err
 	}
-	return schemas.GenerateJSONSchema(func(typeName, field string) string { return words[typeName+"."+field] })
+	describe := func(typeName, field string) string { return words[typeName+"."+field] }
+	if ofRules {
+		return rules.GenerateJSONSchema(describe)
+	}
+	return schemas.GenerateJSONSchema(describe)
 }
 
 // comments are those of the fields of structs, by type and field.

@@ -35,6 +35,9 @@ func (*collectCmd) Run(ctx context.Context, g *globals) error {
 	if err != nil {
 		return err
 	}
+	if cfg.Admin.Pprof {
+		ops.Profile()
+	}
 	log.Info("collector started", zap.String("listen", c.Addr()), zap.String("admin", ops.Addr()))
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return ops.Run(ctx) })

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"errors"
+	"net/http"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -31,8 +32,21 @@ func TestReady(t *testing.T) {
 	code, said, _ = ask(env)
 	require.Zero(t, code)
 	require.Equal(t, "ok\n", said)
+	require.Equal(t, http.StatusNotFound, status(t, "http://"+server.Addr()+"/debug/pprof/heap"))
+	server.Profile()
+	require.Equal(t, http.StatusOK, status(t, "http://"+server.Addr()+"/debug/pprof/heap"))
 	code, _, said = ask([]string{"TIDEMARK_ADMIN_LISTEN=127.0.0.1:1"})
 	require.Equal(t, exitFailure, code)
 	require.Contains(t, said, "connection refused")
 	t.Cleanup(func() { require.NoError(t, serving.Wait()) })
+}
+
+func status(t *testing.T, url string) int {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	require.NoError(t, err)
+	resp, err := http.DefaultClient.Do(req)
+	require.NoError(t, err)
+	defer resp.Body.Close() //nolint:errcheck // only the status matters
+	return resp.StatusCode
 }

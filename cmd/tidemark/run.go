@@ -54,6 +54,9 @@ func (*runCmd) Run(ctx context.Context, g *globals) error {
 	if err != nil {
 		return err
 	}
+	if cfg.Admin.Pprof {
+		ops.Profile()
+	}
 	log.Info("pipeline started", zap.String("admin", ops.Addr()), zap.String("group", cfg.Kafka.Group))
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return ops.Run(ctx) })

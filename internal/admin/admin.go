@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/pprof" //nolint:gosec // it registers on the default mux, which nothing serves
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -17,6 +18,7 @@ import (
 // Server serves /metrics, /livez and /readyz.
 type Server struct {
 	listener net.Listener
+	mux      *http.ServeMux
 	server   *http.Server
 }
 
@@ -44,7 +46,17 @@ func Listen(ctx context.Context, address string, registry *prometheus.Registry, 
 		}
 		fmt.Fprintln(w, "ok")
 	})
-	return &Server{listener, &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}}, nil
+	return &Server{listener, mux, &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}}, nil
+}
+
+// Profile serves Go's profiles as well, under /debug/pprof/. Whoever reaches the port can then slow the process down, and
+// see parts of its memory.
+func (s *Server) Profile() {
+	s.mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+	s.mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
+	s.mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+	s.mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
+	s.mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
 }
 
 // Addr returns the host:port that it listens on.

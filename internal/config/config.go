@@ -128,6 +128,7 @@ type Collector struct {
 // Admin is the HTTP endpoint of metrics and health.
 type Admin struct {
 	Listen string `yaml:"listen"`
+	Pprof  bool   `yaml:"pprof"`
 }
 
 // Log says what is logged and how it looks.

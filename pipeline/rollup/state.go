@@ -37,6 +37,7 @@ type State struct {
 	counted  int               // counter rows of the last Take: the next will be about as many
 	windows  int               // in memory
 	rows     int               // of features in them
+	kept     int               // windows and rows that the last walk over all of them left
 	taken    uint64            // offset below which all is in batches already taken
 	loaded   uint64            // above every offset that is counted in a row that was loaded
 	takes    uint32            // number of Takes, the clock of eviction

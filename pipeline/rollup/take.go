@@ -11,7 +11,7 @@ import (
 // window again for each would cost a query each.
 const idleTakes = 20
 
-// evictEvery is how many Takes pass between two walks over everything in memory.
+// evictEvery is how many Takes pass between two walks over everything in memory, unless there is too much of it.
 const evictEvery = 8
 
 // Batch returns the rows gathered since the last Take, for those who add rows of their own.
@@ -210,20 +210,31 @@ func (s *State) Evict(watermark int64, most int) {
 			}
 		}
 	}
-	if s.takes%evictEvery != 0 {
+	due, grown := s.takes%evictEvery == 0, s.cells() > max(most, s.kept+most/8)
+	if !due && !grown {
 		return
 	}
-	s.evict(idleTakes)
-	s.shed(most)
-	if s.windows+s.rows > most {
+	if due {
+		s.evict(idleTakes)
+		s.shed(most)
+	}
+	if s.cells() > most {
 		for i := range s.floor { // whenever it starts
 			for start := range s.counters[i] {
 				s.floor[i] = max(s.floor[i], start+clickhouse.Tiers[i].Seconds())
 			}
 		}
-		s.evict(1)
+		for _, idle := range []uint32{1, 0} {
+			if s.cells() > most {
+				s.evict(idle)
+			}
+		}
 	}
+	s.kept = s.cells()
 }
+
+// cells is how many windows and rows of features are in memory.
+func (s *State) cells() int { return s.windows + s.rows }
 
 // usersPerWindow bounds the users in memory, by the windows that may be.
 const usersPerWindow = 8

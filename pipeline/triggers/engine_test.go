@@ -11,6 +11,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest"
 
 	"tidemark/schemas/rules"
@@ -62,7 +63,7 @@ func (f *fixture) engine(t testing.TB, client *sink.Client, all []*rules.Rule) *
 	t.Helper()
 	e, err := New(Config{
 		Client: client, Catalogue: f.cat, Views: f.views, Rules: all, Tick: 50 * time.Millisecond, Slow: time.Millisecond, Sweep: time.Hour,
-		Link: "https://crm.example/{account}?alert={alert}", Metrics: prometheus.NewRegistry(), Log: zaptest.NewLogger(t),
+		Link: "https://crm.example/{account}?alert={alert}", Metrics: prometheus.NewRegistry(), Log: zaptest.NewLogger(t, zaptest.Level(zap.WarnLevel)),
 	})
 	require.NoError(t, err)
 	return e

@@ -192,12 +192,24 @@ func fold(over rules.Over, values []rules.Value) rules.Value {
 	for _, v := range values[1:] {
 		switch over {
 		case rules.Max:
-			out.Number = math.Max(out.Number, v.Number)
+			if less(out, v) {
+				out = v
+			}
 		case rules.Min:
-			out.Number = math.Min(out.Number, v.Number)
+			if less(v, out) {
+				out = v
+			}
 		case rules.Sum:
 			out.Number += v.Number
 		}
 	}
 	return out
+}
+
+// less orders numbers and times.
+func less(a, b rules.Value) bool {
+	if a.Type == rules.Time {
+		return a.Time.Before(b.Time)
+	}
+	return a.Number < b.Number
 }

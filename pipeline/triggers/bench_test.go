@@ -1,0 +1,66 @@
+package triggers
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// benchRules are fifty rules as people write them: sums and distinct users over days and weeks, tickets, attributes; some fire
+// early and some at the watermark.
+func benchRules() string {
+	var b strings.Builder
+	b.WriteString("pack: none\nrules:\n")
+	conditions := []string{
+		"support_30d.escalated >= %d", "support_7d.escalated >= %d", "usage_7d.events < 0.%d * previous(usage_7d.events)", "usage_7d.active_users < 0.%d * previous(usage_7d.active_users)",
+		"usage_30d.active_users >= %d0 && account.plan == \"pro\"", "usage_day.events >= %d000", "usage_28d.active_users < %d", "usage_28d.logins == 0 && account.seats > %d",
+		"usage_7d.users >= %d0", "support_30d.opened >= 1%d",
+	}
+	for i := range 50 {
+		fmt.Fprintf(&b, "  - name: r%d\n    description: r\n    playbook: p\n    owner: o\n    when: %s\n", i, fmt.Sprintf(conditions[i%len(conditions)], 2+i/len(conditions)))
+	}
+	return b.String()
+}
+
+// BenchmarkTick measures a tick in which one account in a hundred has changed, of 100 000 (set BENCH_ACCOUNTS for another number)
+// with 50 rules and 30 days of rows.
+func BenchmarkTick(b *testing.B) {
+	accounts := 100_000
+	if text := os.Getenv("BENCH_ACCOUNTS"); text != "" {
+		_, err := fmt.Sscan(text, &accounts)
+		require.NoError(b, err)
+	}
+	f := newFixture(b)
+	f.watermarks(b, time.Now())
+	f.exec(b, fmt.Sprintf(`INSERT INTO counters_all (tier, account_id, window_start, metric, source, value, applied_offset)
+SELECT 'day', 'account-' || toString(number %% %d), toStartOfDay(now()) - toIntervalDay(intDiv(number, %[1]d)), m, 'telemetry/0@x', 1 + number %% 50, number
+FROM numbers(%[1]d * 30) ARRAY JOIN ['events', 'logins'] AS m`, accounts))
+	f.exec(b, fmt.Sprintf(`INSERT INTO member_sets_all (tier, account_id, window_start, metric, source, members)
+SELECT 'day', 'account-' || toString(number %% %d), toStartOfDay(now()) - toIntervalDay(intDiv(number, %[1]d)), m, 'telemetry/0@x', arrayMap(x -> cityHash64(number %% 20 + x), range(3))
+FROM numbers(%[1]d * 30) ARRAY JOIN ['users', 'active_users'] AS m`, accounts))
+	f.exec(b, fmt.Sprintf(`INSERT INTO account_changes_all (account_id, valid_from, source, offset, attributes)
+SELECT 'account-' || toString(number), now() - toIntervalDay(60), 'accounts/0@x', number, map('plan', 'pro', 'seats', '20') FROM numbers(%d)`, accounts))
+	f.exec(b, fmt.Sprintf(`INSERT INTO facts_all (kind, account_id, entity, at, name, id, source, offset)
+SELECT 'ticket', 'account-' || toString(number %% %d), 'z:' || toString(number), now() - toIntervalHour(number %% 700), 'created', number, 'tickets/0@x', number FROM numbers(%[1]d)`, accounts))
+	r := begin(b, f.engine(b, f.client, f.load(b, benchRules())))
+	began := time.Now()
+	for len(r.left) > 0 {
+		require.NoError(b, r.tick(b.Context()))
+	}
+	b.Logf("a sweep of %d accounts by %d rules took %s", accounts, len(r.programs), time.Since(began).Round(time.Millisecond))
+	round := 0
+	for b.Loop() {
+		b.StopTimer()
+		round++
+		f.exec(b, fmt.Sprintf(`INSERT INTO counters_all (tier, account_id, window_start, metric, source, value, applied_offset)
+SELECT 'day', 'account-' || toString((number * 97 + %d) %% %d), toStartOfDay(now()), 'events', 'telemetry/0@x', 100 + %[1]d, 1 FROM numbers(%[3]d)`, round, accounts, accounts/100))
+		clear(r.slowDirty)
+		b.StartTimer()
+		require.NoError(b, r.tick(b.Context()))
+	}
+	b.ReportMetric(float64(accounts/100*len(r.programs)), "judgements/op")
+}

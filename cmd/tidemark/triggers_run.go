@@ -111,7 +111,8 @@ func (t *triggersRun) Close() error {
 	return t.store.Close()
 }
 
-// loadRules reads the rules of the configuration. One that names no targets is told to every target that there is.
+// loadRules reads the rules of the configuration. One that names no targets is told to every target that there is, but wakes
+// nobody by PagerDuty unless its severity is page.
 func loadRules(cfg *config.Config) ([]*rules.Rule, error) {
 	opts, err := migrateOptions(cfg)
 	if err != nil {
@@ -129,7 +130,9 @@ func loadRules(cfg *config.Config) ([]*rules.Rule, error) {
 	every := slices.Sorted(maps.Keys(cfg.Triggers.Targets))
 	for _, r := range all {
 		if len(r.Targets) == 0 {
-			r.Targets = every
+			r.Targets = slices.DeleteFunc(slices.Clone(every), func(name string) bool {
+				return cfg.Triggers.Targets[name].PagerDuty != nil && r.Severity != rules.Page
+			})
 		}
 		for _, name := range r.Targets {
 			if !slices.Contains(every, name) {

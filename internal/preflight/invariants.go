@@ -73,6 +73,7 @@ var rollupTables = []table{
 	{name: "user_minutes_all", engine: "AggregatingMergeTree", sortingKey: "generation, account_id, toDate(minute), user, minute, source"},
 	{name: "facts_all", engine: "ReplacingMergeTree", sortingKey: "generation, kind, account_id, entity, at, name, user, id, source", version: "offset"},
 	{name: "account_changes_all", engine: "ReplacingMergeTree", sortingKey: "generation, account_id, valid_from, source, offset"},
+	{name: "known_accounts_all", engine: "AggregatingMergeTree", sortingKey: "generation, account_id"},
 	{name: "user_accounts_all", engine: "ReplacingMergeTree", sortingKey: "generation, source, user, offset"},
 	{name: "checkpoints_all", engine: "ReplacingMergeTree", sortingKey: "generation, source, offset"},
 	{name: "dead_letters_all", engine: "ReplacingMergeTree", sortingKey: "generation, source, offset"},

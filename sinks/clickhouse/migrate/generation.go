@@ -8,7 +8,7 @@ import (
 
 // ofGenerations are the tables that have rows of every generation.
 var ofGenerations = []string{
-	"counters_all", "member_sets_all", "user_minutes_all", "facts_all", "account_changes_all", "user_accounts_all",
+	"counters_all", "member_sets_all", "user_minutes_all", "facts_all", "account_changes_all", "user_accounts_all", "known_accounts_all",
 	"checkpoints_all", "dead_letters_all", "source_progress_all",
 }
 

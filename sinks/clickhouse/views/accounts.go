@@ -1,6 +1,7 @@
 package views
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -104,4 +105,12 @@ func (b *builder) accounts() ([]view, error) {
 		),
 		Query: query,
 	}}, nil
+}
+
+// AsOf is the SQL of the join to what was known of the account of a table at a time, a DateTime64: its columns are NULL where
+// nothing was. States don't overlap, so there is one at most. It is no ASOF JOIN, whose right side a condition on the account does
+// not reach: a query of one account would put the history of all together.
+func (b *builder) AsOf(alias, of, at string) string {
+	return fmt.Sprintf("LEFT JOIN %[1]s.account_history AS %[2]s\n    ON %[2]s.account_id = %[3]s.account_id AND %[2]s.valid_from <= %[4]s AND %[4]s < ifNull(%[2]s.valid_to, toDateTime64('2299-12-31 00:00:00', 3, 'UTC'))",
+		b.DB(), alias, of, at)
 }

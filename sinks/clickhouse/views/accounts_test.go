@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"tidemark/sinks/clickhouse/migrate"
 )
 
 func TestAccounts(t *testing.T) {
@@ -33,6 +35,53 @@ func TestAccounts(t *testing.T) {
 		stranger | \N         | \N |   \N | \N | \N                      | {}               | {}                 |    | 2026-03-02 00:00:00.000 | \N
 	`), f.rows(t, `SELECT account_id, name, seats, mrr, created_at, renewal_at, external_ids, targets, attributes['region'], known_since, updated_at
 		FROM accounts ORDER BY account_id`))
+}
+
+// Inserts note who is known, in the generation that they are of. However often and in whatever order rows came, it is what the tables say.
+func TestKnownAccountsAreThoseOfTheTables(t *testing.T) {
+	f := week(t)
+	const ofTables = `SELECT account_id, min(seen) AS since, max(removed) AS until FROM
+		(
+			SELECT account_id, toDateTime64(min(window_start), 3, 'UTC') AS seen, CAST(NULL, 'Nullable(DateTime64(3, \'UTC\'))') AS removed
+			FROM counters WHERE tier = 'day' GROUP BY account_id
+			UNION ALL
+			SELECT account_id, min(least(valid_from, ifNull(parseDateTime64BestEffortOrNull(attributes['created_at'], 3, 'UTC'), valid_from))),
+				if(argMax(deleted, (valid_from, source, offset)) = 1, max(valid_from), NULL)
+			FROM account_changes GROUP BY account_id
+			UNION ALL
+			SELECT account_id, min(at), NULL FROM facts WHERE kind = 'ticket' GROUP BY account_id
+		) GROUP BY account_id ORDER BY account_id`
+	same := func() {
+		t.Helper()
+		was := f.rows(t, ofTables)
+		require.Equal(t, was, f.rows(t, "SELECT account_id, since, until FROM known_accounts ORDER BY account_id"))
+	}
+	same()
+	f.insert(t, "counters",
+		"('day', 'late', '2026-03-09', '', 'events', 'telemetry/0@T', 4, 30)", "('day', 'late', '2026-02-01', '', 'events', 'telemetry/0@T', 1, 40)",
+		"('hour', 'late', '2025-01-01', '', 'events', 'telemetry/0@T', 1, 40)", "('day', 'late', '2026-03-09', '', 'events', 'telemetry/0@T', 5, 50)")
+	f.insert(t, "account_changes",
+		"('returned', '2026-03-05 00:00:00', 'accounts/0@A', 101, 1, {})", "('returned', '2026-03-06 00:00:00', 'accounts/0@A', 100, 0, {'created_at': '2020-01-01'})",
+		"('removed', '2026-03-06 00:00:00', 'accounts/0@A', 103, 0, {})", "('removed', '2026-03-06 00:00:00', 'accounts/0@A', 104, 1, {})", "('removed', '1950-01-01 00:00:00', 'accounts/0@A', 105, 0, {})",
+		"('old', '1960-01-01 00:00:00', 'accounts/0@A', 106, 1, {})")
+	f.insert(t, "facts", "('ticket', 'caller', 'zendesk:1', '2026-03-08 10:00:00', 'created', 0, 1, 'tickets/0@K', 1, 0, {})",
+		"('kpi', 'reporter', 'revenue', '2026-03-08 10:00:00', 'reported', 0, 1, 'tickets/0@K', 2, 7, {})")
+	same()
+	require.Equal(t, golden(`
+		caller   | 2026-03-08 10:00:00.000 | \N
+		late     | 2026-02-01 00:00:00.000 | \N
+		old      | 1960-01-01 00:00:00.000 | 1960-01-01 00:00:00.000
+		removed  | 1950-01-01 00:00:00.000 | 2026-03-06 00:00:00.000
+		returned | 2020-01-01 00:00:00.000 | \N
+	`), f.rows(t, "SELECT * FROM known_accounts WHERE account_id IN ('caller', 'late', 'old', 'removed', 'reporter', 'returned') ORDER BY account_id"))
+
+	f.exec(t, "INSERT INTO counters_all SELECT * REPLACE (2 AS generation) FROM counters_all WHERE account_id = 'late'")
+	same()
+	f.exec(t, "INSERT INTO generations SELECT 2, 'live', 'c', now64(3)")
+	same()
+	require.Equal(t, golden("late"), f.rows(t, "SELECT account_id FROM known_accounts"))
+	require.NoError(t, migrate.DropGeneration(t.Context(), f.db, 2))
+	require.Empty(t, f.rows(t, "SELECT account_id FROM known_accounts"))
 }
 
 func TestSegments(t *testing.T) {

@@ -50,8 +50,8 @@ const (
 func (b *builder) tiers() []tier {
 	seconds := func(d time.Duration) int64 { return int64(d / time.Second) }
 	return []tier{
-		{"minute", "toStartOfMinute", minute, 1 * day, ages(minute, seconds(b.MinuteRetention), 2*hour, 1*day)},
-		{"hour", "toStartOfHour", hour, 62 * day, ages(hour, seconds(b.HourRetention), 2*day, 16*day, 128*day)},
+		{"minute", "toStartOfMinute", minute, 1 * day, ages(minute, seconds(b.MinuteRetention), 1*day)},
+		{"hour", "toStartOfHour", hour, 62 * day, ages(hour, seconds(b.HourRetention), 8*day, 64*day)},
 		{"day", "toStartOfDay", day, 400 * day, ages(day, seconds(b.HourRetention), 8*day, 64*day)},
 	}
 }

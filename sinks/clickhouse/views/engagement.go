@@ -21,12 +21,12 @@ func (b *builder) engagement() ([]view, error) {
 	if err != nil {
 		return nil, err
 	}
-	v.sliced = func(of []slice) (string, error) {
+	v.sliced = func(of []slice, columns []string) (string, error) {
 		full := append([]slice{}, of...)
 		for i := range full {
 			full[i].From = max(full[i].From, 1)
 		}
-		return r.sliced(full)
+		return r.sliced(full, columns)
 	}
 	return b.withSegment(v, 14*day, []segmentColumn{sumOver("actions"), sumOver("active_users"), medianOver("actions_per_day"), medianOver("engagement")})
 }

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -22,13 +23,20 @@ import (
 // of every hundredth account, two tickets and two records an account.
 func portfolioOf(b *testing.B, accounts int) *sql.DB {
 	b.Helper()
-	d := chtest.Shared(b)
-	opts, err := clickhouse.ParseDSN(d.DSN(devclickhouse.Migrator))
+	filled := os.Getenv("VIEW_DSN")
+	dsn := filled
+	if dsn == "" {
+		dsn = chtest.Shared(b).DSN(devclickhouse.Migrator)
+	}
+	opts, err := clickhouse.ParseDSN(dsn)
 	require.NoError(b, err)
 	opts.ReadTimeout = 10 * time.Minute
 	db := clickhouse.OpenDB(opts)
 	b.Cleanup(func() { require.NoError(b, db.Close()) })
 	require.NoError(b, migrate.Up(b.Context(), db, migrate.DefaultOptions()))
+	if filled != "" {
+		return db
+	}
 	fill := strings.NewReplacer("{accounts}", strconv.Itoa(accounts), "{day}",
 		"concat('acct', number % {accounts}) AS account, toStartOfDay(now('UTC')) - 86400 * (intDiv(number, {accounts}) % 60) AS start, intDiv(number, 60 * {accounts}) AS n")
 	for _, text := range []string{
@@ -76,7 +84,8 @@ func costOf(b *testing.B, db *sql.DB, query string) cost {
 }
 
 // BenchmarkFirstLayer reads every view of accounts for one account over 28 days, and the whole portfolio, beside plain
-// aggregates over the tables: make bench-views. VIEW_ACCOUNTS is how many accounts there are.
+// aggregates over the tables: make bench-views. VIEW_ACCOUNTS is how many accounts there are; VIEW_DSN names a database that an earlier
+// run has filled, so that changes are measured on the same rows.
 func BenchmarkFirstLayer(b *testing.B) {
 	accounts := 1000
 	if text := os.Getenv("VIEW_ACCOUNTS"); text != "" {
@@ -92,6 +101,7 @@ func BenchmarkFirstLayer(b *testing.B) {
 	one := plain("account_id = 'acct500' AND tier = 'day' AND window_start >= now('UTC') - INTERVAL 28 DAY")
 	all := plain("tier = 'day' AND window_start >= now('UTC') - INTERVAL 28 DAY")
 	var out strings.Builder
+	before := load()
 	fmt.Fprintf(&out, "%d accounts; the plain aggregate over 28 days of counters: one account %d rows read in %.3f s, all %d in %.3f s.\n\n", accounts, one.read, one.took.Seconds(), all.read, all.took.Seconds())
 	out.WriteString("| view | for | rows | rows read | of those of the plain aggregate | planning s | s | of the plain aggregate's time a row read |\n|---|---|---|---|---|---|---|---|\n")
 	line := func(view, what, query string, beside cost) {
@@ -118,10 +128,20 @@ func BenchmarkFirstLayer(b *testing.B) {
 		line(v.name, "one account, 28 days", query, one)
 	}
 	silence(b, db, &out)
+	fmt.Fprintf(&out, "\nOn %d cores, which other work shared: load averages before and after were %s and %s. Rows read don't depend on that; times do.\n", runtime.NumCPU(), before, load())
 	fmt.Println(out.String())
 	if file := os.Getenv("VIEW_SPEED"); file != "" {
 		require.NoError(b, os.WriteFile(file, []byte(speedIntroduction+out.String()), 0o600))
 	}
+}
+
+// load is the machine's load average over a minute.
+func load() string {
+	text, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return "unknown"
+	}
+	return strings.Fields(string(text))[0]
 }
 
 // silence adds 100 000 accounts that do nothing, and reads the hours of all of them.
@@ -132,6 +152,7 @@ func silence(b *testing.B, db *sql.DB, out *strings.Builder) {
 	fmt.Fprintf(out, "\nWith 100 000 accounts more that do nothing, known for 60 days:\n\n| query | rows | rows read | s |\n|---|---|---|---|\n")
 	for _, q := range [][2]string{
 		{"usage_hour, one silent account, 28 days", "SELECT * FROM usage_hour WHERE account_id = 'silent7' AND window_start >= now('UTC') - INTERVAL 28 DAY"},
+		{"usage_hour, 11 111 accounts, 28 days: 7.5 million windows counted, a ninth of all", "SELECT count(), countIf(events = 0) FROM usage_hour WHERE startsWith(account_id, 'silent1') AND window_start >= now('UTC') - INTERVAL 28 DAY"},
 		{"usage_hour, every account, one hour", "SELECT account_id, events FROM usage_hour WHERE window_start = toStartOfHour(now('UTC')) - 3600"},
 		{"usage_hour, 1111 accounts, 28 days", "SELECT account_id, max(events) FROM usage_hour WHERE startsWith(account_id, 'silent12') AND window_start >= now('UTC') - INTERVAL 28 DAY GROUP BY account_id"},
 		{"frequency_28d, every inactive account, now", "SELECT account_id FROM frequency_28d WHERE window_end = toStartOfDay(now('UTC')) + 86400 AND band = 'inactive'"},

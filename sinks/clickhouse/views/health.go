@@ -353,12 +353,23 @@ type healthSlice struct {
 // Slice is for the templates.
 func (h health) Slice(s slice) healthSlice { return healthSlice{h, s} }
 
+// columnsOf are the columns that are read of the view.
+func (h health) columnsOf(v healthView) []string {
+	var out []string
+	for _, in := range h.Inputs {
+		if in.View == v.Name {
+			out = append(out, in.Column)
+		}
+	}
+	return out
+}
+
 // Source is what to read like the view: no more of it than the slice needs.
 func (h healthSlice) Source(v healthView) (string, error) {
 	need := slice{h.Ages.From, h.Ages.To + longestLag}
 	i := slices.IndexFunc(h.made, func(m view) bool { return m.Name == v.Name })
 	if sliced := h.made[i].sliced; sliced != nil {
-		query, err := sliced([]slice{need})
+		query, err := sliced([]slice{need}, h.columnsOf(v))
 		return "(" + query + ")", err
 	}
 	return fmt.Sprintf("%s.%s WHERE window_end BETWEEN %s AND %s", h.DB(), quoteName(v.Name),

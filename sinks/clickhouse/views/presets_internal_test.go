@@ -96,7 +96,7 @@ func scores(t *testing.T, cat *schemas.Catalogue, accounts []scored) string {
 		if strings.Contains(v.Name, "health") {
 			continue
 		}
-		v.sliced = func([]slice) (string, error) { return said(v, accounts), nil }
+		v.sliced = func([]slice, []string) (string, error) { return said(v, accounts), nil }
 		b.made = append(b.made, v)
 	}
 	of, err := b.health()

@@ -115,8 +115,9 @@ func (r rolling) All() []rollingMeasure {
 // LastFitted is the oldest day that a slope is fitted to, before the last one.
 func (r rolling) LastFitted() int64 { return r.Days - 1 }
 
-// sliced is the query of the windows of some slices.
-func (r rolling) sliced(s []slice) (string, error) {
+// sliced is the query of the windows of some slices, with the named columns at least.
+func (r rolling) sliced(s []slice, columns []string) (string, error) {
+	r = r.only(columns)
 	r.Slices = s
 	return r.render("rolling", r)
 }
@@ -176,9 +177,24 @@ func (r rollingSlice) Names(from branch) string {
 	return strings.Join(names, ", ")
 }
 
-// FirstDay is the SQL of the first day that the slice needs, as a DateTime: its oldest window and the one before that.
+// FirstDay is the SQL of the first day that the slice needs, as a DateTime.
 func (r rollingSlice) FirstDay() string {
-	return r.StartOfDay((r.Ages.To - 1 + 2*r.Days - 1) * day)
+	return r.StartOfDay((r.Ages.To - 1 + r.reach() - 1) * day)
+}
+
+// reach is how many days up to its last one a window needs: its own, and where something is compared with it, the window before.
+func (r rolling) reach() int64 {
+	days := r.Days
+	if len(r.Fits) > 0 {
+		days += r.LastFitted()
+	}
+	for _, m := range r.All() {
+		days = max(days, m.Days)
+		if m.Previous {
+			days = max(days, r.Days+m.Days)
+		}
+	}
+	return days
 }
 
 // LastDay is the SQL of the last day of the slice.
@@ -217,7 +233,7 @@ func (b *builder) StartOfDay(ago int64) string {
 	return fmt.Sprintf("(toStartOfDay(%s) - %d)", b.Now, ago)
 }
 
-// rollingSlices are ranges of ages of rolling windows: each reads 2*days more days than it shows.
+// rollingSlices are ranges of ages of rolling windows: each reads as many more days than it shows as its windows have, or twice that.
 func (b *builder) rollingSlices() []slice {
 	return ages(day, int64(b.DayRetention/time.Second), 8*day, 100*day)
 }

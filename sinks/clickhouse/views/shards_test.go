@@ -17,7 +17,7 @@ import (
 
 // shardKeys say by what the rows of a table are spread over shards: all of an account, a user or a source on one.
 var shardKeys = map[string]string{
-	"counters": "account_id", "member_sets": "account_id", "user_minutes": "account_id", "facts": "account_id", "account_changes": "account_id",
+	"counters": "account_id", "member_sets": "account_id", "user_minutes": "account_id", "facts": "account_id", "account_changes": "account_id", "known_accounts": "account_id",
 	"user_accounts": "user", "checkpoints": "source", "dead_letters": "source", "source_progress": "source",
 }
 

@@ -124,8 +124,9 @@ type view struct {
 	Columns []column
 	Query   string
 
-	// sliced is the query of only those windows whose last day has an age in these slices; nil if there is none.
-	sliced func([]slice) (string, error)
+	// sliced is the query of only those windows whose last day has an age in these slices, with the named columns at least; nil if
+	// there is none.
+	sliced func([]slice, []string) (string, error)
 }
 
 // column is a column of a view, with the words that explain it.

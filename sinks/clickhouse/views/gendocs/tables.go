@@ -24,7 +24,7 @@ what the views read.
 // topicsOf are the topics that the rows of a table come from.
 var topicsOf = map[string]string{
 	"counters": "telemetry", "member_sets": "telemetry", "members": "telemetry", "user_minutes": "telemetry", "user_accounts": "telemetry",
-	"facts": "telemetry, tickets, signals", "account_changes": "accounts", "checkpoints": "every topic", "dead_letters": "every topic", "source_progress": "every topic",
+	"facts": "telemetry, tickets, signals", "account_changes": "accounts", "known_accounts": "accounts, telemetry, tickets", "checkpoints": "every topic", "dead_letters": "every topic", "source_progress": "every topic",
 	"generations": "none: tidemark rebuild writes it", "portfolio_snapshots": "none: the view portfolio, every hour", "catalogues": "none: tidemark migrate writes it",
 	"alert_transitions": "none: tidemark triggers run writes it", "trigger_states": "none: tidemark triggers run writes it", "trigger_leaders": "none: tidemark triggers run writes it",
 	"silences":   "none: tidemark triggers silence writes it",

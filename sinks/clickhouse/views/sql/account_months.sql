@@ -34,5 +34,5 @@ FROM
     ) AS k
     LEFT JOIN (SELECT account_id, groupArray(day_start) AS days FROM ({{.Include "value_days" .}}) GROUP BY account_id) AS b ON b.account_id = k.account_id
 ) AS m
-ASOF LEFT JOIN {{.DB}}.account_history AS s ON s.account_id = m.account_id AND s.valid_from <= toDateTime64(m.window_start, 3, 'UTC')
-ASOF LEFT JOIN {{.DB}}.account_history AS e ON e.account_id = m.account_id AND e.valid_from <= toDateTime64(m.until_at, 3, 'UTC')
+{{$.AsOf "s" "m" "toDateTime64(m.window_start, 3, 'UTC')"}}
+{{$.AsOf "e" "m" "toDateTime64(m.until_at, 3, 'UTC')"}}

@@ -22,5 +22,4 @@ FROM
     )
     GROUP BY account_id, window_start
 ) AS w
-ASOF LEFT JOIN {{.DB}}.account_history AS h
-    ON h.account_id = w.account_id AND h.valid_from <= toDateTime64(w.window_start + 28 * 86400, 3, 'UTC')
+{{$.AsOf "h" "w" "toDateTime64(w.window_start + 28 * 86400, 3, 'UTC')"}}

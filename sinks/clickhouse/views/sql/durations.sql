@@ -39,8 +39,7 @@ FROM
 {{- end}}
     ) AS a
 {{- if .OfSegment}}
-    ASOF LEFT JOIN {{.DB}}.account_history AS h
-        ON h.account_id = a.account_id AND h.valid_from <= toDateTime64(a.window_start + {{.Days}} * 86400, 3, 'UTC')
+    {{$.AsOf "h" "a" (printf "toDateTime64(a.window_start + %v * 86400, 3, 'UTC')" .Days)}}
 {{- end}}
     GROUP BY {{.Columns "" .Keys}}, window_start
 ) AS w

@@ -14,6 +14,6 @@ FROM
 (
     SELECT d.account_id AS account_id, d.window_start + 86400 AS window_end, b.seats AS seats, b.mrr AS mrr
     FROM ({{.Include "spine" .}}) AS d
-    ASOF LEFT JOIN {{.DB}}.account_history AS b ON b.account_id = d.account_id AND b.valid_from <= toDateTime64(d.window_start + 86400 - {{.Days}} * 86400, 3, 'UTC')
+    {{$.AsOf "b" "d" (printf "toDateTime64(d.window_start + 86400 - %v * 86400, 3, 'UTC')" .Days)}}
 ) AS w
-ASOF LEFT JOIN {{.DB}}.account_history AS h ON h.account_id = w.account_id AND h.valid_from <= toDateTime64(w.window_end, 3, 'UTC')
+{{$.AsOf "h" "w" "toDateTime64(w.window_end, 3, 'UTC')"}}

@@ -23,8 +23,7 @@ LEFT JOIN
     (
         SELECT d.window_start - 27 * 86400 AS window_start, ifNull(h.plan, '') AS plan, count() AS n
         FROM ({{.Include "spine" .}}) AS d
-        ASOF LEFT JOIN {{.DB}}.account_history AS h
-            ON h.account_id = d.account_id AND h.valid_from <= toDateTime64(d.window_start + 86400, 3, 'UTC')
+        {{$.AsOf "h" "d" "toDateTime64(d.window_start + 86400, 3, 'UTC')"}}
         GROUP BY window_start, plan
     )
     GROUP BY window_start

@@ -41,8 +41,7 @@ FROM
         ) AS calendar ON calendar.window_start = o.window_start
     ) AS t
 {{- if eq .Key "segment"}}
-    ASOF LEFT JOIN {{.DB}}.account_history AS h
-        ON h.account_id = t.account_id AND h.valid_from <= toDateTime64(t.window_start + {{.Days}} * 86400, 3, 'UTC')
+    {{$.AsOf "h" "t" (printf "toDateTime64(t.window_start + %v * 86400, 3, 'UTC')" .Days)}}
 {{- end}}
     GROUP BY key, tag, window_start
 ) AS i

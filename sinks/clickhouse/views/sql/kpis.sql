@@ -59,4 +59,4 @@ LEFT JOIN
     WHERE tier = 'day' AND feature = '' AND metric = {{str .Events}} AND {{.Visible}}
     GROUP BY account_id
 ) AS s ON s.account_id = p.account_id
-ASOF LEFT JOIN {{.DB}}.account_history AS h ON h.account_id = p.account_id AND h.valid_from <= p.period_end
+{{$.AsOf "h" "p" "p.period_end"}}

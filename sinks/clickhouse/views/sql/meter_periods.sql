@@ -35,5 +35,4 @@ FROM
         GROUP BY account_id, meter, time_zone, period_date
     )
 ) AS r
-ASOF LEFT JOIN {{.DB}}.account_history AS h
-    ON h.account_id = r.account_id AND h.valid_from <= toDateTime64(r.window_end, 3, 'UTC')
+{{$.AsOf "h" "r" "toDateTime64(r.window_end, 3, 'UTC')"}}

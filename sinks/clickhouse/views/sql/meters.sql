@@ -23,5 +23,4 @@ FROM
     WHERE at > latest - toIntervalDay({{.FitDays}})
     GROUP BY account_id, meter
 ) AS r
-ASOF LEFT JOIN {{.DB}}.account_history AS h
-    ON h.account_id = r.account_id AND h.valid_from <= r.last_at
+{{$.AsOf "h" "r" "r.last_at"}}

@@ -15,5 +15,4 @@ FROM
     WHERE kind = 'meter' AND {{.Visible}}
     GROUP BY account_id, meter, window_start
 ) AS r
-ASOF LEFT JOIN {{.DB}}.account_history AS h
-    ON h.account_id = r.account_id AND h.valid_from <= toDateTime64(r.window_start + 86400, 3, 'UTC')
+{{$.AsOf "h" "r" "toDateTime64(r.window_start + 86400, 3, 'UTC')"}}

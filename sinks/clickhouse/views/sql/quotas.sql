@@ -82,8 +82,7 @@ FROM
         GROUP BY account_id, of
     ) AS s ON s.account_id = p.account_id AND s.of = p.quota.2
 ) AS r
-    ASOF LEFT JOIN {{.DB}}.account_history AS a
-        ON a.account_id = r.account_id AND a.valid_from <= toDateTime64(r.until_at, 3, 'UTC')
+    {{$.AsOf "a" "r" "toDateTime64(r.until_at, 3, 'UTC')"}}
 ) AS h
 -- A join, as a condition on the limit would keep one on the account from the tables.
 INNER JOIN (SELECT l.1 AS plan, l.2 AS quota, l.3 AS plan_limit FROM (SELECT arrayJoin({{.QuotaLimits}}) AS l)) AS q ON q.plan = h.plan AND q.quota = h.quota

@@ -50,7 +50,7 @@ FROM
             FROM sides GROUP BY version, only_segment, deployed_at, release_day, days_after
         ) AS s
         INNER JOIN (SELECT *, 1 AS one FROM ({{.Include "known_accounts" .}})) AS k ON k.one = s.one
-        ASOF LEFT JOIN {{.DB}}.account_history AS h ON h.account_id = k.account_id AND h.valid_from <= s.deployed_at
+        {{$.AsOf "h" "k" "s.deployed_at"}}
         WHERE k.since < s.before_start + 86400 AND (k.until IS NULL OR k.until >= s.after_end) AND s.only_segment IN ('', segment)
     ) AS a
     LEFT JOIN

@@ -30,6 +30,5 @@ FROM
 {{- end}}
 ) AS w
 {{- if .Dimension}}
-ASOF LEFT JOIN {{.DB}}.account_history AS h
-    ON h.account_id = w.account_id AND h.valid_from <= toDateTime64(w.window_start + {{.Days}} * 86400, 3, 'UTC')
+{{$.AsOf "h" "w" (printf "toDateTime64(w.window_start + %v * 86400, 3, 'UTC')" .Days)}}
 {{- end}}

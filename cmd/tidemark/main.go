@@ -23,6 +23,7 @@ type cli struct {
 	Collect   collectCmd   `cmd:"" help:"Run the collector: from analytics SDKs to Kafka."`
 	Migrate   migrateCmd   `cmd:"" help:"Create what is missing: topics, tables and views."`
 	Simulate  simulateCmd  `cmd:"" help:"Play a simulated customer base against a running collector and Kafka."`
+	Import    importCmd    `cmd:"" help:"Import what other systems know: accounts from files."`
 	Ready     readyCmd     `cmd:"" help:"Ask the process on this host whether it is ready: for health checks."`
 	Check     checkCmd     `cmd:"" help:"Check the configuration, and say how to fix what is wrong."`
 	Lag       lagCmd       `cmd:"" help:"Show how far the pipeline is behind: partitions, owners, records by result."`

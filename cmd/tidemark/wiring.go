@@ -177,9 +177,10 @@ func collectConfig(cfg *config.Config) (collect.Config, error) {
 	c, t := cfg.Collector, cfg.Kafka.Topics
 	out := collect.Config{
 		Listen: c.Listen, Brokers: cfg.Kafka.Brokers, TLS: tls, Instance: instanceID(cfg), SessionTimeout: cfg.Kafka.SessionTimeout,
-		Topics:        collect.Topics{Telemetry: t.Telemetry, Users: t.Users, Accounts: t.Accounts, Signals: t.Signals, Parked: t.Parked},
+		Topics:        collect.Topics{Telemetry: t.Telemetry, Users: t.Users, Accounts: t.Accounts, Signals: t.Signals, Tickets: t.Tickets, Parked: t.Parked},
 		Limits:        decode.Limits{MaxFuture: cfg.Pipeline.MaxFuture, MaxAge: cfg.Pipeline.Retention.Day},
 		MaxEventBytes: int(c.MaxEvent), MaxBatchBytes: int(c.MaxBatch), MaxInFlight: c.MaxInFlight,
+		PostHogGroups: c.PostHogGroups, Sources: c.Sources,
 	}
 	if s := cfg.Kafka.SASL; s.Mechanism != "" {
 		out.SASL = &collect.SASL{Mechanism: s.Mechanism, User: s.User, Password: s.Password.Reveal()}

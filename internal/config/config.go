@@ -8,6 +8,7 @@ package config
 import (
 	"time"
 
+	"tidemark/schemas/mapping"
 	"tidemark/sinks/notify"
 )
 
@@ -116,13 +117,15 @@ type Retention struct {
 	Day    time.Duration `yaml:"day"`
 }
 
-// Collector is the HTTP endpoint that SDKs send to.
+// Collector is the HTTP endpoint that SDKs and webhooks send to.
 type Collector struct {
-	Listen      string   `yaml:"listen"`
-	WriteKeys   []Secret `yaml:"write_keys"`
-	MaxEvent    Size     `yaml:"max_event"`
-	MaxBatch    Size     `yaml:"max_batch"`
-	MaxInFlight int      `yaml:"max_in_flight"`
+	Listen        string          `yaml:"listen"`
+	WriteKeys     []Secret        `yaml:"write_keys"`
+	MaxEvent      Size            `yaml:"max_event"`
+	MaxBatch      Size            `yaml:"max_batch"`
+	MaxInFlight   int             `yaml:"max_in_flight"`
+	PostHogGroups []string        `yaml:"posthog_groups"`
+	Sources       mapping.Sources `yaml:"sources"`
 }
 
 // Admin is the HTTP endpoint of metrics and health.

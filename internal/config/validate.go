@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"maps"
 	"net"
 	"regexp"
 	"slices"
@@ -172,6 +173,14 @@ func (c *Collector) validate(p *problems) {
 		p.addf("collector.max_batch", "%s is less than collector.max_event, %s; a batch must hold an event", c.MaxBatch, c.MaxEvent)
 	}
 	p.atLeastOne("collector.max_in_flight", c.MaxInFlight)
+	if len(c.PostHogGroups) == 0 || slices.Contains(c.PostHogGroups, "") {
+		p.addf("collector.posthog_groups", "must name the group types that are accounts, such as company")
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Sources)) {
+		if !c.Sources[name].Secret.IsSet() && len(c.WriteKeys) == 0 && !loopback(c.Listen) {
+			p.addf("collector.sources."+name, "has no secret and there are no write keys, so that anybody who reaches %s could write; set secret_file", c.Listen)
+		}
+	}
 }
 
 // loopback says whether only this machine reaches address.

@@ -22,7 +22,7 @@ import (
 const installTimeout = 5 * time.Minute
 
 // Node returns the command that runs the script node/<script> of files with the packages of node/package-lock.json. The
-// first use on a machine installs them into the user's cache directory. It skips the test where npm is missing, and fails
+// first use of the directory on a machine installs them into the user's cache directory. It skips the test where npm is missing, and fails
 // it where CI=true.
 func Node(t testing.TB, files fs.ReadFileFS, script string) []string {
 	t.Helper()
@@ -31,7 +31,7 @@ func Node(t testing.TB, files fs.ReadFileFS, script string) []string {
 		require.NotEqual(t, "true", os.Getenv("CI"), missing)
 		t.Skip(missing)
 	}
-	dir := install(t, files, "node", []string{"package.json", "package-lock.json", script}, "", func(dir string) {
+	dir := install(t, files, "node", "", func(dir string) {
 		Run(t, installTimeout, dir, "npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts")
 	})
 	return []string{"node", filepath.Join(dir, script)}
@@ -44,22 +44,25 @@ func Python(t testing.TB, files fs.ReadFileFS, script string) []string {
 	python, err := exec.LookPath("python3")
 	require.NoError(t, err, "python3 is missing: install Python 3.10 or later")
 	version := Run(t, installTimeout, "", python, "--version")
-	dir := install(t, files, "python", []string{"requirements.txt", script}, string(version), func(dir string) {
+	dir := install(t, files, "python", string(version), func(dir string) {
 		Run(t, installTimeout, dir, python, "-m", "venv", "venv")
 		Run(t, installTimeout, dir, filepath.Join(dir, "venv", "bin", "python"), "-m", "pip", "install", "--quiet", "--requirement", "requirements.txt")
 	})
 	return []string{filepath.Join(dir, "venv", "bin", "python"), filepath.Join(dir, script)}
 }
 
-// install copies the named files of a language into a cache directory of their
+// install copies the files of a language into a cache directory of their
 // content and calls setUp there, once: tests of several processes wait for the
 // one that does it. An unfinished installation is thrown away.
-func install(t testing.TB, files fs.ReadFileFS, language string, names []string, version string, setUp func(dir string)) string {
+func install(t testing.TB, files fs.ReadFileFS, language, version string, setUp func(dir string)) string {
 	t.Helper()
 	sum := sha256.New()
 	sum.Write([]byte(version))
 	contents := map[string][]byte{}
-	for _, name := range names {
+	entries, err := fs.ReadDir(files, language)
+	require.NoError(t, err)
+	for _, entry := range entries {
+		name := entry.Name()
 		content, err := files.ReadFile(language + "/" + name)
 		require.NoError(t, err)
 		contents[name] = content

@@ -1,5 +1,6 @@
-// Package sdktest sends events to a collector with the unmodified Segment SDKs
-// for Node and Python, so that tests see what real clients send.
+// Package sdktest sends events to a collector with unmodified SDKs for Node and
+// Python: Segment's, RudderStack's, PostHog's, CloudEvents' and OpenTelemetry's,
+// so that tests see what real clients send.
 package sdktest
 
 import (
@@ -8,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -16,7 +18,7 @@ import (
 	"tidemark/internal/foreign"
 )
 
-//go:embed node/package.json node/package-lock.json node/send.mjs python/requirements.txt python/send.py
+//go:embed node python
 var files embed.FS
 
 // sendTimeout bounds one run of an SDK, its retries included.
@@ -70,6 +72,18 @@ func SendNode(t testing.TB, endpoint, writeKey string, plan Plan) Result {
 func SendPython(t testing.TB, endpoint, writeKey string, plan Plan) Result {
 	t.Helper()
 	return send(t, endpoint, writeKey, plan, foreign.Python(t, files, "send.py"))
+}
+
+// Send is SendNode with another of the SDKs: "node/posthog", "node/rudder", "node/cloudevents", "node/otel", "python/posthog" or
+// "python/cloudevents". They take of a plan what they know: PostHog's and CloudEvents' a track call with its
+// context.groupId, PostHog's a group and an alias call as well, OpenTelemetry's a track call of a flag's evaluation.
+func Send(t testing.TB, sdk, endpoint, writeKey string, plan Plan) Result {
+	t.Helper()
+	language, name, _ := strings.Cut(sdk, "/")
+	if language == "node" {
+		return send(t, endpoint, writeKey, plan, foreign.Node(t, files, name+".mjs"))
+	}
+	return send(t, endpoint, writeKey, plan, foreign.Python(t, files, name+"_.py"))
 }
 
 func send(t testing.TB, endpoint, writeKey string, plan Plan, command []string) Result {

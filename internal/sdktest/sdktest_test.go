@@ -216,7 +216,7 @@ func startCollector(t *testing.T) (brokers []string, endpoint string) {
 
 func startKafka(t *testing.T) *kfake.Cluster {
 	t.Helper()
-	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(3, "telemetry", "users", "accounts", "signals", "parked"))
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(3, "telemetry", "users", "accounts", "signals", "tickets", "parked"))
 	require.NoError(t, err)
 	t.Cleanup(cluster.Close)
 	return cluster

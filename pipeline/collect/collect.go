@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -66,6 +67,7 @@ func New(c Config, log *zap.Logger, registerer prometheus.Registerer) (*Collecto
 	}
 	col.releaser = newReleaser(c, col.accountOf, m, log)
 	col.directory.users.changed = func(user string, _ membership) { col.releaser.learned(user) }
+	col.directory.traits.learned = col.releaser.learned
 	if err := registerGauges(registerer, col.gauges()); err != nil {
 		col.directory.close()
 		return nil, fmt.Errorf("register collector metrics: %w", err)
@@ -156,7 +158,7 @@ const topicsWithin = 5 * time.Second
 // those it does not have.
 func (c *Collector) checkTopics(ctx context.Context) error {
 	t := c.config.Topics
-	names := []string{t.Telemetry, t.Users, t.Accounts, t.Signals, t.Parked}
+	names := []string{t.Telemetry, t.Users, t.Accounts, t.Signals, t.Tickets, t.Parked}
 	admin := kadm.NewClient(c.directory.client)
 	for deadline := time.Now().Add(topicsWithin); ; {
 		found, err := retry(ctx, c.log, "ask kafka for the topics", func() (kadm.TopicDetails, error) {
@@ -194,7 +196,11 @@ func (c *Collector) drain(server *http.Server) error {
 	return errors.Join(err, c.writer.close(ctx))
 }
 
+// accountOf returns the account of a user or of an organisation.
 func (c *Collector) accountOf(user string) (string, bool) {
+	if strings.HasPrefix(user, "o:") {
+		return c.directory.traits.account(user)
+	}
 	m, ok := c.directory.users.get(user)
 	return m.account, ok
 }

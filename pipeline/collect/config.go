@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tidemark/pipeline/decode"
+	"tidemark/schemas/mapping"
 )
 
 // Config says where the collector listens, which Kafka it writes to and what it
@@ -29,6 +30,13 @@ type Config struct {
 	// a collector's parked partitions. Default 10s.
 	SessionTimeout time.Duration
 	Topics         Topics
+
+	// PostHogGroups are the types of PostHog groups that are accounts; the first that an event has counts. Default
+	// company, organization and account.
+	PostHogGroups []string
+
+	// Sources are the webhooks that are taken, below /v1/webhooks/.
+	Sources mapping.Sources
 
 	// WriteKeys that clients may use; empty accepts any client.
 	WriteKeys []string
@@ -61,6 +69,7 @@ type Topics struct {
 	Users     string // default "users", compacted
 	Accounts  string // default "accounts", compacted
 	Signals   string // default "signals"
+	Tickets   string // default "tickets"
 	Parked    string // default "parked", compacted
 }
 
@@ -81,6 +90,7 @@ func (c Config) withDefaults() (Config, error) {
 	setDefault(&c.Topics.Users, "users")
 	setDefault(&c.Topics.Accounts, "accounts")
 	setDefault(&c.Topics.Signals, "signals")
+	setDefault(&c.Topics.Tickets, "tickets")
 	setDefault(&c.Topics.Parked, "parked")
 	setDefault(&c.MaxEventBytes, 32<<10)
 	setDefault(&c.MaxBatchBytes, 500<<10)
@@ -93,6 +103,9 @@ func (c Config) withDefaults() (Config, error) {
 	setDefault(&c.DrainTimeout, 15*time.Second)
 	setDefault(&c.ParkFor, 30*24*time.Hour)
 	setDefault(&c.MaxParked, 100_000)
+	if len(c.PostHogGroups) == 0 {
+		c.PostHogGroups = []string{"company", "organization", "account"}
+	}
 	if c.Now == nil {
 		c.Now = time.Now
 	}

@@ -56,7 +56,7 @@ func (c Config) transport() (*kafka.Transport, error) {
 		TLS:         c.TLS,
 		// Bounds how long a moved leader goes unnoticed.
 		MetadataTTL:    time.Second,
-		MetadataTopics: []string{c.Topics.Telemetry, c.Topics.Signals, c.Topics.Parked},
+		MetadataTopics: []string{c.Topics.Telemetry, c.Topics.Signals, c.Topics.Tickets, c.Topics.Parked},
 	}
 	if mechanism != nil {
 		t.SASL = saslAdapter{mechanism}

@@ -28,14 +28,14 @@ type directory struct {
 	*follower
 	topics Topics
 	users  *table[membership]
-	traits *table[trait] // by account and name; account records from elsewhere are there, too, but empty
+	traits *accountsTable // by account and name; account records from elsewhere are there, too, but empty
 }
 
 func newDirectory(c Config, m *metrics, log *zap.Logger) (*directory, error) {
 	d := &directory{
 		topics: c.Topics,
 		users:  newTable(c.Topics.Users, foldUser),
-		traits: newTable(c.Topics.Accounts, foldTrait),
+		traits: newAccountsTable(c.Topics.Accounts),
 	}
 	var err error
 	d.follower, err = newFollower(c, map[string]followed{c.Topics.Users: d.users, c.Topics.Accounts: d.traits}, m, log)

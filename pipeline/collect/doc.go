@@ -10,6 +10,9 @@
 // write key comes as the user name of basic auth, or as writeKey in the body.
 // POST /v1/signals takes answers to surveys, KPIs, meters, goals and releases
 // (docs/formats.md), one or {"batch": [...]}, with the same answers.
+// PostHog's SDKs, CloudEvents and OpenTelemetry's evaluations of feature flags have
+// paths of their own (dialect.go), the webhooks of ticket systems and surveys
+// /v1/webhooks/NAME (webhook.go). docs/sources.md says how to connect each.
 // GET /livez, /readyz (Kafka answers, users are known) and /v1/parked (which
 // events wait for an account) are for operators.
 //
@@ -49,6 +52,8 @@
 // of them has. The map is the compacted users topic. What these calls say counts
 // before they are answered, for all collectors a moment later, and for earlier
 // events of the same request whose user had no account.
+//
+// A ticket's account is the one whose external_ids name its organisation.
 //
 // An event whose account is unknown waits in the compacted parked topic. When
 // any collector learns the account, the event moves to telemetry in a Kafka

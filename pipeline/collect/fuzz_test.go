@@ -79,7 +79,7 @@ func FuzzParked(f *testing.F) {
 		leaving := room.leave(2)
 		require.Len(t, leaving, 1)
 		for _, account := range []string{"acme", ""} { // known, and given up
-			record, err := departure{leaving[0].parkedEvent, account}.telemetry("telemetry")
+			record, err := departure{leaving[0].parkedEvent, account}.record(Topics{Telemetry: "telemetry"})
 			require.NoError(t, err)
 			require.NotEmpty(t, record.Key)
 			require.True(t, json.Valid(record.Value))

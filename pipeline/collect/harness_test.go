@@ -51,7 +51,7 @@ func eventually(t testing.TB, condition func() bool, within, every time.Duration
 
 func startKafka(t testing.TB, opts ...kfake.Opt) *kfake.Cluster {
 	t.Helper()
-	opts = append([]kfake.Opt{kfake.NumBrokers(1), kfake.SeedTopics(partitions, "telemetry", "users", "accounts", "signals", "parked")}, opts...)
+	opts = append([]kfake.Opt{kfake.NumBrokers(1), kfake.SeedTopics(partitions, "telemetry", "users", "accounts", "signals", "tickets", "parked")}, opts...)
 	cluster, err := kfake.NewCluster(opts...)
 	require.NoError(t, err)
 	t.Cleanup(cluster.Close)

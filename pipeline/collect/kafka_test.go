@@ -36,7 +36,7 @@ func startRestartable(t *testing.T) *restartable {
 	client, err := kgo.NewClient(kgo.SeedBrokers(r.addrs...))
 	require.NoError(t, err)
 	defer client.Close()
-	created, err := kadm.NewClient(client).CreateTopics(t.Context(), partitions, 1, nil, "telemetry", "users", "accounts", "signals", "parked")
+	created, err := kadm.NewClient(client).CreateTopics(t.Context(), partitions, 1, nil, "telemetry", "users", "accounts", "signals", "tickets", "parked")
 	require.NoError(t, err)
 	require.NoError(t, created.Error())
 	t.Cleanup(r.stop)

@@ -37,6 +37,9 @@ type message struct {
 	traits      object // nil when absent
 	company     object // traits.company of an identify call
 
+	joins    bool     // the event's account is its user's from now on
+	waitsFor []string // identities that tell the account, where they are not the message's users
+
 	original time.Time // zero when absent
 	sent     time.Time // zero when absent
 	at       time.Time // the corrected event time, set by stamp
@@ -46,6 +49,15 @@ type message struct {
 // parseMessage checks one message. kind is the type that the request's path
 // names, "" for a batch. Refusals name the field and say what to do.
 func parseMessage(body object, kind string) (*message, *refusal) {
+	m, r := readMessage(body, kind)
+	if r == nil && m.userID == "" && m.anonymousID == "" {
+		return nil, invalid("userId", "userId and anonymousId are both missing: send at least one of them")
+	}
+	return m, r
+}
+
+// readMessage is parseMessage for what may have no user.
+func readMessage(body object, kind string) (*message, *refusal) {
 	m := &message{body: body}
 	if r := m.readType(kind); r != nil {
 		return nil, r
@@ -158,7 +170,9 @@ func (m *message) readTimes() *refusal {
 	if m.sent, r = readTime(m.body, "sentAt"); r != nil {
 		return r
 	}
-	if m.original.IsZero() && !client.IsZero() {
+	// RudderStack's SDKs say when a call was made, and in timestamp when the application says it happened.
+	rudder := m.body.has("channel") && !m.body.has("receivedAt") && !m.sent.IsZero()
+	if !client.IsZero() && (m.original.IsZero() || rudder) {
 		m.original = client
 		m.body.set("originalTimestamp", m.body.get("timestamp"))
 	}
@@ -166,9 +180,6 @@ func (m *message) readTimes() *refusal {
 }
 
 func (m *message) checkRequired() *refusal {
-	if m.userID == "" && m.anonymousID == "" {
-		return invalid("userId", "userId and anonymousId are both missing: send at least one of them")
-	}
 	event, r := readString(m.body, "event")
 	if r != nil {
 		return r
@@ -190,8 +201,11 @@ func (m *message) checkRequired() *refusal {
 	return nil
 }
 
-// users returns the identities of the message, the deciding one first.
+// users returns the identities that tell the message's account, the deciding one first.
 func (m *message) users() []string {
+	if m.waitsFor != nil {
+		return m.waitsFor
+	}
 	users := make([]string, 0, 2)
 	if m.userID != "" {
 		users = append(users, userKey(m.userID))

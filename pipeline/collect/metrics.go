@@ -7,6 +7,7 @@ const (
 	resultAccepted = "accepted" // written to telemetry at once
 	resultParked   = "parked"   // written to parked, to wait for its account
 	resultRejected = "rejected" // in a request that was refused for its content
+	resultIgnored  = "ignored"  // a webhook that makes no event
 	resultReleased = "released" // moved from parked to telemetry with its account
 	resultExpired  = "expired"  // moved from parked to telemetry without one
 )
@@ -31,7 +32,7 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 	}
 	m := &metrics{
 		requests: counter("requests_total", "Requests by path and status code.", "path", "code"),
-		events:   counter("events_total", "Events by result: accepted, parked, rejected, released or expired.", "result"),
+		events:   counter("events_total", "Events by result: accepted, parked, rejected, ignored, released or expired.", "result"),
 		requestSeconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "tidemark_collector_request_seconds", Help: "Time to answer a request.",
 			Buckets: prometheus.ExponentialBuckets(0.001, 2, 14),

@@ -2,7 +2,9 @@ package collect
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -26,6 +28,7 @@ type parkedEvent struct {
 	users    []string
 	kind     string
 	received time.Time
+	role     string // of the topic that it is for
 	value    []byte
 }
 
@@ -159,6 +162,25 @@ func inLogOrder(events map[string]*parkedEvent) []*parkedEvent {
 	return ordered
 }
 
+// The roles of topics that parked events are for.
+const (
+	parkedTelemetry = "telemetry"
+	parkedTickets   = "tickets"
+	parkedSignals   = "signals"
+)
+
+// wrapParked returns the parked form of an event that doesn't say itself what it waits for. A message of Segment's is parked as it is.
+func wrapParked(role, kind string, waitsFor []string, received, event []byte) []byte {
+	names, _ := json.Marshal(waitsFor) // strings always encode
+	wrapped := object{}
+	wrapped.set("topic", encodeString(role))
+	wrapped.set("kind", encodeString(kind))
+	wrapped.set("waits_for", names)
+	wrapped.set("receivedAt", received)
+	wrapped.set("event", event)
+	return wrapped.encode()
+}
+
 // readParked reads a record of the parked topic.
 func readParked(record *kgo.Record) (*parkedEvent, error) {
 	if !json.Valid(record.Value) {
@@ -168,32 +190,61 @@ func readParked(record *kgo.Record) (*parkedEvent, error) {
 	if err != nil {
 		return nil, fmt.Errorf("parked event: %w", err)
 	}
-	m, refused := parseMessage(body, "")
-	if refused != nil {
-		return nil, fmt.Errorf("parked event: %w", refused)
+	event := &parkedEvent{key: string(record.Key), offset: record.Offset, role: parkedTelemetry, value: record.Value}
+	// No message of Segment's has an object there: its event is a name.
+	if inner := body.get("event"); len(inner) > 0 && inner[0] == '{' {
+		err = event.unwrap(body, inner)
+	} else {
+		m, refused := parseMessage(body, "")
+		if refused != nil {
+			return nil, fmt.Errorf("parked event: %w", refused)
+		}
+		event.users, event.kind = m.users(), m.kind
 	}
 	received, refused := readTime(body, "receivedAt")
 	if refused != nil || received.IsZero() {
 		received = record.Timestamp
 	}
-	return &parkedEvent{
-		key: string(record.Key), offset: record.Offset, users: m.users(), kind: m.kind,
-		received: received, value: record.Value,
-	}, nil
+	event.received = received
+	return event, err
 }
 
-// telemetry returns the record that the departing event becomes.
-func (d departure) telemetry(topic string) (*kgo.Record, error) {
+// unwrap takes up what wrapParked wrote.
+func (e *parkedEvent) unwrap(body object, inner []byte) error {
+	if err := json.Unmarshal(body.get("waits_for"), &e.users); err != nil || len(e.users) == 0 {
+		return errors.New("parked event: waits_for is not a list of identities")
+	}
+	if _, err := parseObject(inner); err != nil {
+		return fmt.Errorf("parked event: event %w", err)
+	}
+	e.role, e.kind, e.value = readAny(body, "topic"), readAny(body, "kind"), inner
+	if !slices.Contains([]string{parkedTelemetry, parkedTickets, parkedSignals}, e.role) {
+		return fmt.Errorf("parked event: topic %.20q is none that events are released to", e.role)
+	}
+	return nil
+}
+
+// record returns the record that the departing event becomes.
+func (d departure) record(topics Topics) (*kgo.Record, error) {
 	body, err := parseObject(d.value)
 	if err != nil {
 		return nil, fmt.Errorf("parked event %q: %w", d.key, err)
 	}
-	key := d.users[0]
+	record := &kgo.Record{Topic: topics.Telemetry, Key: []byte(d.users[0])}
+	switch d.role {
+	case parkedTickets:
+		record.Topic = topics.Tickets
+	case parkedSignals:
+		record.Topic = topics.Signals
+	}
 	if d.account != "" {
-		key = d.account
-		if body, err = withAccount(body, d.account); err != nil {
+		record.Key = []byte(d.account)
+		if d.role != parkedTelemetry {
+			body.set("account_id", encodeString(d.account))
+		} else if body, err = withAccount(body, d.account); err != nil {
 			return nil, fmt.Errorf("parked event %q: %w", d.key, err)
 		}
 	}
-	return &kgo.Record{Topic: topic, Key: []byte(key), Value: body.encode()}, nil
+	record.Value = body.encode()
+	return record, nil
 }

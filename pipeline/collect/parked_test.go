@@ -97,7 +97,7 @@ func TestWaitingRoomGivesUp(t *testing.T) {
 	require.Equal(t, []string{"k0="}, keys(r.giveUp(1, noon, 2)))
 
 	d := r.giveUp(1, noon, 2)[0]
-	record, err := d.telemetry("telemetry")
+	record, err := d.record(Topics{Telemetry: "telemetry"})
 	require.NoError(t, err)
 	require.Equal(t, "u:u0", string(record.Key))
 	require.Equal(t, string(d.value), string(record.Value))

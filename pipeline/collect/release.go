@@ -229,7 +229,7 @@ func (p *partition) move(ctx context.Context, client *kgo.Client, leaving []depa
 	tombstones := make([]*kgo.Record, len(leaving))
 	for i, d := range leaving {
 		var err error
-		if events[i], err = d.telemetry(p.config.Topics.Telemetry); err != nil {
+		if events[i], err = d.record(p.config.Topics); err != nil {
 			return err
 		}
 		tombstones[i] = &kgo.Record{Topic: p.config.Topics.Parked, Partition: p.number, Key: []byte(d.key)}

@@ -277,7 +277,7 @@ func startRealKafka(t *testing.T) []string {
 	compact := "compact"
 	admin := kadm.NewClient(client)
 	for topic, config := range map[string]map[string]*string{
-		"telemetry": nil, "signals": nil, "users": {"cleanup.policy": &compact}, "accounts": {"cleanup.policy": &compact}, "parked": {"cleanup.policy": &compact},
+		"telemetry": nil, "signals": nil, "tickets": nil, "users": {"cleanup.policy": &compact}, "accounts": {"cleanup.policy": &compact}, "parked": {"cleanup.policy": &compact},
 	} {
 		created, err := admin.CreateTopics(t.Context(), partitions, 1, config, topic)
 		require.NoError(t, err)
@@ -285,7 +285,7 @@ func startRealKafka(t *testing.T) []string {
 	}
 	// A read just after the creation may still miss a topic.
 	eventually(t, func() bool {
-		listed, err := admin.ListEndOffsets(t.Context(), "telemetry", "users", "accounts", "signals", "parked")
+		listed, err := admin.ListEndOffsets(t.Context(), "telemetry", "users", "accounts", "signals", "tickets", "parked")
 		return err == nil && listed.Error() == nil
 	}, patience, 50*time.Millisecond)
 	return brokers

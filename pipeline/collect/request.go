@@ -19,6 +19,7 @@ type request struct {
 	writeKey string
 	messages []*message
 	sent     int // messages in the body, also when one of them was refused
+	ignored  int // of those, that are valid but none of ours
 }
 
 // callBatch is the call whose body holds many messages; the other calls are

@@ -161,7 +161,7 @@ func requireDecodes(t *testing.T, m *message, event []byte) {
 		return
 	}
 	require.Equal(t, m.at.UnixMilli(), got.Time, "%s", event)
-	require.NotZero(t, got.User)
+	require.Equal(t, m.userID+m.anonymousID != "", got.User != 0, "%s", event)
 	require.NotZero(t, got.ID)
 	switch {
 	case m.kind == typeGroup:

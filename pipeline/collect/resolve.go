@@ -50,6 +50,8 @@ func (r *resolver) learn(m *message) {
 		r.describe(m.companyID, at, m.company)
 	case m.kind == typeAlias:
 		r.link(m, at)
+	case m.joins:
+		r.join(m.users(), m.contextID, at)
 	}
 }
 

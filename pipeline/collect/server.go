@@ -25,8 +25,14 @@ var calls = map[string]string{
 func (c *Collector) routes() http.Handler {
 	mux := http.NewServeMux()
 	for path, call := range calls {
-		mux.HandleFunc("POST /v1/"+path, func(w http.ResponseWriter, r *http.Request) { c.serveCall(w, r, path, call) })
+		mux.HandleFunc("POST /v1/"+path, func(w http.ResponseWriter, r *http.Request) {
+			c.serve(w, r, "/v1/"+path, func(body []byte, received time.Time) *refusal {
+				return c.take(r, call, body, received)
+			}, func() { writeJSON(w, http.StatusOK, map[string]bool{"success": true}) })
+		})
 	}
+	c.routeDialects(mux)
+	c.routeWebhooks(mux)
 	mux.HandleFunc("GET /v1/parked", c.serveParked)
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusOK, map[string]bool{"live": true})
@@ -35,22 +41,22 @@ func (c *Collector) routes() http.Handler {
 	return mux
 }
 
-// serveCall answers one request of an SDK.
-func (c *Collector) serveCall(w http.ResponseWriter, r *http.Request, path, call string) {
+// serve answers one request of a client. take returns nil once Kafka has every event of its body, and success says so.
+func (c *Collector) serve(w http.ResponseWriter, r *http.Request, path string, take func(body []byte, received time.Time) *refusal, success func()) {
 	started := time.Now()
 	code := http.StatusOK
-	if refused := c.accept(r, call); refused != nil {
+	if refused := c.accept(r, take); refused != nil {
 		code = refused.status
 		refused.write(w)
 	} else {
-		writeJSON(w, code, map[string]bool{"success": true})
+		success()
 	}
-	c.metrics.requests.WithLabelValues("/v1/"+path, strconv.Itoa(code)).Inc()
-	c.metrics.requestSeconds.WithLabelValues("/v1/" + path).Observe(time.Since(started).Seconds())
+	c.metrics.requests.WithLabelValues(path, strconv.Itoa(code)).Inc()
+	c.metrics.requestSeconds.WithLabelValues(path).Observe(time.Since(started).Seconds())
 }
 
-// accept returns nil once Kafka has every event of the request.
-func (c *Collector) accept(r *http.Request, call string) *refusal {
+// accept reads the body and has it taken, within the bounds of what is handled at once.
+func (c *Collector) accept(r *http.Request, take func(body []byte, received time.Time) *refusal) *refusal {
 	if !c.requests.TryAcquire(1) {
 		return overloaded("too many requests at once")
 	}
@@ -62,11 +68,24 @@ func (c *Collector) accept(r *http.Request, call string) *refusal {
 	if refused != nil {
 		return refused
 	}
-	received := c.config.Now().UTC().Truncate(time.Millisecond)
+	return take(body, c.config.Now().UTC().Truncate(time.Millisecond))
+}
+
+// take returns nil once Kafka has every event of a call of Segment's.
+func (c *Collector) take(r *http.Request, call string, body []byte, received time.Time) *refusal {
 	if call == callSignals {
 		return c.takeSignals(r, body, received)
 	}
-	q, refused := parseRequest(body, call, limits{event: c.config.MaxEventBytes, batch: c.config.MaxBatchBytes})
+	q, refused := parseRequest(body, call, c.limits())
+	return c.takeMessages(r, q, refused, received)
+}
+
+func (c *Collector) limits() limits {
+	return limits{event: c.config.MaxEventBytes, batch: c.config.MaxBatchBytes}
+}
+
+// takeMessages returns nil once Kafka has every message of the request, which was refused before if refused is set.
+func (c *Collector) takeMessages(r *http.Request, q *request, refused *refusal, received time.Time) *refusal {
 	if refused == nil {
 		refused = stamp(q.messages, received)
 	}
@@ -132,7 +151,7 @@ func (c *Collector) prepare(ctx context.Context, messages []*message, received t
 	records := make([]kafka.Message, len(messages))
 	for i, m := range messages {
 		var err error
-		if records[i], err = c.record(m); err != nil {
+		if records[i], err = c.record(m, received); err != nil {
 			return nil, err
 		}
 	}
@@ -141,10 +160,14 @@ func (c *Collector) prepare(ctx context.Context, messages []*message, received t
 
 // record returns the event for telemetry, or for parked while its account is
 // unknown.
-func (c *Collector) record(m *message) (kafka.Message, error) {
+func (c *Collector) record(m *message, received time.Time) (kafka.Message, error) {
 	if m.account == "" {
 		key := parkedKey(m.users()[0], m.messageID)
-		return kafka.Message{Topic: c.config.Topics.Parked, Key: []byte(key), Value: m.body.encode()}, nil
+		value := m.body.encode()
+		if m.waitsFor != nil {
+			value = wrapParked(parkedTelemetry, m.kind, m.waitsFor, quoteTime(received), value)
+		}
+		return kafka.Message{Topic: c.config.Topics.Parked, Key: []byte(key), Value: value}, nil
 	}
 	body := m.body
 	if m.contextID == "" {
@@ -167,12 +190,15 @@ func (c *Collector) countWritten(records []kafka.Message) {
 	c.metrics.events.WithLabelValues(resultAccepted).Add(float64(len(records) - parked))
 }
 
-// key returns the write key of the request: by basic auth, or else in its body.
+// key returns the write key of the request: by basic auth, or else in its body, or else as a bearer token.
 func (q *request) key(r *http.Request) string {
 	if key, _, _ := r.BasicAuth(); key != "" {
 		return key
 	}
-	return q.writeKey
+	if q.writeKey != "" {
+		return q.writeKey
+	}
+	return bearer(r)
 }
 
 // authorized reports whether key is one of the configured write keys. It

@@ -50,7 +50,7 @@ func newWriter(c Config, m *metrics, log *zap.Logger) (*writer, error) {
 		client:    &kafka.Client{Addr: kafka.TCP(c.Brokers...), Transport: transport},
 		transport: transport,
 		balancer:  kafka.Murmur2Balancer{Consistent: true},
-		topics:    []string{c.Topics.Telemetry, c.Topics.Signals, c.Topics.Parked},
+		topics:    []string{c.Topics.Telemetry, c.Topics.Signals, c.Topics.Tickets, c.Topics.Parked},
 		linger:    c.Linger,
 		metrics:   m,
 		log:       log,

@@ -1,0 +1,167 @@
+// Package accountimport brings accounts from files of a CRM or a billing system into the accounts topic: it reads CSV and JSON
+// lines, compares them with what the topic says, and writes what differs.
+package accountimport
+
+import (
+	"bufio"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"tidemark/pipeline/decode"
+)
+
+// Account is what a file says of one account: attributes as the dimension names them, with dots for nested ones, as JSON values.
+type Account struct {
+	ID         string
+	Attributes map[string]json.RawMessage
+	Where      string // file:line
+}
+
+// maxProblems is after how many wrong rows reading stops.
+const maxProblems = 20
+
+// Read reads a file: CSV with a header when its name ends with .csv, else a JSON object a line. An error names each wrong row.
+func Read(name string, r io.Reader) ([]Account, error) {
+	rows := jsonRows
+	if strings.HasSuffix(strings.ToLower(name), ".csv") {
+		rows = csvRows
+	}
+	var accounts []Account
+	var errs []error
+	err := rows(r, func(line int, attributes map[string]json.RawMessage, err error) bool {
+		where := fmt.Sprintf("%s:%d", name, line)
+		if err == nil {
+			var account Account
+			if account, err = newAccount(where, attributes); err == nil {
+				accounts = append(accounts, account)
+				return true
+			}
+		}
+		errs = append(errs, fmt.Errorf("%s: %w", where, err))
+		return len(errs) < maxProblems
+	})
+	if err != nil {
+		errs = append(errs, fmt.Errorf("%s: %w", name, err))
+	}
+	return accounts, errors.Join(errs...)
+}
+
+type visit func(line int, attributes map[string]json.RawMessage, err error) bool
+
+func csvRows(r io.Reader, visit visit) error {
+	rows := csv.NewReader(r)
+	header, err := rows.Read()
+	if err != nil {
+		return fmt.Errorf("read the header: %w", err)
+	}
+	header[0] = strings.TrimPrefix(header[0], "\ufeff") // as spreadsheets write
+	for i, name := range header {
+		if header[i] = strings.TrimSpace(name); slices.Contains(header[:i], header[i]) {
+			return fmt.Errorf("column %q is there twice", header[i])
+		}
+	}
+	if !slices.Contains(header, "account_id") {
+		return fmt.Errorf("no column is called account_id; there are %s", strings.Join(header, ", "))
+	}
+	for {
+		row, err := rows.Read()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		line, _ := rows.FieldPos(0)
+		attributes := map[string]json.RawMessage{}
+		for i, value := range row {
+			if value = strings.TrimSpace(value); value != "" && i < len(header) { // an empty cell says nothing
+				attributes[header[i]], _ = json.Marshal(value) // a string always encodes
+			}
+		}
+		if !visit(line, attributes, err) {
+			return nil
+		}
+	}
+}
+
+func jsonRows(r io.Reader, visit visit) error {
+	lines := bufio.NewScanner(r)
+	lines.Buffer(nil, decode.MaxValue)
+	for line := 1; lines.Scan(); line++ {
+		text := strings.TrimSpace(lines.Text())
+		if text == "" {
+			continue
+		}
+		var row map[string]json.RawMessage
+		err := json.Unmarshal([]byte(text), &row)
+		attributes := map[string]json.RawMessage{}
+		flatten(attributes, "", row, 1)
+		if !visit(line, attributes, err) {
+			return nil
+		}
+	}
+	return lines.Err()
+}
+
+// flatten names what is nested with dots.
+func flatten(into map[string]json.RawMessage, prefix string, object map[string]json.RawMessage, depth int) {
+	for name, value := range object {
+		var inner map[string]json.RawMessage
+		if len(value) > 0 && value[0] == '{' && depth < 8 && json.Unmarshal(value, &inner) == nil {
+			flatten(into, prefix+name+".", inner, depth+1)
+			continue
+		}
+		into[prefix+name] = value
+	}
+}
+
+// newAccount checks the values whose kind is known, and writes them in one form.
+func newAccount(where string, attributes map[string]json.RawMessage) (Account, error) {
+	a := Account{Attributes: attributes, Where: where}
+	a.ID = plain(attributes["account_id"])
+	if a.ID == "" {
+		return a, errors.New("account_id is empty")
+	}
+	delete(attributes, "account_id")
+	delete(attributes, "at")
+	for name, raw := range attributes {
+		text := plain(raw)
+		if string(raw) == "null" {
+			continue
+		}
+		switch {
+		case name == "seats":
+			if n, err := strconv.ParseInt(text, 10, 64); err != nil || n < 0 {
+				return a, fmt.Errorf("seats %.40q is not a whole number", text)
+			}
+			attributes[name] = json.RawMessage(text)
+		case name == "mrr" || strings.HasPrefix(name, "targets."):
+			if _, err := strconv.ParseFloat(text, 64); err != nil || !json.Valid([]byte(text)) {
+				return a, fmt.Errorf("%s %.40q is not a number such as 1200.50", name, text)
+			}
+			attributes[name] = json.RawMessage(text)
+		case name == "created_at" || name == "renewal_at":
+			t, err := time.Parse(time.RFC3339, text)
+			if err != nil {
+				if t, err = time.Parse(time.DateOnly, text); err != nil {
+					return a, fmt.Errorf("%s %.40q is neither a date such as 2026-03-01 nor an RFC 3339 time", name, text)
+				}
+			}
+			attributes[name], _ = json.Marshal(t.UTC().Format(time.RFC3339))
+		}
+	}
+	return a, nil
+}
+
+// plain is a string's content, and another value as it is written.
+func plain(raw json.RawMessage) string {
+	var s string
+	if len(raw) > 0 && raw[0] == '"' && json.Unmarshal(raw, &s) == nil {
+		return s
+	}
+	return string(raw)
+}

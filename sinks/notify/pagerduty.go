@@ -95,6 +95,8 @@ func pagerDutySeverity(severity string) string {
 	switch severity {
 	case "critical", "error", "warning", "info":
 		return severity
+	case "page": // the highest that a rule has
+		return "critical"
 	default:
 		return "error"
 	}

@@ -99,7 +99,8 @@ func TestPagerDuty(t *testing.T) {
 	require.Equal(t, Rejected, s.send(t.Context(), long).Outcome)
 	status = http.StatusTooManyRequests
 	require.Equal(t, Throttled, s.send(t.Context(), long).Outcome)
-	require.Equal(t, "error", pagerDutySeverity("page"))
+	require.Equal(t, "critical", pagerDutySeverity("page"))
+	require.Equal(t, "error", pagerDutySeverity("other"))
 }
 
 // A digest depends on what is in it alone, and so does its id.

@@ -21,6 +21,7 @@ import (
 	"tidemark/internal/simulate"
 	"tidemark/pipeline/collect"
 	"tidemark/sinks/clickhouse"
+	"tidemark/sinks/notify"
 )
 
 type demoCmd struct {
@@ -168,6 +169,14 @@ func (d *demoCmd) play(ctx context.Context, g *globals, cfg *config.Config, log 
 		return err
 	}
 	defer reader.Close() //nolint:errcheck // it only reads
+	if len(cfg.Triggers.Targets) == 0 {
+		cfg.Triggers.Targets = notify.Targets{"log": {Log: &notify.Log{}}}
+	}
+	alerts, err := newTriggers(cfg, log, registry)
+	if err != nil {
+		return err
+	}
+	defer alerts.Close() //nolint:errcheck // what it told is stored
 	d.welcome(g, cfg, engine, collector.Addr(), ops.Addr())
 
 	// The simulator ends first; the rest serves until it has, and until what it sent is in ClickHouse.
@@ -178,6 +187,7 @@ func (d *demoCmd) play(ctx context.Context, g *globals, cfg *config.Config, log 
 	group.Go(func() error { return collector.Run(serve) })
 	group.Go(func() error { return p.Run(serve) })
 	group.Go(func() error { p.Observe(serve, store); return nil })
+	group.Go(func() error { return alerts.Run(serve) })
 	group.Go(func() error {
 		select {
 		case <-serve.Done():
@@ -245,7 +255,7 @@ Tidemark demo: %d simulated accounts, their past first, then %.0f events a secon
   metrics     http://%s/metrics
   data        %s
 
-Try, in another terminal: count an event of your own, see it, and look at the customer base:
+Try, in another terminal: count an event of your own, see it, look at the customer base, and at the alerts of the shipped rules:
 
   curl -s -u demo: -H 'Content-Type: application/json' http://%s/v1/track -d '{"userId":"me","event":"Report Published","context":{"groupId":"my-company"},"properties":{"feature":"reports"}}'
 
@@ -253,9 +263,12 @@ Try, in another terminal: count an event of your own, see it, and look at the cu
 
   %s
 
+  %s
+
 `, d.Accounts, d.Rate, collector, engine.HTTPAddr(), engine.NativeAddr(), cfg.Kafka.Brokers[0], ops, data, collector,
 		sql("SELECT window_start, events, active_users, features_used FROM usage_minute WHERE account_id = 'my-company' ORDER BY window_start DESC LIMIT 3 FORMAT PrettyCompact"),
-		sql("SELECT account_id, plan, seats, active_users, seat_utilization, sessions, active_minutes FROM usage_day WHERE window_start = today() ORDER BY active_users DESC LIMIT 10 FORMAT PrettyCompact"))
+		sql("SELECT account_id, plan, seats, active_users, seat_utilization, sessions, active_minutes FROM usage_day WHERE window_start = today() ORDER BY active_users DESC LIMIT 10 FORMAT PrettyCompact"),
+		sql("SELECT rule, account_id, severity, value, fired_at, playbook FROM alerts ORDER BY fired_at DESC LIMIT 10 FORMAT PrettyCompact"))
 }
 
 // compareTimeout bounds the wait for the last events to be queryable.

@@ -215,3 +215,18 @@ func TestExternalIDs(t *testing.T) {
 	is("9", "")
 	require.Empty(t, table.orgs)
 }
+
+// TestGivenUpTicket: a ticket that waited in vain goes on without an account, and the pipeline says what it lacks.
+func TestGivenUpTicket(t *testing.T) {
+	c := idle(t, func(c *Config) { c.Sources = testSources(t) })
+	records, refused := c.webhookRecords("zendesk", c.config.Sources["zendesk"], zendeskLines(t)[1], webhookTime)
+	require.Nil(t, refused)
+	parked, err := readParked(&kgo.Record{Key: records[0].Key, Value: records[0].Value})
+	require.NoError(t, err)
+	require.Equal(t, webhookTime, parked.received)
+	record, err := departure{parked, ""}.record(c.config.Topics)
+	require.NoError(t, err)
+	require.Equal(t, "tickets", record.Topic)
+	_, rejection := decode.DecodeTicket(record.Value, webhookTime.UnixMilli(), c.config.Limits)
+	require.Equal(t, schemas.MissingField, rejection.Reason)
+}

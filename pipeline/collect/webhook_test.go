@@ -33,10 +33,10 @@ func testSources(t testing.TB) mapping.Sources {
 	return s
 }
 
-// webhookTime is after the events of the recorded webhooks.
+// webhookTime is after the events of those webhooks.
 var webhookTime = time.Date(2026, 11, 20, 14, 30, 0, 0, time.UTC)
 
-// zendeskLines are the recorded webhooks of Zendesk.
+// zendeskLines are webhooks in the form of Zendesk's pages.
 func zendeskLines(t testing.TB) [][]byte {
 	t.Helper()
 	content, err := os.ReadFile("../../schemas/mapping/testdata/zendesk.jsonl")

@@ -1,6 +1,8 @@
 package docs
 
 import (
+	"cmp"
+	"encoding/base64"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -11,9 +13,11 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"tidemark/internal/backtest"
 	"tidemark/internal/cataloguetest"
 	"tidemark/internal/config"
 	"tidemark/schemas"
+	"tidemark/schemas/rules"
 	"tidemark/sinks/clickhouse/views"
 )
 
@@ -39,9 +43,15 @@ func TestEveryMetricIsExplained(t *testing.T) {
 	}
 	names = slices.DeleteFunc(names, func(name string) bool { return strings.HasSuffix(name, "_") }) // a prefix
 	require.Greater(t, len(names), 30)
-	operations := readPage(t, "operations.md")
+	operations, triggers := readPage(t, "operations.md"), readPage(t, "triggers.md")
 	for _, name := range names {
 		assertion(t, slices.Contains(operations.code, name), "operations.md does not explain the metric %s", name)
+	}
+	code = source(t, "sinks/notify", "metrics.go")
+	for _, name := range append(all(code, `(?:counter|gauge)\("(\w+)"`), all(code, `Name: "(\w+)"`)...) {
+		name = "tidemark_deliveries_" + name
+		assertion(t, slices.Contains(triggers.code, name), "triggers.md does not explain the metric %s", name)
+		names = append(names, name)
 	}
 	for name, path := range mentions(t, `\b(tidemark_[a-z_]+[a-z])\b`) {
 		base := strings.TrimSuffix(strings.TrimSuffix(strings.TrimSuffix(name, "_bucket"), "_count"), "_sum")
@@ -121,9 +131,13 @@ func TestSDKExamplesUseWhatIsTested(t *testing.T) {
 	require.Equal(t, len(tested), seen)
 }
 
-// TestExamplesWork loads every YAML example as what it is: a catalogue, or a configuration.
+// TestExamplesWork loads every YAML example as what it is: a catalogue, rules, tests of either, or a configuration.
 func TestExamplesWork(t *testing.T) {
 	catalogues, configurations := 0, 0
+	catalogue, err := schemas.Builtin()
+	require.NoError(t, err)
+	tables, err := views.Tables(catalogue)
+	require.NoError(t, err)
 	for _, p := range pages(t) {
 		for _, m := range fence.FindAllStringSubmatch(p.text, -1) {
 			if m[1] != "yaml" {
@@ -131,6 +145,16 @@ func TestExamplesWork(t *testing.T) {
 			}
 			path := filepath.Join(t.TempDir(), "example.yaml")
 			require.NoError(t, os.WriteFile(path, []byte(m[2]), 0o600))
+			if ofRules := regexp.MustCompile(`(?m)^rules:`).MatchString(m[2]); ofRules {
+				if regexp.MustCompile(`(?m)^tests:`).MatchString(m[2]) {
+					_, err := backtest.ReadTests(path)
+					require.NoError(t, err, "%s:\n%s", p.path, m[2])
+					continue
+				}
+				_, err := rules.Load(catalogue, tables, path)
+				require.NoError(t, err, "%s:\n%s", p.path, m[2])
+				continue
+			}
 			if regexp.MustCompile(`(?m)^tests:`).MatchString(m[2]) {
 				_, err := cataloguetest.Read(path)
 				require.NoError(t, err, "%s:\n%s", p.path, m[2])
@@ -144,7 +168,10 @@ func TestExamplesWork(t *testing.T) {
 			}
 			configurations++
 			// Secrets stand in files that readers have and this test has not.
-			text := regexp.MustCompile(`_file: /[^\s}]+`).ReplaceAllString(m[2], "_file: "+secret(t))
+			text := regexp.MustCompile(`\w+_file: /[^\s,}]+`).ReplaceAllStringFunc(m[2], func(line string) string {
+				key, _, _ := strings.Cut(line, ":")
+				return key + ": " + secret(t, key)
+			})
 			require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
 			_, err := config.Load(path, nil)
 			require.NoError(t, err, "%s:\n%s", p.path, m[2])
@@ -154,10 +181,13 @@ func TestExamplesWork(t *testing.T) {
 	require.NotZero(t, configurations)
 }
 
-// secret returns a file with a secret in it.
-func secret(t *testing.T) string {
+// secret returns a file with a secret in it, of the form that the key takes.
+func secret(t *testing.T, key string) string {
 	t.Helper()
+	text := map[string]string{
+		"url_file": "https://example.com/hook", "secrets_file": "whsec_" + base64.StdEncoding.EncodeToString(make([]byte, 32)),
+	}[key]
 	path := filepath.Join(t.TempDir(), "secret")
-	require.NoError(t, os.WriteFile(path, []byte("secret\n"), 0o600))
+	require.NoError(t, os.WriteFile(path, []byte(cmp.Or(text, "secret")+"\n"), 0o600))
 	return path
 }

@@ -10,7 +10,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash"
 	"maps"
 	"net/http"
 	"slices"
@@ -43,9 +42,9 @@ func (s *Source) Verify(header http.Header, body []byte, now time.Time) error {
 	} else {
 		sum, err = base64.StdEncoding.DecodeString(given)
 	}
-	newHash := func() hash.Hash { return sha256.New() }
+	newHash := sha256.New
 	if g.Algorithm == "sha1" {
-		newHash = func() hash.Hash { return sha1.New() }
+		newHash = sha1.New
 	}
 	mac := hmac.New(newHash, []byte(s.Secret.Reveal()))
 	if g.TimestampHeader != "" {

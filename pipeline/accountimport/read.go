@@ -75,7 +75,14 @@ func csvRows(r io.Reader, visit visit) error {
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
-		line, _ := rows.FieldPos(0)
+		var line int
+		if broken := (*csv.ParseError)(nil); errors.As(err, &broken) {
+			line, row = broken.StartLine, nil // FieldPos knows only whole rows
+		} else if err != nil {
+			return err
+		} else {
+			line, _ = rows.FieldPos(0)
+		}
 		attributes := map[string]json.RawMessage{}
 		for i, value := range row {
 			if value = strings.TrimSpace(value); value != "" && i < len(header) { // an empty cell says nothing

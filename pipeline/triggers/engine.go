@@ -171,10 +171,15 @@ func (r *reign) endOrphans(ctx context.Context, states map[key]State) error {
 	return r.commit(ctx, out, r.Now())
 }
 
+// roles are what the topics are for, by their names.
+func (e *Engine) roles() map[string]string {
+	t := e.Views.Topics
+	return map[string]string{t.Telemetry.Name: "telemetry", t.Tickets.Name: "tickets", t.Accounts.Name: "accounts", t.Signals.Name: "signals"}
+}
+
 // completeness is up to when each topic's windows are complete, by the topic's role.
 func (e *Engine) completeness(ctx context.Context) (map[string]time.Time, error) {
-	t := e.Views.Topics
-	roles := map[string]string{t.Telemetry.Name: "telemetry", t.Tickets.Name: "tickets", t.Accounts.Name: "accounts", t.Signals.Name: "signals"}
+	roles := e.roles()
 	out := map[string]time.Time{}
 	err := sink.Each(e.Client.LoadContext(ctx), e.Client.Conn(), "SELECT topic, complete_to FROM completeness", func(rows driver.Rows) error {
 		var topic string

@@ -147,9 +147,10 @@ func testFromRowsToTransitions(t *testing.T, f *fixture) {
 	require.NotContains(t, strings.Join(f.history(t), "\n"), "tickets beta")
 
 	evidence := f.texts(t, "SELECT evidence FROM alert_history WHERE rule = 'escalations' AND account_id = 'acme'")[0]
-	for _, part := range []string{`"value":5`, `"threshold":3`, `"playbook":"win-back"`, `"input":"support_30d.escalated"`, `"tickets":"`, `"link":"https://crm.example/acme?alert=al_`} {
+	for _, part := range []string{`"value":5`, `"threshold":3`, `"playbook":"win-back"`, `"input":"support_30d.escalated"`, `"tickets":"`, `"offsets":{"tickets/0@x":7}`, `"link":"https://crm.example/acme?alert=al_`} {
 		require.Contains(t, evidence, part)
 	}
+	require.Contains(t, f.texts(t, "SELECT evidence FROM alert_history WHERE rule = 'halved' AND kind = 'fired'")[0], `"previous":60,`)
 }
 
 // testADeposedProcessStoresNothing: one that slept while another took over finds out by its own insert.

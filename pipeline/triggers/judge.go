@@ -20,6 +20,8 @@ type change struct {
 	state    State
 	told     []Transition
 	evidence *evidence
+	at       time.Time // what the evidence is as of
+	present  bool      // its window is not over
 }
 
 // outcome is what there is to store.
@@ -63,6 +65,9 @@ func (r *reign) judge(ctx context.Context, j *job, now time.Time) error {
 		}
 	}
 	r.metrics.judged.Add(float64(judged))
+	if err := r.complement(ctx, out, now); err != nil {
+		return err
+	}
 	if err := r.commit(ctx, out, now); err != nil {
 		return err
 	}
@@ -173,7 +178,7 @@ func (r *reign) step(j *job, n, i int, s State, muted bool, now time.Time) chang
 		c.state = next
 		if len(told) > 0 {
 			c.told = append(c.told, told...)
-			c.evidence = j.evidence(p, i, at, present, r.complete)
+			c.evidence, c.at, c.present = j.evidence(p, i, at, present, r.complete), at, present
 		}
 	}
 	if known.removed || len(p.Segments) > 0 && !slices.Contains(p.Segments, known.segment) {

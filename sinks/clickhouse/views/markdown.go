@@ -54,7 +54,7 @@ view and column in ClickHouse.
 - A ratio whose denominator is zero or unknown is NULL, never 0.
 - Conditions on account_id and window_start make reading fast. Sessions, and windows of several days, are read in slices by
   age of the window, so a condition on time saves as much as the slices allow: write it with window_start or window_end as such,
-  not inside a function.
+  not inside a function. What each view reads and takes is measured in [view-speed.md](view-speed.md).
 - A session is a user's events with pauses shorter than the catalogue's session_gap, over midnight too; it counts, with its whole
   length, in the window of its start. Active time counts each pause, up to idle_cap, in the window of the event before it.
 `

@@ -167,7 +167,7 @@ func fires(r *Rule) (Fires, string) {
 
 // withRule puts the rule and the key between the place and the message of every error.
 func withRule(err error, rule, key string) error {
-	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // only what errors.Join made here is taken apart
+	joined, ok := err.(interface{ Unwrap() []error })
 	if !ok {
 		return fmt.Errorf("%w (%s of rule %s)", err, key, rule)
 	}

@@ -19,7 +19,7 @@ func TestMistakesInRulesAreNamed(t *testing.T) {
 		`workflows_7d["report_publishd"].started>1`: `the catalogue has no workflow "report_publishd"; did you mean report_published?`,
 		`workflows_7d.started > 1`:                  `workflows_7d has a row for each workflow: write workflows_7d["NAME"].started, or max(workflows_7d.started)`,
 		`usage_7d["x"].events > 1`:                  `usage_7d has one row of an account and no key`,
-		`previos(usage_7d.events) > 1`:              `there is no function previos; did you mean previous?`,
+		`prevous(usage_7d.events) > 1`:              `there is no function prevous; did you mean previous?`,
 		`previous(account.seats) > 1`:               `account.seats has no windows, so there is none before`,
 		`previous(usage_7d.events, 99) > 1`:         `from 1 to 12 windows back`,
 		`account.attributes > 1`:                    `account.attributes is a map: write account.attributes["NAME"]`,

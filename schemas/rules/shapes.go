@@ -168,7 +168,7 @@ func columnOf(clickhouse string) (column, bool) {
 	for {
 		inner, low := strings.CutPrefix(t, "LowCardinality(")
 		if !low {
-			nullable := false
+			var nullable bool
 			if inner, nullable = strings.CutPrefix(t, "Nullable("); !nullable {
 				break
 			}

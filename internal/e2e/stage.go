@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/url"
@@ -24,13 +25,14 @@ const maxFeatures = 2
 
 // Stage is a Kafka and a ClickHouse with everything that tidemark needs in them.
 type Stage struct {
-	Brokers []string
-	DB      *chtest.Database
-	Env     []string // leads tidemark to them; of two settings of the same variable the later one counts
-	Admin   *kadm.Client
-	Group   string         // of the pipelines
-	Rules   *recount.Rules // of the catalogue; nil: the built-in one
-	t       *testing.T
+	Brokers  []string
+	DB       *chtest.Database
+	Env      []string // leads tidemark to them; of two settings of the same variable the later one counts
+	Admin    *kadm.Client
+	Group    string         // of the pipelines
+	Rules    *recount.Rules // of the catalogue; nil: the built-in one
+	Patience time.Duration  // how long Settle waits; 0: 2 minutes
+	t        *testing.T
 }
 
 // NewStage sets up the way to a Kafka and to a database of ClickHouse; Migrate makes the topics and tables.
@@ -102,7 +104,7 @@ func (s *Stage) Settle(ctx context.Context, alive ...*Process) {
 			}
 		})
 		return left == ""
-	}, 2*time.Minute, 100*time.Millisecond, "the pipeline does not come to the end of the log")
+	}, cmp.Or(s.Patience, 2*time.Minute), 100*time.Millisecond, "the pipeline does not come to the end of the log")
 }
 
 // Verify requires that ClickHouse says what an independent recount of the log says.

@@ -44,6 +44,7 @@ func TestMemoryAndDiskAreBounded(t *testing.T) {
 	s := newStage(t, startKafka(t).Addrs(), engine.database(), 9)
 	// As in a container of 1.5 GB.
 	p := s.pipeline("a", "TIDEMARK_PIPELINE_MAX_CELLS=200000", "TIDEMARK_CLICKHOUSE_READ_TIMEOUT=1m", "TIDEMARK_PIPELINE_MAX_FEATURES=1000", "TIDEMARK_PIPELINE_FLUSH_ROWS=200000", "GOMEMLIMIT=1GiB")
+	s.Patience = 10 * time.Minute
 	before := s.disk()
 	for _, f := range floods {
 		s.flood(f)

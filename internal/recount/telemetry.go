@@ -3,6 +3,8 @@ package recount
 import (
 	"cmp"
 	"encoding/json"
+	"fmt"
+	"regexp"
 	"slices"
 	"time"
 
@@ -210,11 +212,17 @@ func (e *event) setTimes(t eventTimes, logTime int64) (reason string) {
 	return ""
 }
 
+// rfc3339 is its form; time.Parse also takes hours of one digit and a comma.
+var rfc3339 = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$`)
+
 // millis parses an RFC 3339 time to Unix milliseconds, truncating.
 func millis(s string) (int64, error) {
 	t, err := time.Parse(time.RFC3339Nano, s)
 	if err != nil {
 		return 0, err
+	}
+	if !rfc3339.MatchString(s) {
+		return 0, fmt.Errorf("%q is not the form of RFC 3339", s)
 	}
 	return t.UnixMilli(), nil
 }

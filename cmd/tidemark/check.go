@@ -47,7 +47,9 @@ func (c *checkCmd) Run(ctx context.Context, g *globals) error {
 	}
 	show(preflight.Finding{Level: preflight.OK, Subject: "configuration", Text: source})
 	show(checkCatalogue(&cfg)...)
-	show(checkRules(&cfg))
+	if counts[preflight.Error] == 0 { // rules are checked against the catalogue
+		show(checkRules(&cfg))
+	}
 	show(checkCanary(&cfg.Canary))
 	if !c.Offline {
 		if err := checkLive(ctx, &cfg, show); err != nil {

@@ -196,10 +196,11 @@ func TestCheckLive(t *testing.T) {
 	require.Equal(t, exitOK, got.code, got.stdout)
 	require.Empty(t, got.stderr)
 	text := strings.NewReplacer(b.kafka, "KAFKA", b.store.Server.NativeAddr(), "CLICKHOUSE").Replace(got.stdout)
-	text = regexp.MustCompile(`is version \S+|read \d+ views|\d+ metrics, .* health profiles|all \d+ are|\d+ built-in metrics serve .*`).ReplaceAllString(text, "...")
+	text = regexp.MustCompile(`is version \S+|read \d+ views|\d+ metrics, .* health profiles|all \d+ are|\d+ rules, of which .*|\d+ built-in metrics serve .*`).ReplaceAllString(text, "...")
 	require.Equal(t, `ok       configuration: the defaults and the environment
 ok       catalogue: the built-in one: ...
 ok       vanity: ...
+ok       rules: ...
 ok       canary: the account _canary every 1s
 ok       kafka: reached 1 broker through KAFKA
 ok       topic telemetry: 2 partitions, kept for 31 days

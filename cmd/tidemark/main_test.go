@@ -68,6 +68,7 @@ func TestCheckOffline(t *testing.T) {
 	t.Parallel()
 	const rest = `ok       catalogue: the built-in one: \d+ metrics, 1 workflow, 0 segments, 0 goals, 0 surveys, 6 health profiles
 ok       vanity: \d+ built-in metrics serve no goal, target or health profile, and are there to explain others: page_views, .*
+ok       rules: \d+ rules, of which \d+ may fire before their windows are over
 ok       canary: the account _canary every 1s
 $`
 	got := tidemark(t, []string{"TIDEMARK_KAFKA_GROUP=g"}, "check", "--offline")

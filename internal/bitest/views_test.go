@@ -154,7 +154,7 @@ func rank(column string) int {
 }
 
 func about(columns []string) (column, value string) {
-	for _, of := range [][2]string{{"account_id", "acme"}, {"feature", "export"}, {"segment", "smb"}, {"topic", "telemetry"}, {"tag", "billing"}, {"label", "segment"}, {"version", "4.0"}} {
+	for _, of := range [][2]string{{"account_id", "acme"}, {"feature", "export"}, {"segment", "smb"}, {"topic", "telemetry"}, {"tag", "billing"}, {"label", "segment"}, {"version", "4.0"}, {"target", "crm"}} {
 		if slices.Contains(columns, of[0]) {
 			return of[0], of[1]
 		}

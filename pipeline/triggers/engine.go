@@ -132,7 +132,7 @@ func (e *Engine) reign(ctx context.Context) (*reign, error) {
 	if r.since, err = e.reader.Since(ctx, r.generation, nil); err != nil {
 		return nil, err
 	}
-	loaded, err := store.Load(ctx)
+	loaded, err := store.load(ctx)
 	if err != nil {
 		return nil, err
 	}

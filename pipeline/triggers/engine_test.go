@@ -1,7 +1,6 @@
 package triggers
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -164,7 +163,7 @@ func testADeposedProcessStoresNothing(t *testing.T, f *fixture) {
 	f.escalate(t, "acme", 3, time.Now())
 	var err error
 	require.Eventually(t, func() bool { err = old.tick(t.Context()); return err != nil }, 10*time.Second, time.Millisecond)
-	require.True(t, errors.Is(err, ErrDeposed), err)
+	require.ErrorIs(t, err, ErrDeposed)
 	require.Empty(t, f.history(t))
 	settle(t, successor)
 	require.Len(t, f.history(t), 1)

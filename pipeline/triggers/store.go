@@ -115,8 +115,8 @@ func (s *Store) Save(ctx context.Context, transitions, states []row) error {
 	return s.leads(ctx)
 }
 
-// Load reads every state. A transition carries the state after it, so that the two cannot disagree.
-func (s *Store) Load(ctx context.Context) (map[key]State, error) {
+// load reads every state. A transition carries the state after it, so that the two cannot disagree.
+func (s *Store) load(ctx context.Context) (map[key]State, error) {
 	const query = `SELECT rule, account_id, argMax(state, version) FROM (
 SELECT rule, account_id, state, version FROM trigger_states UNION ALL SELECT rule, account_id, state, version FROM alert_transitions FINAL
 ) GROUP BY rule, account_id`

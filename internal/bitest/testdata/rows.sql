@@ -51,3 +51,11 @@ INSERT INTO facts_all (* EXCEPT generation) VALUES
     ('release', '', '4.0', '2026-02-20 15:00:00', 'deployed', 0, 24, 'signals/0@S', 24, 0, {'notes': 'first', 'segment': 'smb'});
 INSERT INTO portfolio_snapshots VALUES
     ('2026-03-09 09:00:00', 'acme', {'account_name': 'Acme', 'events_28d': '7', 'seat_utilization': '0.1', 'is_low': 'false', 'first_value_day': '2026-03-07'});
+-- An alert that fires, one target that has it, and a silence of the past.
+INSERT INTO alert_transitions (* EXCEPT precedence) VALUES
+    ('tr_1', 'al_1', 1, 'fired', 'near_seat_limit', 'acme', 1, 'ticket', 1, 0.9, '2026-03-09 00:00:00', '2026-03-09 00:05:00', '1970-01-01 00:00:00', true,
+        'expansion', 'sales', ['crm'], '{"value": 0.9}', '{}', 1, 'host-1');
+INSERT INTO deliveries VALUES
+    ('crm', 'al_1', 'tr_1', 'tr_1', 'delivered', 1, '2026-03-09 00:05:00', '2026-03-09 00:05:01', '1970-01-01 00:00:00', 200, '', 2);
+INSERT INTO silences VALUES
+    ('s1', 'near_seat_limit', 'acme', '2026-03-01 00:00:00', '2026-03-02 00:00:00', 'negotiating', 'ada', '2026-03-01 00:00:00');

@@ -1,2 +1,2 @@
-SELECT id, rule, account_id, starts_at, ends_at, starts_at <= {{.Now}} AND {{.Now}} < ends_at AS is_active, reason, created_by
+SELECT id, rule, account_id, starts_at, ends_at, CAST(starts_at <= {{.Now}} AND {{.Now}} < ends_at AS Bool) AS is_active, reason, created_by
 FROM {{.DB}}.silences FINAL

@@ -127,12 +127,12 @@ func TestClickHouseRights(t *testing.T) {
 	c.Writer.Client, c.Writer.User = c.Reader.Client, "reader"
 	c.Reader.Client, c.Reader.User = client(t, db.DSN(devclickhouse.Migrator), nil), "migrator"
 	got := grave(lines(c.Check(t.Context()), hide(t, db)...))
-	require.Len(t, got, 7+10+1+1, "%q", got)
+	require.Len(t, got, 7+11+1+1, "%q", got)
 	require.Equal(t, "error clickhouse.migrator: writer lacks the right CREATE TABLE ON DB.* | run GRANT CREATE TABLE ON DB.* TO writer", got[0])
 	require.Equal(t, "error clickhouse.writer: reader lacks the right INSERT ON DB.counters_all | run GRANT INSERT ON DB.counters_all TO reader", got[7])
-	require.Contains(t, got[17], "error clickhouse.writer: an insert of no rows fails: ")
-	require.Equal(t, "warning clickhouse.reader: migrator has 17 rights that it does not need, such as INSERT ON DB.counters_all | "+
-		"run REVOKE INSERT ON DB.counters_all FROM migrator, and the like", got[18])
+	require.Contains(t, got[18], "error clickhouse.writer: an insert of no rows fails: ")
+	require.Equal(t, "warning clickhouse.reader: migrator has 18 rights that it does not need, such as INSERT ON DB.counters_all | "+
+		"run REVOKE INSERT ON DB.counters_all FROM migrator, and the like", got[19])
 }
 
 func TestClickHouseOutOfReach(t *testing.T) {

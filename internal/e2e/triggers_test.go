@@ -203,7 +203,7 @@ func TestTriggersOnEmbeddedKafka(t *testing.T) {
 	slices.Sort(took)
 	s.decided(ctx)
 	t.Logf("from an escalation in Kafka to the webhook: median %s, p99 %s", took[len(took)/2], took[len(took)*99/100])
-	require.Less(t, took[len(took)/2], 15*time.Second, "2 s are promised of a machine that is not busy with other tests: see bench")
+	require.Less(t, took[len(took)/2], 15*time.Second, "of a machine that is busy with other tests")
 
 	for round, how := range []string{"kill", "stop", "kill"} {
 		for i := range 10 {
@@ -227,6 +227,7 @@ func TestTriggersOnEmbeddedKafka(t *testing.T) {
 	}
 	s.once(ctx)
 	leader.Terminate(t)
+	standby.Says(t, "(triggers started)") // from then on it ends in order
 	standby.Terminate(t)
 }
 

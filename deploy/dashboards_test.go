@@ -39,15 +39,17 @@ func readRules(t *testing.T, file string) (r rules) {
 	return r
 }
 
-// known are the metrics that docs/operations.md explains, which are those that exist (docs TestEveryMetricIsExplained), and
-// what the rules compute of them.
+// known are the metrics that the docs explain, which are those that exist (docs TestEveryMetricIsExplained), and what the
+// rules compute of them.
 func known(t *testing.T) map[string]bool {
 	t.Helper()
-	operations, err := os.ReadFile("../docs/operations.md")
-	require.NoError(t, err)
 	names := map[string]bool{}
-	for _, name := range metricName.FindAllString(string(operations), -1) {
-		names[name] = true
+	for _, page := range []string{"operations.md", "triggers.md"} {
+		content, err := os.ReadFile(filepath.Join("../docs", page))
+		require.NoError(t, err)
+		for _, name := range metricName.FindAllString(string(content), -1) {
+			names[name] = true
+		}
 	}
 	for _, g := range readRules(t, "rules.yml").Groups {
 		for _, r := range g.Rules {

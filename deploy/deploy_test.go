@@ -72,10 +72,10 @@ func TestCompose(t *testing.T) {
 		require.Equal(t, []string{"kafka:9092"}, c.Kafka.Brokers)
 		require.Equal(t, []string{"clickhouse:9000"}, c.ClickHouse.Addr)
 	}
-	require.Equal(t, 3, ours)
+	require.Equal(t, 4, ours)
 	require.Equal(t, 2, *p.Services["pipeline"].Deploy.Replicas)
 	require.Greater(t, *p.Services["pipeline"].StopGracePeriod, types.Duration(0))
-	for _, name := range []string{"pipeline", "collector"} {
+	for _, name := range []string{"pipeline", "collector", "triggers"} {
 		require.Equal(t, types.ServiceConditionCompletedSuccessfully, p.Services[name].DependsOn["migrate"].Condition, "%s starts before its topics are there", name)
 	}
 }

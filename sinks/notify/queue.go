@@ -116,7 +116,20 @@ func (q *queue) resume(e *entry, r *row) {
 		q.sent[r.MessageID] = out
 	}
 	out.entries = append(out.entries, e)
+	out.arrange()
 	e.in = out
+}
+
+// arrange puts the entries into the order in which they are told, which follows from what they are: a message that is taken up
+// again, by another process even, says the same to the byte. Alerts come as they were known, and those of an alert in its order.
+func (o *outgoing) arrange() {
+	since := map[string]time.Time{}
+	for _, e := range o.entries {
+		since[e.AlertID] = earliest(since[e.AlertID], e.KnownAt)
+	}
+	slices.SortFunc(o.entries, func(a, b *entry) int {
+		return cmp.Or(since[a.AlertID].Compare(since[b.AlertID]), cmp.Compare(a.AlertID, b.AlertID), cmp.Compare(a.Seq, b.Seq))
+	})
 }
 
 // waiting is an entry that may go out, and since when.
@@ -219,6 +232,7 @@ func (q *queue) compose(ready []waiting, now time.Time) *outgoing {
 		}
 		out.entries = append(out.entries, w.entry)
 	}
+	out.arrange()
 	out.id = out.entries[0].ID
 	if len(out.entries) > 1 {
 		ids := make([]string, len(out.entries))

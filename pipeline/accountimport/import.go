@@ -145,7 +145,10 @@ func (d *Dimension) record(a Account, at time.Time) []byte {
 	for _, name := range slices.Sorted(maps.Keys(flat)) {
 		set(record, strings.Split(name, "."), flat[name])
 	}
-	value, _ := json.Marshal(record) // all of it was JSON
+	value, err := json.Marshal(record)
+	if err != nil { // all of it was JSON; and an empty record would remove the account
+		panic(fmt.Sprintf("marshal the account %s: %v", a.ID, err))
+	}
 	return value
 }
 

@@ -142,10 +142,11 @@ func newAccount(where string, attributes map[string]json.RawMessage) (Account, e
 		}
 		switch {
 		case name == "seats":
-			if n, err := strconv.ParseInt(text, 10, 64); err != nil || n < 0 {
+			n, err := strconv.ParseInt(text, 10, 64)
+			if err != nil || n < 0 {
 				return a, fmt.Errorf("seats %.40q is not a whole number", text)
 			}
-			attributes[name] = json.RawMessage(text)
+			attributes[name] = strconv.AppendInt(nil, n, 10) // as JSON has it: "007" and "+7" are none
 		case name == "mrr" || strings.HasPrefix(name, "targets."):
 			if _, err := strconv.ParseFloat(text, 64); err != nil || !json.Valid([]byte(text)) {
 				return a, fmt.Errorf("%s %.40q is not a number such as 1200.50", name, text)

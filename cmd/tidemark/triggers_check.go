@@ -81,10 +81,7 @@ func showRule(out io.Writer, r *rules.Rule) {
 	}
 	var reads []string
 	seen := map[string]bool{}
-	for _, c := range []*rules.Condition{r.When, r.ClearWhen, r.Minimum, r.Value} {
-		if c == nil {
-			continue
-		}
+	for _, c := range r.Conditions() {
 		for _, in := range c.Inputs() {
 			if name := in.String(); !seen[name] {
 				seen[name] = true

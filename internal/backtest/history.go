@@ -3,15 +3,13 @@ package backtest
 import (
 	"context"
 	"fmt"
-	"math"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
+	"tidemark/pipeline/triggers"
 	"tidemark/schemas/rules"
 	sink "tidemark/sinks/clickhouse"
 )
@@ -104,7 +102,7 @@ func queryOf(view string, ins []rules.Input, r Range, back time.Duration) (strin
 	}
 	columns := make([]string, len(ins))
 	for i, in := range ins {
-		columns[i] = text(in, in.Column)
+		columns[i] = triggers.Text(in, in.Column)
 	}
 	switch {
 	case shape.Windowed():
@@ -113,10 +111,10 @@ func queryOf(view string, ins []rules.Input, r Range, back time.Duration) (strin
 			from = from.Add(-370 * 24 * time.Hour)
 		}
 		return fmt.Sprintf("SELECT account_id, toInt64(toUnixTimestamp(window_end)) * 1000, %s, %s FROM `%s` WHERE window_start >= toDateTime(%d, 'UTC') AND window_end <= toDateTime(%d, 'UTC')%s ORDER BY account_id, window_end",
-			key, texts(columns), view, from.Unix(), to.Unix(), onlyAccounts), nil
+			key, triggers.Texts(columns), view, from.Unix(), to.Unix(), onlyAccounts), nil
 	case view == "milestones":
 		return fmt.Sprintf("SELECT account_id, toUnixTimestamp64Milli(reached_at), %s, %s FROM milestones WHERE reached_at <= fromUnixTimestamp64Milli(%d, 'UTC')%s ORDER BY account_id, reached_at",
-			key, texts(columns), r.To.UnixMilli(), onlyAccounts), nil
+			key, triggers.Texts(columns), r.To.UnixMilli(), onlyAccounts), nil
 	case view == "portfolio" || view == "onboarding":
 		for i, in := range ins {
 			name := in.Column
@@ -126,10 +124,10 @@ func queryOf(view string, ins []rules.Input, r Range, back time.Duration) (strin
 				}
 				name = "onboarding_" + name
 			}
-			columns[i] = text(in, name)
+			columns[i] = triggers.Text(in, name)
 		}
 		return fmt.Sprintf("SELECT account_id, toUnixTimestamp64Milli(toDateTime64(known_at, 3, 'UTC')), '', %s FROM portfolio_known WHERE known_at >= fromUnixTimestamp64Milli(%d, 'UTC') AND known_at <= fromUnixTimestamp64Milli(%d, 'UTC')%s ORDER BY account_id, known_at",
-			texts(columns), r.From.Add(-48*time.Hour).UnixMilli(), r.To.UnixMilli(), onlyAccounts), nil
+			triggers.Texts(columns), r.From.Add(-48*time.Hour).UnixMilli(), r.To.UnixMilli(), onlyAccounts), nil
 	default:
 		return "", fmt.Errorf("the view %s shows the present only, so a rule that reads it cannot be played over the past; %s", view, instead(view))
 	}
@@ -143,45 +141,6 @@ func instead(view string) string {
 		return "meters_day has what it was"
 	default:
 		return "portfolio has what was known of every account, every hour"
-	}
-}
-
-func text(in rules.Input, column string) string {
-	column = "`" + column + "`"
-	if in.Key != "" && in.Kind == rules.OfAccount {
-		column = fmt.Sprintf("if(mapContains(%s, '%s'), toString(%[1]s['%[2]s']), NULL)", column, strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(in.Key))
-	}
-	if in.Type == rules.Time {
-		return "toString(toUnixTimestamp64Milli(toDateTime64(" + column + ", 3, 'UTC')))"
-	}
-	return "toString(" + column + ")"
-}
-
-func texts(columns []string) string {
-	return "CAST([" + strings.Join(columns, ", ") + "], 'Array(Nullable(String))')"
-}
-
-func valueOf(in rules.Input, s *string) rules.Value {
-	if s == nil {
-		return rules.Value{}
-	}
-	switch in.Type {
-	case rules.Number:
-		v, err := strconv.ParseFloat(*s, 64)
-		if err != nil || math.IsNaN(v) || math.IsInf(v, 0) {
-			return rules.Value{}
-		}
-		return rules.Num(v)
-	case rules.Bool:
-		return rules.Truth(*s == "true" || *s == "1")
-	case rules.Time:
-		ms, err := strconv.ParseInt(*s, 10, 64)
-		if err != nil {
-			return rules.Value{}
-		}
-		return rules.At(time.UnixMilli(ms).UTC())
-	default:
-		return rules.Str(*s)
 	}
 }
 
@@ -206,7 +165,7 @@ func (h *History) view(ctx context.Context, conn driver.Conn, query string, ins 
 		p := h.past(account)
 		for i, in := range ins {
 			if in.Shape.Key == "" || in.Over != "" || in.Key == key {
-				p.take(in, ms, valueOf(in, values[i]))
+				p.take(in, ms, triggers.Parse(in, values[i]))
 			}
 		}
 		return nil
@@ -257,9 +216,9 @@ func (h *History) account(ctx context.Context, conn driver.Conn, ins []rules.Inp
 		if in.Column == "known_since" || in.Column == "updated_at" {
 			return fmt.Errorf("account.%s has no history", in.Column)
 		}
-		columns = append(columns, text(in, in.Column))
+		columns = append(columns, triggers.Text(in, in.Column))
 	}
-	query := "SELECT account_id, toUnixTimestamp64Milli(valid_from), " + texts(columns) + " FROM account_history WHERE NOT startsWith(account_id, '_')" + onlyAccounts + " ORDER BY account_id, valid_from"
+	query := "SELECT account_id, toUnixTimestamp64Milli(valid_from), " + triggers.Texts(columns) + " FROM account_history WHERE NOT startsWith(account_id, '_')" + onlyAccounts + " ORDER BY account_id, valid_from"
 	was := map[string]bool{}
 	return sink.Each(ctx, conn, query, func(rows driver.Rows) error {
 		var account string
@@ -269,8 +228,8 @@ func (h *History) account(ctx context.Context, conn driver.Conn, ins []rules.Inp
 			return err
 		}
 		p := h.past(account)
-		p.zone = append(p.zone, change{ms, valueOf(rules.Input{Type: rules.Text}, values[0])})
-		p.changes["account.segment"] = append(p.changes["account.segment"], change{ms, valueOf(rules.Input{Type: rules.Text}, values[1])})
+		p.zone = append(p.zone, change{ms, triggers.Parse(rules.Input{Type: rules.Text}, values[0])})
+		p.changes["account.segment"] = append(p.changes["account.segment"], change{ms, triggers.Parse(rules.Input{Type: rules.Text}, values[1])})
 		switch lost := *values[2] == "true" || *values[2] == "1"; {
 		case lost && was[account] && p.lost.IsZero():
 			p.lost = time.UnixMilli(ms).UTC()
@@ -279,7 +238,7 @@ func (h *History) account(ctx context.Context, conn driver.Conn, ins []rules.Inp
 		}
 		for i, in := range ins {
 			if name := in.String(); name != "account.segment" {
-				p.changes[name] = append(p.changes[name], change{ms, valueOf(in, values[i+3])})
+				p.changes[name] = append(p.changes[name], change{ms, triggers.Parse(in, values[i+3])})
 			}
 		}
 		return nil

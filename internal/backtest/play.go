@@ -3,6 +3,7 @@
 package backtest
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -53,10 +54,8 @@ func Step(r *rules.Rule) time.Duration {
 
 func inputs(r *rules.Rule) []rules.Input {
 	var out []rules.Input
-	for _, c := range []*rules.Condition{r.When, r.ClearWhen, r.Minimum, r.Value, r.Threshold} {
-		if c != nil {
-			out = append(out, c.Inputs()...)
-		}
+	for _, c := range r.Conditions() {
+		out = append(out, c.Inputs()...)
 	}
 	return out
 }
@@ -79,7 +78,7 @@ func Inputs(all []*rules.Rule) []rules.Input {
 // Play judges the rules at the ends of all windows from from to to, both included. Every window is complete.
 func Play(all []*rules.Rule, a Account, from, to time.Time) (Played, error) {
 	out := Played{Values: map[string][]Sample{}}
-	ordered := order(all)
+	ordered := rules.Ordered(all)
 	finest := 24 * time.Hour
 	for _, r := range ordered {
 		finest = min(finest, Step(r))
@@ -111,18 +110,15 @@ func Play(all []*rules.Rule, a Account, from, to time.Time) (Played, error) {
 
 // observe evaluates a rule's conditions at an instant.
 func observe(r *rules.Rule, a Account, at time.Time) (triggers.Observation, rules.Value, error) {
-	o := triggers.Observation{Account: a.ID, At: at, Window: at, Final: true}
 	if len(r.Segments) > 0 && !slices.Contains(r.Segments, a.Segment(at)) {
-		o.Holds, o.Clears, o.Enough = triggers.False, triggers.True, triggers.True
-		return o, rules.Value{}, nil
+		return triggers.Observation{
+			Account: a.ID, At: at, Window: at, Final: true, Holds: triggers.False, Clears: triggers.True, Enough: triggers.True,
+		}, rules.Value{}, nil
 	}
 	var failed error
-	eval := func(c *rules.Condition) rules.Value {
-		if c == nil || failed != nil {
-			return rules.Value{}
-		}
+	o, value := triggers.Observe(r, func(c *rules.Condition) func(int) rules.Value {
 		all := c.Inputs()
-		v, err := c.Eval(func(i int) rules.Value {
+		return func(i int) rules.Value {
 			if all[i].Kind == rules.OfCalendar {
 				zone := a.Zone
 				if zone == nil {
@@ -131,42 +127,8 @@ func observe(r *rules.Rule, a Account, at time.Time) (triggers.Observation, rule
 				return all[i].Calendar(at, zone)
 			}
 			return a.Value(all[i], at)
-		})
-		failed = err
-		return v
-	}
-	o.Holds, o.Clears, o.Enough = triggers.TruthOf(eval(r.When)), triggers.TruthOf(eval(r.ClearWhen)), triggers.TruthOf(eval(r.Minimum))
-	value := eval(r.Value)
-	if value.Known && value.Type == rules.Number {
-		o.Value = &value.Number
-		for _, level := range r.Levels {
-			if value.Number >= level {
-				o.Level++
-			}
 		}
-	}
+	}, func(err error) { failed = cmp.Or(failed, err) })
+	o.Account, o.At, o.Window, o.Final = a.ID, at, at, true
 	return o, value, failed
-}
-
-// order puts a rule after those that inhibit it, which must not do so in a circle.
-func order(all []*rules.Rule) []*rules.Rule {
-	var out []*rules.Rule
-	placed := map[string]bool{}
-	var place func(r *rules.Rule)
-	place = func(r *rules.Rule) {
-		if placed[r.Name] {
-			return
-		}
-		placed[r.Name] = true
-		for _, by := range all {
-			if slices.Contains(r.InhibitedBy, by.Name) {
-				place(by)
-			}
-		}
-		out = append(out, r)
-	}
-	for _, r := range all {
-		place(r)
-	}
-	return out
 }

@@ -23,9 +23,8 @@ type Changes struct {
 
 // Found are the accounts that changed.
 type Found struct {
-	Accounts   []string
-	Attributes bool      // account_changes is among the tables
-	Oldest     time.Time // when the first of the parts was written; zero: none was
+	Accounts []string
+	Oldest   time.Time // when the first of the parts was written; zero: none was
 }
 
 // NewChanges returns a Changes for which everything that there is at the first look is new.
@@ -74,7 +73,6 @@ func (c *Changes) Next(ctx context.Context, generation uint16) (Found, error) {
 				continue
 			}
 			c.mark(p)
-			found.Attributes = found.Attributes || table == "account_changes_all"
 			if found.Oldest.IsZero() || p.written.Before(found.Oldest) {
 				found.Oldest = p.written
 			}

@@ -2,7 +2,6 @@ package triggers
 
 import (
 	"encoding/json"
-	"errors"
 	"strings"
 	"time"
 
@@ -129,5 +128,3 @@ func (r *reign) row(c change, t Transition, state string, now time.Time) row {
 		Playbook: p.Playbook, Owner: p.Owner, Targets: targets, Payload: string(text), State: state, Version: c.state.Version,
 	}
 }
-
-func isDeposed(err error) bool { return errors.Is(err, ErrDeposed) }

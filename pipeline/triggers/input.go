@@ -3,7 +3,7 @@ package triggers
 import (
 	"fmt"
 	"regexp"
-	"strings"
+	"slices"
 	"time"
 
 	"tidemark/schemas"
@@ -111,10 +111,7 @@ type program struct {
 
 // compile numbers what the rules read, and orders the rules so that one is judged after those that inhibit it.
 func compile(cat *schemas.Catalogue, all []*rules.Rule) ([]*program, []input, error) {
-	ordered, err := order(all)
-	if err != nil {
-		return nil, nil, err
-	}
+	ordered := rules.Ordered(all)
 	var inputs []input
 	numbers := map[string]int{}
 	byName := map[string]int{}
@@ -122,10 +119,7 @@ func compile(cat *schemas.Catalogue, all []*rules.Rule) ([]*program, []input, er
 	for i, r := range ordered {
 		p := &program{Rule: r, index: i, inputs: map[*rules.Condition][]int{}, fast: true, instant: true}
 		seen := map[int]bool{}
-		for _, c := range []*rules.Condition{r.When, r.ClearWhen, r.Minimum, r.Value, r.Threshold} {
-			if c == nil {
-				continue
-			}
+		for _, c := range r.Conditions() {
 			for _, in := range c.Inputs() {
 				key := in.String()
 				n, ok := numbers[key]
@@ -144,7 +138,10 @@ func compile(cat *schemas.Catalogue, all []*rules.Rule) ([]*program, []input, er
 		}
 		p.present = r.Fires == rules.Monotone && !p.instant
 		for _, name := range r.InhibitedBy {
-			by := byName[name]
+			by, ok := byName[name]
+			if !ok {
+				return nil, nil, fmt.Errorf("%s: rule %s is inhibited by %s, which is not among the rules before it: there is no such rule, or it is inhibited by this one", r.Pos, r.Name, name)
+			}
 			p.muting = append(p.muting, by)
 			programs[by].muted = append(programs[by].muted, i)
 		}
@@ -162,56 +159,8 @@ func (p *program) take(in input) {
 	p.instant = false
 	p.step = max(p.step, in.Shape.Step)
 	for _, t := range in.Shape.Topics {
-		if !contains(p.topics, t) {
+		if !slices.Contains(p.topics, t) {
 			p.topics = append(p.topics, t)
 		}
 	}
-}
-
-func contains(all []string, one string) bool {
-	for _, s := range all {
-		if s == one {
-			return true
-		}
-	}
-	return false
-}
-
-// order puts a rule behind those that inhibit it, and otherwise keeps the order.
-func order(all []*rules.Rule) ([]*rules.Rule, error) {
-	byName := map[string]*rules.Rule{}
-	for _, r := range all {
-		byName[r.Name] = r
-	}
-	var out []*rules.Rule
-	done := map[string]int{} // 1: being placed, 2: placed
-	var place func(r *rules.Rule, path []string) error
-	place = func(r *rules.Rule, path []string) error {
-		path = append(path, r.Name)
-		switch done[r.Name] {
-		case 1:
-			return fmt.Errorf("rules inhibit each other in a circle: %s; take one inhibited_by away", strings.Join(path, ", "))
-		case 2:
-			return nil
-		}
-		done[r.Name] = 1
-		for _, name := range r.InhibitedBy {
-			by, ok := byName[name]
-			if !ok {
-				return fmt.Errorf("%s: rule %s is inhibited by %s, which there is not", r.Pos, r.Name, name)
-			}
-			if err := place(by, path); err != nil {
-				return err
-			}
-		}
-		done[r.Name] = 2
-		out = append(out, r)
-		return nil
-	}
-	for _, r := range all {
-		if err := place(r, nil); err != nil {
-			return nil, err
-		}
-	}
-	return out, nil
 }

@@ -3,6 +3,7 @@ package triggers
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"maps"
 	"slices"
 	"time"
@@ -189,16 +190,16 @@ func (r *reign) step(j *job, n, i int, s State, muted bool, now time.Time) chang
 	}
 	var again *Reading
 	if f, ok := j.fired[key{p.Name, a}]; ok && f.at.Equal(s.Window) && s.Active() {
-		o := j.observe(p, i, f.at, false, r.log)
+		o := r.observe(j, p, i, f.at, false)
 		again = &Reading{Final: f.known, Holds: o.Holds, Value: o.Value}
 	}
 	var present Observation
 	if p.present {
-		present = j.observe(p, i, now, true, r.log)
+		present = r.observe(j, p, i, now, true)
 		present.At, present.Window, present.Muted = j.now, p.windowEnd(j.now), muted
 	}
 	if final := j.finals[n]; final.known {
-		o := j.observe(p, i, final.at, false, r.log)
+		o := r.observe(j, p, i, final.at, false)
 		o.At, o.Window, o.Final, o.Muted = final.clock, final.at, true, muted
 		if present.Holds != True { // otherwise what holds now is what the alert stands on
 			o.Fired = again
@@ -226,12 +227,6 @@ func (p *program) windowEnd(now time.Time) time.Time {
 	return end
 }
 
-// log says why a condition could not be evaluated.
-func (r *reign) log(p *program, account string, err error) {
-	r.metrics.failures.WithLabelValues("condition").Inc()
-	r.Log.Warn("a condition cannot be evaluated, so nothing is known", zap.String("rule", p.Name), zap.String("account", account), zap.Error(err))
-}
-
 // values are those of a condition's inputs, of one account as of an instant.
 func (j *job) values(p *program, c *rules.Condition, i int, at time.Time, present bool) func(int) rules.Value {
 	numbers := p.inputs[c]
@@ -247,34 +242,13 @@ func (j *job) values(p *program, c *rules.Condition, i int, at time.Time, presen
 	}
 }
 
-// observe evaluates the conditions of a rule.
-func (j *job) observe(p *program, i int, at time.Time, present bool, failed func(*program, string, error)) Observation {
-	o := Observation{Account: j.accounts[i]}
-	eval := func(c *rules.Condition) rules.Value {
-		if c == nil {
-			return rules.Value{}
-		}
-		v, err := c.Eval(j.values(p, c, i, at, present))
-		if err != nil {
-			failed(p, o.Account, err)
-			return rules.Value{}
-		}
-		return v
-	}
-	o.Holds = TruthOf(eval(p.When))
-	o.Enough = TruthOf(eval(p.Minimum))
-	if o.Holds != True {
-		o.Clears = TruthOf(eval(p.ClearWhen))
-	}
-	if v := eval(p.Value); v.Known && v.Type == rules.Number {
-		value := v.Number
-		o.Value = &value
-		for _, level := range p.Levels {
-			if value >= level {
-				o.Level++
-			}
-		}
-	}
+// observe evaluates the conditions of a rule for an account as of an instant.
+func (r *reign) observe(j *job, p *program, i int, at time.Time, present bool) Observation {
+	o, _ := Observe(p.Rule, func(c *rules.Condition) func(int) rules.Value { return j.values(p, c, i, at, present) }, func(err error) {
+		r.metrics.failures.WithLabelValues("condition").Inc()
+		r.Log.Warn("a condition cannot be evaluated, so nothing is known", zap.String("rule", p.Name), zap.String("account", j.accounts[i]), zap.Error(err))
+	})
+	o.Account = j.accounts[i]
 	return o
 }
 
@@ -302,7 +276,7 @@ func (r *reign) commit(ctx context.Context, out outcome, now time.Time) error {
 		if err == nil {
 			break
 		}
-		if ctx.Err() != nil || isDeposed(err) {
+		if ctx.Err() != nil || errors.Is(err, ErrDeposed) {
 			return err
 		}
 		r.metrics.failures.WithLabelValues("store").Inc()

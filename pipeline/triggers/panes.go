@@ -10,11 +10,8 @@ import (
 
 	"tidemark/schemas/rules"
 	sink "tidemark/sinks/clickhouse"
+	"tidemark/sinks/clickhouse/views"
 )
-
-func quote(s string) string {
-	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(s) + "'"
-}
 
 func moment(t time.Time) string { return fmt.Sprintf("toDateTime(%d, 'UTC')", t.Unix()) }
 
@@ -33,8 +30,8 @@ func (r *Reader) panes(ctx context.Context, generation uint16, into *readings, a
 			to = end
 		}
 		in := r.inputs[w.input]
-		metrics[quote(in.metric)] = true
-		condition := fmt.Sprintf("metric = %s AND window_start >= %s AND window_start < %s", quote(in.metric), moment(start), moment(end))
+		metrics[views.Quote(in.metric)] = true
+		condition := fmt.Sprintf("metric = %s AND window_start >= %s AND window_start < %s", views.Quote(in.metric), moment(start), moment(end))
 		if how == byMembers {
 			sums[i] = "uniqExactArrayIf(members, " + condition + ")"
 		} else {
@@ -53,20 +50,7 @@ func (r *Reader) panes(ctx context.Context, generation uint16, into *readings, a
 		rows = "SELECT account_id, window_start, metric, members FROM member_sets_all WHERE " + where
 	}
 	query := "SELECT account_id, [" + strings.Join(sums, ", ") + "] FROM (" + rows + ") GROUP BY account_id"
-	return sink.Each(r.client.LoadContext(ctx), r.client.Conn(), query, func(rows driver.Rows) error {
-		var account string
-		var found []uint64
-		if err := rows.Scan(&account, &found); err != nil {
-			return err
-		}
-		n := into.index[account]
-		for i, v := range found {
-			if values[i][n].Known {
-				values[i][n] = rules.Num(float64(v))
-			}
-		}
-		return nil
-	}, named("accounts", accounts))
+	return r.numbers(ctx, query, into, accounts, values)
 }
 
 // tickets counts the tickets of accounts to which something happened in a window.
@@ -79,6 +63,12 @@ func (r *Reader) tickets(ctx context.Context, into *readings, accounts []string,
 		values[i] = r.zero(into, accounts, w)
 	}
 	query := "SELECT account_id, [" + strings.Join(counts, ", ") + "] FROM (" + r.lives + ") GROUP BY account_id"
+	return r.numbers(ctx, query, into, accounts, values)
+}
+
+// numbers reads a query of an account and its numbers, one for each of values. An account's zero gives way to its number; one that
+// is unknown stays so.
+func (r *Reader) numbers(ctx context.Context, query string, into *readings, accounts []string, values [][]rules.Value) error {
 	return sink.Each(r.client.LoadContext(ctx), r.client.Conn(), query, func(rows driver.Rows) error {
 		var account string
 		var found []uint64

@@ -3,8 +3,6 @@ package triggers
 import (
 	"context"
 	"fmt"
-	"math"
-	"strings"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -13,50 +11,14 @@ import (
 	sink "tidemark/sinks/clickhouse"
 )
 
-// text is a column's value as text, or NULL: every type comes the same way, and times as Unix seconds.
-func (i input) text() string {
-	column := "`" + i.Column + "`"
-	if i.Kind == rules.OfAccount && i.Key != "" {
-		column = fmt.Sprintf("if(mapContains(%s, %s), %[1]s[%[2]s], NULL)", column, quote(i.Key))
-	}
-	if i.Type == rules.Time {
-		return "toString(toUnixTimestamp64Milli(toDateTime64(" + column + ", 3, 'UTC')))"
-	}
-	return "toString(" + column + ")"
-}
-
-// parse is the value of a text of the input's type.
-func (i input) parse(text *string) rules.Value {
-	if text == nil || (i.Kind == rules.OfAccount && i.Type == rules.Text && *text == "") {
-		return rules.Value{}
-	}
-	switch i.Type {
-	case rules.Number:
-		var v float64
-		if _, err := fmt.Sscan(*text, &v); err != nil || math.IsNaN(v) || math.IsInf(v, 0) {
-			return rules.Value{}
-		}
-		return rules.Num(v)
-	case rules.Bool:
-		return rules.Truth(*text == "true" || *text == "1")
-	case rules.Time:
-		var ms int64
-		if _, err := fmt.Sscan(*text, &ms); err != nil {
-			return rules.Value{}
-		}
-		return rules.At(time.UnixMilli(ms).UTC())
-	default:
-		return rules.Str(*text)
-	}
-}
-
 // texts is the SQL of the columns of some inputs, as one array.
 func (r *Reader) texts(ws []want) string {
 	columns := make([]string, len(ws))
 	for i, w := range ws {
-		columns[i] = r.inputs[w.input].text()
+		in := r.inputs[w.input]
+		columns[i] = Text(in.Input, in.Column)
 	}
-	return "CAST([" + strings.Join(columns, ", ") + "], 'Array(Nullable(String))')"
+	return Texts(columns)
 }
 
 // history reads what is known of accounts: now, and the inputs as of their instants.
@@ -90,7 +52,7 @@ WHERE account_id IN {accounts:Array(String)} AND valid_from <= fromUnixTimestamp
 					into.known[n] = k
 				}
 				for i, text := range texts {
-					values[i][n] = r.inputs[ws[i].input].parse(text)
+					values[i][n] = Parse(r.inputs[ws[i].input].Input, text)
 				}
 				return nil
 			}, named("accounts", accounts), named("at", at))
@@ -137,7 +99,7 @@ func (r *Reader) view(ctx context.Context, into *readings, accounts []string, ws
 				if in.Over == "" && in.Kind == rules.OfView && in.Key != key && in.Shape.Key != "" {
 					continue
 				}
-				if v := in.parse(text); v.Known || in.Over == "" {
+				if v := Parse(in.Input, text); v.Known || in.Over == "" {
 					found[i][n] = append(found[i][n], v)
 				}
 			}

@@ -6,6 +6,7 @@
 package rules
 
 import (
+	"slices"
 	"time"
 
 	"tidemark/schemas"
@@ -36,13 +37,30 @@ type Rule struct {
 	Pos schemas.Pos
 }
 
-// Conditions are all that the rule has, by the key that declares them.
-func (r *Rule) Conditions() map[string]*Condition {
-	out := map[string]*Condition{}
-	for key, c := range map[string]*Condition{"when": r.When, "clear_when": r.ClearWhen, "minimum": r.Minimum, "value": r.Value} {
-		if c != nil {
-			out[key] = c
+// Conditions are all that the rule has.
+func (r *Rule) Conditions() []*Condition {
+	return slices.DeleteFunc([]*Condition{r.When, r.ClearWhen, r.Minimum, r.Value, r.Threshold}, func(c *Condition) bool { return c == nil })
+}
+
+// Ordered are the rules with each behind those of them that inhibit it, and otherwise in their order.
+func Ordered(all []*Rule) []*Rule {
+	var out []*Rule
+	placed := map[string]bool{}
+	var place func(r *Rule)
+	place = func(r *Rule) {
+		if placed[r.Name] {
+			return
 		}
+		placed[r.Name] = true
+		for _, by := range all {
+			if slices.Contains(r.InhibitedBy, by.Name) {
+				place(by)
+			}
+		}
+		out = append(out, r)
+	}
+	for _, r := range all {
+		place(r)
 	}
 	return out
 }

@@ -34,7 +34,7 @@ var dated = []attribute{
 
 // From is the SQL that reads the attribute from a map.
 func (a attribute) From(state string) string {
-	return strings.ReplaceAll(a.Parse, "%s", state+"["+quoteString(a.Name)+"]")
+	return strings.ReplaceAll(a.Parse, "%s", state+"["+Quote(a.Name)+"]")
 }
 
 // Attributes is for the templates.

@@ -36,7 +36,7 @@ func (b *builder) entitled(feature, plan string) string {
 	var cases []string
 	for _, name := range sorted(b.cat.Entitlements) {
 		if features := b.cat.Entitlements[name].Features; len(features) > 0 {
-			cases = append(cases, "ifNull("+plan+" = "+quoteString(name)+", false), "+feature+" IN ("+quoteStrings(features)+")")
+			cases = append(cases, "ifNull("+plan+" = "+Quote(name)+", false), "+feature+" IN ("+quoteStrings(features)+")")
 		}
 	}
 	if len(cases) == 0 {

@@ -94,7 +94,7 @@ func newBuilder(cat *schemas.Catalogue, o Options) (*builder, error) {
 	b := &builder{Options: o, cat: cat}
 	var err error
 	b.templates, err = template.New("").Funcs(template.FuncMap{
-		"str": quoteString, "name": quoteName, "join": strings.Join, "spineFrom": spineFrom, "spineTo": spineTo,
+		"str": Quote, "name": quoteName, "join": strings.Join, "spineFrom": spineFrom, "spineTo": spineTo,
 	}).ParseFS(files, "sql/*.sql")
 	return b, err
 }

@@ -17,7 +17,7 @@ func (b *builder) SegmentOf(state string) string {
 	var out strings.Builder
 	out.WriteString("multiIf(")
 	for _, s := range b.cat.Segments {
-		out.WriteString(holds(s.Where, state) + ", " + quoteString(s.Name) + ", ")
+		out.WriteString(holds(s.Where, state) + ", " + Quote(s.Name) + ", ")
 	}
 	return out.String() + own + ")"
 }
@@ -26,7 +26,7 @@ func (b *builder) SegmentOf(state string) string {
 func holds(p schemas.Predicate, state string) string {
 	var all []string
 	for _, name := range sorted(p) {
-		of := state + "[" + quoteString(name) + "]"
+		of := state + "[" + Quote(name) + "]"
 		a := p[name]
 		if len(a.In) > 0 {
 			all = append(all, of+" IN ("+quoteStrings(a.In)+")")
@@ -57,7 +57,7 @@ func (b *builder) bySegment(segment string, of func(schemas.Target) string) stri
 	var differing strings.Builder
 	for _, name := range sorted(b.cat.Targets.Segments) {
 		if own := of(b.cat.TargetOf(name)); own != standard {
-			differing.WriteString("ifNull(" + segment + " = " + quoteString(name) + ", false), " + own + ", ")
+			differing.WriteString("ifNull(" + segment + " = " + Quote(name) + ", false), " + own + ", ")
 		}
 	}
 	if differing.Len() == 0 {
@@ -80,7 +80,7 @@ func orNull(v float64) string {
 func quoteStrings(all []string) string {
 	quoted := make([]string, len(all))
 	for i, s := range all {
-		quoted[i] = quoteString(s)
+		quoted[i] = Quote(s)
 	}
 	return strings.Join(quoted, ", ")
 }

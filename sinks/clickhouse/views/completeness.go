@@ -25,7 +25,7 @@ func (b *builder) completeness() ([]view, error) {
 // IdleSeconds is the SQL of how long ago, before a source was observed, a silent source is complete.
 func (b *builder) IdleSeconds(topic string) string {
 	seconds := func(t Topic) string { return itoa(int64((t.Disorder + idleAfter) / time.Second)) }
-	return "multiIf(" + topic + " = " + quoteString(b.Topics.Telemetry.Name) + ", " + seconds(b.Topics.Telemetry) + ", " +
-		topic + " = " + quoteString(b.Topics.Tickets.Name) + ", " + seconds(b.Topics.Tickets) + ", " +
-		topic + " = " + quoteString(b.Topics.Signals.Name) + ", " + seconds(b.Topics.Signals) + ", " + itoa(int64(idleAfter/time.Second)) + ")"
+	return "multiIf(" + topic + " = " + Quote(b.Topics.Telemetry.Name) + ", " + seconds(b.Topics.Telemetry) + ", " +
+		topic + " = " + Quote(b.Topics.Tickets.Name) + ", " + seconds(b.Topics.Tickets) + ", " +
+		topic + " = " + Quote(b.Topics.Signals.Name) + ", " + seconds(b.Topics.Signals) + ", " + itoa(int64(idleAfter/time.Second)) + ")"
 }

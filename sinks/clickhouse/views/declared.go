@@ -11,7 +11,7 @@ import (
 
 // SurveyKind is the SQL of an answer's kind: as the catalogue says of its survey, else as its record does.
 func (b *builder) SurveyKind() string {
-	return b.ofSurvey("name", func(s schemas.Survey) string { return quoteString(s.Kind) })
+	return b.ofSurvey("name", func(s schemas.Survey) string { return Quote(s.Kind) })
 }
 
 // SurveyClasses are the SQL conditions and classes of answers whose survey has bounds of its own in the catalogue.
@@ -19,9 +19,9 @@ func (b *builder) SurveyClasses() string {
 	best := map[string]string{"nps": "promoter", "csat": "satisfied", "ces": "easy"}
 	var out strings.Builder
 	for _, s := range b.cat.Surveys {
-		is := "entity = " + quoteString(s.Survey)
+		is := "entity = " + Quote(s.Survey)
 		if s.Satisfied != nil {
-			fmt.Fprintf(&out, "%s AND value >= %s, %s, ", is, number(*s.Satisfied), quoteString(best[s.Kind]))
+			fmt.Fprintf(&out, "%s AND value >= %s, %s, ", is, number(*s.Satisfied), Quote(best[s.Kind]))
 		}
 		switch {
 		case s.Dissatisfied != nil:
@@ -42,7 +42,7 @@ func (b *builder) ofSurvey(otherwise string, of func(schemas.Survey) string) str
 	}
 	var out strings.Builder
 	for _, s := range b.cat.Surveys {
-		out.WriteString("entity = " + quoteString(s.Survey) + ", " + of(s) + ", ")
+		out.WriteString("entity = " + Quote(s.Survey) + ", " + of(s) + ", ")
 	}
 	return "multiIf(" + out.String() + otherwise + ")"
 }

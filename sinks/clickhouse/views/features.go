@@ -50,7 +50,7 @@ func (b *builder) rollingFeaturesOf(days int64, measures []measure, types map[st
 	for _, m := range measures {
 		rm := rollingMeasure{measure: m, Kind: summed, Days: days}
 		if m.Aggregate == schemas.Distinct {
-			rm.Kind, rm.Part = running, "sumIf(delta, metric = "+quoteString(m.Name)+")"
+			rm.Kind, rm.Part = running, "sumIf(delta, metric = "+Quote(m.Name)+")"
 		}
 		r.Measures = append(r.Measures, rm)
 	}

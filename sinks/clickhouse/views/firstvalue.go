@@ -25,10 +25,10 @@ func (b *builder) ValueMetricOf(segment string) string {
 	return b.bySegment(segment, func(t schemas.Target) string {
 		for name := range b.cat.Targets.Segments {
 			if b.cat.TargetOf(name).ValueWhen == t.ValueWhen {
-				return quoteString(b.cat.ValueMetric(name))
+				return Quote(b.cat.ValueMetric(name))
 			}
 		}
-		return quoteString(b.cat.ValueMetric(""))
+		return Quote(b.cat.ValueMetric(""))
 	})
 }
 
@@ -114,7 +114,7 @@ func (b *builder) Checklist(segment string) string {
 	return b.bySegment(segment, func(t schemas.Target) string {
 		var items []string
 		for _, i := range t.Onboarding.Items {
-			items = append(items, "("+quoteString(i.Name)+", ["+quoteStrings(b.cat.Expand(i.Event))+"])")
+			items = append(items, "("+Quote(i.Name)+", ["+quoteStrings(b.cat.Expand(i.Event))+"])")
 		}
 		return "CAST([" + strings.Join(items, ", ") + "], 'Array(Tuple(String, Array(String)))')"
 	})

@@ -172,13 +172,13 @@ func (h health) ProfileOf(segment string) string {
 	var out strings.Builder
 	for _, s := range h.cat.Segments {
 		if s.Profile != "" {
-			out.WriteString(segment + " = " + quoteString(s.Name) + ", " + quoteString(s.Profile) + ", ")
+			out.WriteString(segment + " = " + Quote(s.Name) + ", " + Quote(s.Profile) + ", ")
 		}
 	}
 	if out.Len() == 0 {
-		return quoteString(h.cat.Health.Default)
+		return Quote(h.cat.Health.Default)
 	}
-	return "multiIf(" + out.String() + quoteString(h.cat.Health.Default) + ")"
+	return "multiIf(" + out.String() + Quote(h.cat.Health.Default) + ")"
 }
 
 // ByProfile is the SQL that chooses between what each profile says.
@@ -195,7 +195,7 @@ func (h health) ByProfile(what string) (string, error) {
 	}
 	var out strings.Builder
 	for i, p := range h.Profiles[1:] {
-		out.WriteString("profile = " + quoteString(p.Name) + ", " + each[i+1] + ", ")
+		out.WriteString("profile = " + Quote(p.Name) + ", " + each[i+1] + ", ")
 	}
 	return "multiIf(" + out.String() + each[0] + ")", nil
 }
@@ -211,7 +211,7 @@ func (p healthProfile) say(what string) (string, error) {
 	}
 	switch what {
 	case "names":
-		return each(func(c schemas.Component) string { return quoteString(c.Name) }), nil
+		return each(func(c schemas.Component) string { return Quote(c.Name) }), nil
 	case "values":
 		return "CAST(" + each(p.value) + ", 'Array(Nullable(Float64))')", nil
 	case "shown":
@@ -235,7 +235,7 @@ func (p healthProfile) say(what string) (string, error) {
 		if p.Method == schemas.Banded {
 			return "multiIf(score = 100, 'good', score = 40, 'poor', 'average')", nil
 		}
-		return tiers("score", p.Bands, func(t schemas.Tier) string { return quoteString(string(t.Band)) }, "'poor'"), nil
+		return tiers("score", p.Bands, func(t schemas.Tier) string { return Quote(string(t.Band)) }, "'poor'"), nil
 	}
 	return "", fmt.Errorf("a profile has no %s", what)
 }

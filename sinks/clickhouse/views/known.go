@@ -67,12 +67,12 @@ func plain(of string) string {
 
 // Was is the SQL of a column from the text that was kept.
 func (b *builder) Was(c column) string {
-	text := "values[" + quoteString(c.Name) + "]"
+	text := "values[" + Quote(c.Name) + "]"
 	value := text
 	if p := plain(c.Type); p != "String" {
-		value = "accurateCastOrNull(" + text + ", " + quoteString(p) + ")"
+		value = "accurateCastOrNull(" + text + ", " + Quote(p) + ")"
 	}
-	return "CAST(if(mapContains(values, " + quoteString(c.Name) + "), " + value + ", NULL), " + quoteString(c.Type) + ")"
+	return "CAST(if(mapContains(values, " + Quote(c.Name) + "), " + value + ", NULL), " + Quote(c.Type) + ")"
 }
 
 // snapshot is the statement that makes the refreshable view of a portfolio.
@@ -84,7 +84,7 @@ func (o Options) snapshot(portfolio view) string {
 	pairs := make([]string, 0, len(portfolio.Columns))
 	for _, c := range portfolio.Columns[1:] {
 		if c.Name != "as_of" {
-			pairs = append(pairs, "("+quoteString(c.Name)+", CAST(toString("+quoteName(c.Name)+"), 'Nullable(String)'))")
+			pairs = append(pairs, "("+Quote(c.Name)+", CAST(toString("+quoteName(c.Name)+"), 'Nullable(String)'))")
 		}
 	}
 	return fmt.Sprintf(`CREATE MATERIALIZED VIEW IF NOT EXISTS %[1]s.%[2]s REFRESH EVERY %[3]d SECOND APPEND TO %[1]s.portfolio_snapshots
@@ -114,7 +114,7 @@ func keepKnown(ctx context.Context, db *sql.DB, statement string, o Options) err
 	if _, err := db.ExecContext(ctx, "DROP VIEW IF EXISTS "+quoteName(o.Database)+"."+snapshotName); err != nil {
 		return fmt.Errorf("drop the view %s: %w", snapshotName, err)
 	}
-	if _, err := db.ExecContext(ctx, statement+quoteString(comment)); err != nil {
+	if _, err := db.ExecContext(ctx, statement+Quote(comment)); err != nil {
 		return fmt.Errorf("create the view %s: %w", snapshotName, err)
 	}
 	return nil

@@ -42,7 +42,7 @@ func (b *builder) licencesOf(slices []slice) (rolling, error) {
 		metric string
 		column
 	}{{users, column{"users", u, "users", "Distinct users with any event."}}, {active, column{"active_users", u, "users", "Distinct users with an engaged event."}}} {
-		s := shown(m.column, fromMembers, "sumIf(delta, metric = "+quoteString(m.metric)+")", running, days)
+		s := shown(m.column, fromMembers, "sumIf(delta, metric = "+Quote(m.metric)+")", running, days)
 		s.Name = m.metric
 		r.Measures = append(r.Measures, s)
 	}

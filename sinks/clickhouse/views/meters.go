@@ -123,7 +123,7 @@ func (b *builder) MeterQuota(period string) string {
 	for _, plan := range sorted(b.cat.Entitlements) {
 		for _, q := range b.cat.Entitlements[plan].Quotas {
 			if q.Meter != "" && q.Period == period {
-				fmt.Fprintf(&cases, "ifNull(h.plan = %s, false) AND r.meter = %s, toNullable(toFloat64(%s)), ", quoteString(plan), quoteString(q.Meter), number(q.Limit))
+				fmt.Fprintf(&cases, "ifNull(h.plan = %s, false) AND r.meter = %s, toNullable(toFloat64(%s)), ", Quote(plan), Quote(q.Meter), number(q.Limit))
 			}
 		}
 	}

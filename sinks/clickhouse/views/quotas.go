@@ -51,7 +51,7 @@ func (b *builder) QuotaFeatures() string {
 func (b *builder) QuotaLimits() string {
 	var out []string
 	for _, q := range b.featureQuotas() {
-		out = append(out, fmt.Sprintf("(%s, (%s), %s)", quoteString(q.Plan), quoteStrings([]string{q.Name, q.Feature, q.Period}), number(q.Limit)))
+		out = append(out, fmt.Sprintf("(%s, (%s), %s)", Quote(q.Plan), quoteStrings([]string{q.Name, q.Feature, q.Period}), number(q.Limit)))
 	}
 	return "CAST([" + strings.Join(out, ", ") + "], 'Array(Tuple(String, Tuple(String, String, String), Float64))')"
 }

@@ -23,7 +23,7 @@ func (releaseViews) EffectDays() int { return effectDays }
 func (releaseViews) Names(metrics []string) string {
 	quoted := make([]string, len(metrics))
 	for i, m := range metrics {
-		quoted[i] = quoteString(m)
+		quoted[i] = Quote(m)
 	}
 	return strings.Join(quoted, ", ")
 }

@@ -171,7 +171,7 @@ func (r rollingSlice) Names(from branch) string {
 	var names []string
 	for _, m := range r.All() {
 		if m.From == from {
-			names = append(names, quoteString(m.Name))
+			names = append(names, Quote(m.Name))
 		}
 	}
 	return strings.Join(names, ", ")
@@ -273,7 +273,7 @@ func (b *builder) rollingUsageOf(days int64) (view, error) {
 		rm := rollingMeasure{measure: m, Kind: summed, Days: days}
 		switch m.From {
 		case fromMembers:
-			rm.Kind, rm.Part = running, "sumIf(delta, metric = "+quoteString(m.Name)+")"
+			rm.Kind, rm.Part = running, "sumIf(delta, metric = "+Quote(m.Name)+")"
 		case fromFeatures:
 			rm.Kind, rm.Part = running, "sum(delta)"
 		case fromMinutes:

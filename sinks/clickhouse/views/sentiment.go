@@ -60,9 +60,9 @@ func (b *builder) sentiment() ([]view, error) {
 		var columns []column
 		for _, q := range questions {
 			for _, c := range q.Counts {
-				part := "sumIf(delta, kind = " + quoteString(q.Kind) + ")"
+				part := "sumIf(delta, kind = " + Quote(q.Kind) + ")"
 				if c.Class != "" {
-					part = "sumIf(delta, kind = " + quoteString(q.Kind) + " AND class = " + quoteString(c.Class) + ")"
+					part = "sumIf(delta, kind = " + Quote(q.Kind) + " AND class = " + Quote(c.Class) + ")"
 				}
 				of := column{c.Column, "UInt64", "answers", c.Meaning}
 				columns = append(columns, of)

@@ -111,10 +111,10 @@ func (b *builder) rollingSupportOf(days int64, measures []measure, types map[str
 	}
 	for _, what := range moments {
 		h := rollingMeasure{measure: measure{Metric: schemas.Metric{Column: what + "_n"}, From: fromMoments, Merge: "%s"}, Kind: summed, Days: days}
-		h.Part = "sumIf(amount, what = " + quoteString(what) + ")"
+		h.Part = "sumIf(amount, what = " + Quote(what) + ")"
 		switch what {
 		case "solved", "reopened", "escalated":
-			h.From, h.Kind, h.Part = fromTicketDays, running, "sumIf(delta, metric = "+quoteString(what)+")"
+			h.From, h.Kind, h.Part = fromTicketDays, running, "sumIf(delta, metric = "+Quote(what)+")"
 		case "backlog":
 			h.Kind = running
 		case "reply_ms", "resolution_ms":

@@ -44,9 +44,9 @@ func (b *builder) measures(of ...string) ([]measure, error) {
 		v := measure{Metric: m, Merge: "%s", Type: "UInt64"}
 		switch m.Aggregate {
 		case schemas.Count, schemas.Sum:
-			v.From, v.Part = fromCounters, "maxIf(value, metric = "+quoteString(m.Name)+")"
+			v.From, v.Part = fromCounters, "maxIf(value, metric = "+Quote(m.Name)+")"
 		case schemas.Distinct:
-			v.From, v.Part = fromMembers, "uniqExactIf(member, metric = "+quoteString(m.Name)+")"
+			v.From, v.Part = fromMembers, "uniqExactIf(member, metric = "+Quote(m.Name)+")"
 		case schemas.FeaturesUsed:
 			v.From, v.Part = fromFeatures, "uniqExact(feature)"
 		case schemas.Sessions:
@@ -155,7 +155,7 @@ func (w windows) Names(from branch) string {
 	var names []string
 	for _, m := range w.Measures {
 		if m.From == from {
-			names = append(names, quoteString(m.Name))
+			names = append(names, Quote(m.Name))
 		}
 	}
 	return strings.Join(names, ", ")

@@ -144,13 +144,14 @@ func (c column) comment() string {
 func (v view) statement(database string) string {
 	columns := make([]string, len(v.Columns))
 	for i, c := range v.Columns {
-		columns[i] = fmt.Sprintf("    %s %s COMMENT %s", quoteName(c.Name), c.Type, quoteString(c.comment()))
+		columns[i] = fmt.Sprintf("    %s %s COMMENT %s", quoteName(c.Name), c.Type, Quote(c.comment()))
 	}
 	return fmt.Sprintf("CREATE OR REPLACE VIEW %s.%s\n(\n%s\n)\nCOMMENT %s\nAS\n%s\nSETTINGS %s",
-		quoteName(database), quoteName(v.Name), strings.Join(columns, ",\n"), quoteString(v.Comment+" "+mark), v.Query, settings)
+		quoteName(database), quoteName(v.Name), strings.Join(columns, ",\n"), Quote(v.Comment+" "+mark), v.Query, settings)
 }
 
-func quoteString(s string) string {
+// Quote is a text as a literal of SQL.
+func Quote(s string) string {
 	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(s) + "'"
 }
 

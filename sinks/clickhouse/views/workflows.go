@@ -28,7 +28,7 @@ func (b *builder) Within(w schemas.Workflow) int64 { return time.Duration(w.With
 func (b *builder) StepNames(w schemas.Workflow) string {
 	quoted := make([]string, len(w.Steps))
 	for i, s := range w.Steps {
-		quoted[i] = quoteString(s)
+		quoted[i] = Quote(s)
 	}
 	return "[" + strings.Join(quoted, ", ") + "]"
 }

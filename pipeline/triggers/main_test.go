@@ -81,7 +81,7 @@ func (f *fixture) connect(t testing.TB) *sink.Client {
 func (f *fixture) empty(t testing.TB) {
 	t.Helper()
 	for _, table := range []string{
-		"counters_all", "member_sets_all", "user_minutes_all", "facts_all", "account_changes_all", "source_progress_all",
+		"counters_all", "member_sets_all", "user_minutes_all", "facts_all", "account_changes_all", "known_accounts_all", "source_progress_all",
 		"alert_transitions", "trigger_states", "trigger_leaders", "silences",
 	} {
 		f.exec(t, "TRUNCATE TABLE "+table)

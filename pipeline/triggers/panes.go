@@ -92,12 +92,7 @@ func (r *Reader) Since(ctx context.Context, generation uint16, accounts []string
 		only += " AND account_id IN {accounts:Array(String)}"
 		args = append(args, named("accounts", accounts))
 	}
-	query := strings.ReplaceAll(fmt.Sprintf(`SELECT account_id, min(seen) FROM (
-SELECT account_id, toDateTime64(min(window_start), 3, 'UTC') AS seen FROM counters_all WHERE generation = %[1]d AND tier = 'day' AND ONLY GROUP BY account_id
-UNION ALL
-SELECT account_id, min(least(valid_from, ifNull(parseDateTime64BestEffortOrNull(attributes['created_at'], 3, 'UTC'), valid_from))) FROM account_changes_all WHERE generation = %[1]d AND ONLY GROUP BY account_id
-UNION ALL
-SELECT account_id, min(at) FROM facts_all WHERE generation = %[1]d AND kind = 'ticket' AND ONLY GROUP BY account_id) GROUP BY account_id`, generation), "ONLY", only)
+	query := fmt.Sprintf("SELECT account_id, CAST(min(since) AS DateTime64(3, 'UTC')) FROM known_accounts_all WHERE generation = %d AND %s GROUP BY account_id", generation, only)
 	out := map[string]time.Time{}
 	err := sink.Each(r.client.LoadContext(ctx), r.client.Conn(), query, func(rows driver.Rows) error {
 		var account string

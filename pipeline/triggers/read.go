@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -69,11 +68,6 @@ func newReader(client *sink.Client, cat *schemas.Catalogue, o views.Options, inp
 	if err != nil {
 		return nil, err
 	}
-	const all = "WHERE kind = 'ticket'"
-	if !strings.Contains(lives, all) {
-		return nil, fmt.Errorf("the query of tickets has no %q to restrict to accounts", all)
-	}
-	lives = strings.ReplaceAll(lives, all, all+" AND account_id IN {accounts:Array(String)}")
 	return &Reader{client: client, lives: lives, inputs: inputs}, nil
 }
 

@@ -47,12 +47,5 @@ func (b *builder) alerts() ([]view, error) {
 			{"created_by", "String", "", "By whom."},
 		}},
 	}
-	for i := range all {
-		query, err := b.render(all[i].Name, b)
-		if err != nil {
-			return nil, err
-		}
-		all[i].Query = query
-	}
-	return all, nil
+	return b.rendered(all, b)
 }

@@ -139,6 +139,17 @@ func (b *builder) render(name string, data any) (string, error) {
 	return strings.TrimSpace(out.String()), nil
 }
 
+// rendered gives each view the query of the template of its name.
+func (b *builder) rendered(all []view, data any) ([]view, error) {
+	for i, v := range all {
+		var err error
+		if all[i].Query, err = b.render(v.Name, data); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
 // Include renders another template inside one. Its lines are indented no further: nobody reads them but by SHOW CREATE,
 // which formats them anew.
 func (b *builder) Include(name string, data any) (string, error) { return b.render(name, data) }

@@ -42,12 +42,5 @@ func (b *builder) deliveries() ([]view, error) {
 			},
 		},
 	}
-	for i := range all {
-		query, err := b.render(all[i].Name, b)
-		if err != nil {
-			return nil, err
-		}
-		all[i].Query = query
-	}
-	return all, nil
+	return b.rendered(all, b)
 }

@@ -64,12 +64,7 @@ func (b *builder) goals() ([]view, error) {
 		},
 	}
 	all = append(all, segmentGoals())
-	for i, v := range all {
-		if all[i].Query, err = b.render(v.Name, g); err != nil {
-			return nil, err
-		}
-	}
-	return all, nil
+	return b.rendered(all, g)
 }
 
 func segmentGoals() view {

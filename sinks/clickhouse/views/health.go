@@ -61,16 +61,7 @@ func (b *builder) health() ([]view, error) {
 	if len(h.Profiles) == 0 {
 		return nil, nil
 	}
-	var out []view
-	for _, v := range healthViews {
-		query, err := b.render(v.Name, h)
-		if err != nil {
-			return nil, err
-		}
-		v.Query = query
-		out = append(out, v)
-	}
-	return out, nil
+	return b.rendered(slices.Clone(healthViews), h)
 }
 
 // healthSlices are ranges of ages of days: four weeks and what they are compared with, and the rest. Each costs planning.

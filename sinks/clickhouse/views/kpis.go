@@ -84,10 +84,5 @@ func (b *builder) kpis() ([]view, error) {
 			{"active_users", "UInt64", "users", "Their active users."},
 		},
 	})
-	for i, v := range out {
-		if out[i].Query, err = b.render(v.Name, k); err != nil {
-			return nil, err
-		}
-	}
-	return out, nil
+	return b.rendered(out, k)
 }

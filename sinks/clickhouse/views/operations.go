@@ -68,14 +68,7 @@ func (b *builder) operations() ([]view, error) {
 			}),
 		},
 	}
-	for i, v := range all {
-		query, err := b.render(v.Name, b)
-		if err != nil {
-			return nil, err
-		}
-		all[i].Query = query
-	}
-	return all, nil
+	return b.rendered(all, b)
 }
 
 func accounting(source []column) view {

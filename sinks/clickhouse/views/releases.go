@@ -77,11 +77,5 @@ func (b *builder) releases() ([]view, error) {
 			},
 		},
 	}
-	var err error
-	for i, v := range all {
-		if all[i].Query, err = b.render(v.Name, r); err != nil {
-			return nil, err
-		}
-	}
-	return all, nil
+	return b.rendered(all, r)
 }

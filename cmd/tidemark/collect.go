@@ -31,12 +31,9 @@ func (*collectCmd) Run(ctx context.Context, g *globals) error {
 	if err != nil {
 		return err
 	}
-	ops, err := admin.Listen(ctx, cfg.Admin.Listen, registry, func() error { return c.Ready(ctx) })
+	ops, err := listenAdmin(ctx, &cfg.Admin, registry, func() error { return c.Ready(ctx) })
 	if err != nil {
 		return err
-	}
-	if cfg.Admin.Pprof {
-		ops.Profile()
 	}
 	log.Info("collector started", zap.String("listen", c.Addr()), zap.String("admin", ops.Addr()))
 	group, ctx := errgroup.WithContext(ctx)

@@ -160,7 +160,7 @@ func (d *demoCmd) play(ctx context.Context, g *globals, cfg *config.Config, log 
 	if err != nil {
 		return err
 	}
-	ops, err := admin.Listen(ctx, cfg.Admin.Listen, registry, p.Ready)
+	ops, err := listenAdmin(ctx, &cfg.Admin, registry, p.Ready)
 	if err != nil {
 		return err
 	}

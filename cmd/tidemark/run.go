@@ -50,12 +50,9 @@ func (*runCmd) Run(ctx context.Context, g *globals) error {
 	registry := admin.NewRegistry()
 	pc.Metrics = metrics.New(registry)
 	pipelines := &rebuild.Follower{Pipeline: pc, Store: store, Program: func() (*schemas.Program, error) { return program(&cfg) }}
-	ops, err := admin.Listen(ctx, cfg.Admin.Listen, registry, pipelines.Ready)
+	ops, err := listenAdmin(ctx, &cfg.Admin, registry, pipelines.Ready)
 	if err != nil {
 		return err
-	}
-	if cfg.Admin.Pprof {
-		ops.Profile()
 	}
 	log.Info("pipeline started", zap.String("admin", ops.Addr()), zap.String("group", cfg.Kafka.Group))
 	group, ctx := errgroup.WithContext(ctx)

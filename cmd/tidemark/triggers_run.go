@@ -15,6 +15,7 @@ import (
 	"tidemark/internal/admin"
 	"tidemark/internal/config"
 	"tidemark/pipeline/triggers"
+	"tidemark/schemas"
 	"tidemark/schemas/rules"
 	"tidemark/sinks/clickhouse"
 	"tidemark/sinks/clickhouse/views"
@@ -38,7 +39,7 @@ func (*triggersRunCmd) Run(ctx context.Context, g *globals) error {
 	if err != nil {
 		return err
 	}
-	ops, err := admin.Listen(ctx, cfg.Admin.Listen, registry, func() error { return nil })
+	ops, err := listenAdmin(ctx, &cfg.Admin, registry, func() error { return nil })
 	if err != nil {
 		return errors.Join(err, run.Close())
 	}
@@ -62,7 +63,7 @@ func newTriggers(cfg *config.Config, log *zap.Logger, registry prometheus.Regist
 	if err != nil {
 		return nil, err
 	}
-	all, err := loadRules(cfg)
+	all, err := rulesFor(cfg, opts.Catalogue)
 	if err != nil {
 		return nil, err
 	}
@@ -111,18 +112,23 @@ func (t *triggersRun) Close() error {
 	return t.store.Close()
 }
 
-// loadRules reads the rules of the configuration. One that names no targets is told to every target that there is, but wakes
-// nobody by PagerDuty unless its severity is page.
+// loadRules reads the rules of the configuration, and the catalogue that they are about.
 func loadRules(cfg *config.Config) ([]*rules.Rule, error) {
-	opts, err := migrateOptions(cfg)
+	catalogue, err := schemas.Load(cfg.Pipeline.Catalogue)
 	if err != nil {
 		return nil, err
 	}
-	tables, err := views.Tables(opts.Catalogue)
+	return rulesFor(cfg, catalogue)
+}
+
+// rulesFor reads the rules of the configuration. One that names no targets is told to every target that there is, but wakes
+// nobody by PagerDuty unless its severity is page.
+func rulesFor(cfg *config.Config, catalogue *schemas.Catalogue) ([]*rules.Rule, error) {
+	tables, err := views.Tables(catalogue)
 	if err != nil {
 		return nil, err
 	}
-	all, err := rules.Load(opts.Catalogue, tables, cfg.Triggers.Rules...)
+	all, err := rules.Load(catalogue, tables, cfg.Triggers.Rules...)
 	if err != nil {
 		return nil, err
 	}

@@ -1,17 +1,20 @@
 package main
 
 import (
+	"context"
 	"database/sql"
 	"fmt"
 	"os"
 	"time"
 
 	driver "github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sasl/plain"
 	"github.com/twmb/franz-go/pkg/sasl/scram"
 	"go.uber.org/zap"
 
+	"tidemark/internal/admin"
 	"tidemark/internal/config"
 	"tidemark/pipeline"
 	"tidemark/pipeline/collect"
@@ -118,6 +121,15 @@ func migrateOptions(cfg *config.Config) (migrate.Options, error) {
 			Signals:   views.Topic{Name: t.Signals, Disorder: p.Disorder.Signals},
 		},
 	}, nil
+}
+
+// listenAdmin opens the port of metrics and health, with Go's profiles if they are wanted.
+func listenAdmin(ctx context.Context, cfg *config.Admin, registry *prometheus.Registry, ready func() error) (*admin.Server, error) {
+	server, err := admin.Listen(ctx, cfg.Listen, registry, ready)
+	if err == nil && cfg.Pprof {
+		server.Profile()
+	}
+	return server, err
 }
 
 // program compiles the catalogue.

@@ -37,15 +37,6 @@ type entry struct {
 	in      *outgoing // what it goes out in; nil until that is decided
 }
 
-// outgoing is a message on its way.
-type outgoing struct {
-	id      string
-	entries []*entry
-	attempt int // made so far
-	first   time.Time
-	next    time.Time
-}
-
 // outcome is where a notification stands with a target, as the table deliveries has it.
 type outcome string
 
@@ -118,18 +109,6 @@ func (q *queue) resume(e *entry, r *row) {
 	out.entries = append(out.entries, e)
 	out.arrange()
 	e.in = out
-}
-
-// arrange puts the entries into the order in which they are told, which follows from what they are: a message that is taken up
-// again, by another process even, says the same to the byte. Alerts come as they were known, and those of an alert in its order.
-func (o *outgoing) arrange() {
-	since := map[string]time.Time{}
-	for _, e := range o.entries {
-		since[e.AlertID] = earliest(since[e.AlertID], e.KnownAt)
-	}
-	slices.SortFunc(o.entries, func(a, b *entry) int {
-		return cmp.Or(since[a.AlertID].Compare(since[b.AlertID]), cmp.Compare(a.AlertID, b.AlertID), cmp.Compare(a.Seq, b.Seq))
-	})
 }
 
 // waiting is an entry that may go out, and since when.
@@ -365,18 +344,6 @@ func (e *entry) untried() bool { return e.in == nil || e.in.attempt == 0 && len(
 
 // closes says whether an alert ends with a transition of the kind.
 func closes(kind string) bool { return kind == Resolved || kind == Retracted }
-
-// rows are those of all entries of the message, each a version further.
-func (o *outgoing) rows(to row, now time.Time) []row {
-	to.MessageID, to.Attempt, to.FirstAt, to.At = o.id, o.attempt, o.first, now
-	out := make([]row, len(o.entries))
-	for i, e := range o.entries {
-		e.version++
-		to.ID, to.AlertID, to.Version = e.ID, e.AlertID, e.version
-		out[i] = to
-	}
-	return out
-}
 
 // backlog is how many notifications wait, but for quiet hours, and since when the oldest does.
 func (q *queue) backlog(now time.Time) (n int, oldest time.Time) {

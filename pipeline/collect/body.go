@@ -24,12 +24,11 @@ func readBody(r *http.Request, max int) ([]byte, *refusal) {
 }
 
 func unzipBody(r *http.Request, max int) ([]byte, *refusal) {
-	tooMuch := tooLarge("", fmt.Sprintf("the body has more than %d bytes: send fewer messages at once", max))
 	var from io.Reader
 	switch encoding := strings.ToLower(strings.TrimSpace(r.Header.Get("Content-Encoding"))); encoding {
 	case "", "identity":
 		if r.ContentLength > int64(max) {
-			return nil, tooMuch
+			return nil, bodyTooLarge(max)
 		}
 		from = r.Body
 	case "gzip":
@@ -43,17 +42,26 @@ func unzipBody(r *http.Request, max int) ([]byte, *refusal) {
 		return nil, &refusal{status: http.StatusUnsupportedMediaType, Code: "unsupported_encoding", Field: "Content-Encoding",
 			Message: fmt.Sprintf("Content-Encoding %q is not supported: send gzip or none", encoding)}
 	}
+	return bounded(from, r.ContentLength, max)
+}
+
+// bounded reads all that there is, of about length bytes if that is known, and refuses more than max.
+func bounded(from io.Reader, length int64, max int) ([]byte, *refusal) {
 	var body bytes.Buffer
-	if r.ContentLength > 0 {
-		body.Grow(int(min(r.ContentLength, int64(max))) + bytes.MinRead)
+	if length > 0 {
+		body.Grow(int(min(length, int64(max))) + bytes.MinRead)
 	}
 	if _, err := body.ReadFrom(io.LimitReader(from, int64(max)+1)); err != nil {
 		return nil, unreadable(err)
 	}
 	if body.Len() > max {
-		return nil, tooMuch
+		return nil, bodyTooLarge(max)
 	}
 	return body.Bytes(), nil
+}
+
+func bodyTooLarge(max int) *refusal {
+	return tooLarge("", fmt.Sprintf("the body has more than %d bytes: send fewer messages at once", max))
 }
 
 func unreadable(err error) *refusal {

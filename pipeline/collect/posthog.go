@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/base64"
-	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -85,14 +83,7 @@ func unwrapPostHog(compression string, body []byte, max int) ([]byte, *refusal) 
 	if err != nil {
 		return nil, unreadable(err)
 	}
-	unzipped, err := io.ReadAll(io.LimitReader(zipped, int64(max)+1))
-	if err != nil {
-		return nil, unreadable(err)
-	}
-	if len(unzipped) > max {
-		return nil, tooLarge("", fmt.Sprintf("the body has more than %d bytes: send fewer messages at once", max))
-	}
-	return unzipped, nil
+	return bounded(zipped, 0, max)
 }
 
 // posthog translates the events of one request.

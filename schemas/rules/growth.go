@@ -164,6 +164,14 @@ func (a *analysis) compare(more, less ast.Expr) Growth {
 	return g
 }
 
+// scaled is the growth of something times, or divided by, what is fixed and of a sign.
+func scaled(g Growth, sign int) Growth {
+	if sign < 0 {
+		return flip(g)
+	}
+	return g
+}
+
 // product is the growth of x * y: that of x where y is fixed and not negative.
 func (a *analysis) product(x, y ast.Expr) Growth {
 	gx, gy := a.growth(x), a.growth(y)
@@ -173,9 +181,9 @@ func (a *analysis) product(x, y ast.Expr) Growth {
 	case gx == Mixed || gy == Mixed:
 		return Mixed
 	case gy == Fixed && a.sign(y) != 0:
-		return map[bool]Growth{true: gx, false: flip(gx)}[a.sign(y) > 0]
+		return scaled(gx, a.sign(y))
 	case gx == Fixed && a.sign(x) != 0:
-		return map[bool]Growth{true: gy, false: flip(gy)}[a.sign(x) > 0]
+		return scaled(gy, a.sign(x))
 	case gx == gy && a.sign(x) > 0 && a.sign(y) > 0:
 		return gx
 	default:
@@ -192,7 +200,7 @@ func (a *analysis) quotient(x, y ast.Expr) Growth {
 	case gx == Mixed || gy == Mixed:
 		return Mixed
 	case gy == Fixed && a.sign(y) != 0:
-		return map[bool]Growth{true: gx, false: flip(gx)}[a.sign(y) > 0]
+		return scaled(gx, a.sign(y))
 	default:
 		return a.note("it divides by something that further events change")
 	}

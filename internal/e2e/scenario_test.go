@@ -54,6 +54,7 @@ func (s *stage) mayhem(ctx context.Context, during func(collector string)) {
 	s.Settle(ctx, a, b)
 	for range 3 {
 		require.NoError(t, g.Send(ctx, 2000))
+		s.Shared(ctx, s.Group, 2, sources...)
 		a.Kill()
 		require.NoError(t, g.Send(ctx, 2000))
 		a = s.Pipeline(Binary(t, ""), "a")
@@ -71,6 +72,7 @@ func (s *stage) mayhem(ctx context.Context, during func(collector string)) {
 			break
 		}
 	}
+	s.Shared(ctx, s.Group, 2, sources...)
 	b.Kill() // its partitions go to the other once its session has run out
 	require.NoError(t, g.Send(ctx, 2000))
 	s.Settle(ctx, a)

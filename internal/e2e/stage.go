@@ -23,6 +23,9 @@ import (
 // maxFeatures is fewer than the traffic has, so that some uses count for the feature that stands for the rest.
 const maxFeatures = 2
 
+// sources are the topics that the pipeline reads.
+var sources = []string{"telemetry", "tickets", "accounts", "signals"}
+
 // Stage is a Kafka and a ClickHouse with everything that tidemark needs in them.
 type Stage struct {
 	Brokers  []string
@@ -73,10 +76,43 @@ func (s *Stage) Pipeline(binary, name string, env ...string) *Process {
 	return Start(s.t, binary, name, slices.Concat(s.Env, []string{"TIDEMARK_KAFKA_INSTANCE_ID=" + name}, env), "run")
 }
 
+// Shared waits until so many members of a group share all of the topics' partitions. It comes before a kill on the embedded Kafka:
+// kfake never forgets a member that dies while it joins, and the others wait for it in vain. A real Kafka does forget it, and
+// package faults kills at any time there.
+func (s *Stage) Shared(ctx context.Context, group string, members int, topics ...string) {
+	s.t.Helper()
+	state := ""
+	defer func() { s.t.Logf("group %s: %s", group, state) }()
+	require.Eventually(s.t, func() bool {
+		described, err := s.Admin.DescribeGroups(ctx, group)
+		if err == nil {
+			err = described.Error()
+		}
+		if err != nil {
+			state = err.Error()
+			return false
+		}
+		details, err := s.Admin.ListTopics(ctx, topics...)
+		if err != nil {
+			state = err.Error()
+			return false
+		}
+		all := 0
+		for _, topic := range details {
+			all += len(topic.Partitions)
+		}
+		of, assigned := described[group], 0
+		for _, partitions := range of.AssignedPartitions() {
+			assigned += len(partitions)
+		}
+		state = fmt.Sprintf("%s, %d members with %d of %d partitions", of.State, len(of.Members), assigned, all)
+		return of.State == "Stable" && len(of.Members) == members && assigned == all
+	}, cmp.Or(s.Patience, 2*time.Minute), 20*time.Millisecond, "group %s does not settle", group)
+}
+
 // Settle waits until the group has committed to the end of every topic.
 func (s *Stage) Settle(ctx context.Context, alive ...*Process) {
 	s.t.Helper()
-	topics := []string{"telemetry", "tickets", "accounts", "signals"}
 	var left string
 	defer func() {
 		if left != "" {
@@ -87,12 +123,12 @@ func (s *Stage) Settle(ctx context.Context, alive ...*Process) {
 		for _, p := range alive {
 			p.Running(s.t)
 		}
-		ends, err := s.Admin.ListCommittedOffsets(ctx, topics...)
+		ends, err := s.Admin.ListCommittedOffsets(ctx, sources...)
 		if err != nil {
 			left = err.Error()
 			return false
 		}
-		commits, err := s.Admin.FetchOffsetsForTopics(ctx, s.Group, topics...)
+		commits, err := s.Admin.FetchOffsetsForTopics(ctx, s.Group, sources...)
 		if err != nil { // nobody has joined yet, or the group is moving to another broker
 			left = err.Error()
 			return false

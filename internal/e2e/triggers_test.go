@@ -136,6 +136,13 @@ func (s *triggersStage) delivered(within time.Duration) {
 	}, within, 20*time.Millisecond, "nothing of %s", missing)
 }
 
+// kill ends one of two processes.
+func (s *triggersStage) kill(ctx context.Context, p *Process) {
+	s.t.Helper()
+	s.Shared(ctx, s.Group+"-triggers", 2, "accounts")
+	p.Kill()
+}
+
 // once requires that each account was told of once, and that the history says the same.
 func (s *triggersStage) once(ctx context.Context) {
 	s.t.Helper()
@@ -212,7 +219,7 @@ func TestTriggersOnEmbeddedKafka(t *testing.T) {
 		if how == "stop" {
 			leader.Signal(t, syscall.SIGSTOP)
 		} else {
-			leader.Kill()
+			s.kill(ctx, leader)
 		}
 		s.escalate(ctx, fmt.Sprintf("%s-%d-after", how, round))
 		standby.Says(t, leads)
@@ -221,7 +228,7 @@ func TestTriggersOnEmbeddedKafka(t *testing.T) {
 			leader.Signal(t, syscall.SIGCONT)
 			s.escalate(ctx, fmt.Sprintf("%s-%d-continued", how, round))
 			s.delivered(time.Minute)
-			leader.Kill()
+			s.kill(ctx, leader)
 		}
 		leader, standby = standby, s.triggers(fmt.Sprintf("next-%d", round))
 	}

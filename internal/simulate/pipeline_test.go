@@ -114,9 +114,9 @@ func TestTheTruthReachesClickHouse(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, firstOf(differences))
 
-	// What is wrong is found.
+	// What is wrong is found. The row that is taken may be superseded by one with a higher value.
 	writer := d.Open(t, devclickhouse.Writer)
-	require.NoError(t, writer.Exec(ctx, "INSERT INTO counters_all (* EXCEPT generation) SELECT * REPLACE (value + 1 AS value) FROM counters WHERE tier = 'day' AND metric = 'events' LIMIT 1"))
+	require.NoError(t, writer.Exec(ctx, "INSERT INTO counters_all (* EXCEPT generation) SELECT * REPLACE (value + 1000000 AS value) FROM counters WHERE tier = 'day' AND metric = 'events' LIMIT 1"))
 	require.NoError(t, writer.Exec(ctx, "INSERT INTO dead_letters_all (* EXCEPT generation) SELECT * REPLACE (offset + 1000000 AS offset) FROM dead_letters LIMIT 1"))
 	differences, err = CompareTruth(ctx, reader, truth)
 	require.NoError(t, err)

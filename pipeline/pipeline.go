@@ -68,6 +68,9 @@ func (c *Config) TopicNames() []string {
 const (
 	// drainTimeout bounds the last flush of a revoked partition; it must stay well below Kafka's rebalance timeout.
 	drainTimeout = 20 * time.Second
+	// leaveTimeout bounds how long a member that ends waits for a rebalance under way, in which others may take rebalanceTimeout to
+	// answer: all that it has read is committed by then.
+	leaveTimeout = 5 * time.Second
 	// rebalanceTimeout is how long a member may take to give partitions away.
 	rebalanceTimeout = 60 * time.Second
 	// metadataAge is how long an added partition may go unnoticed; the client's default is five minutes.
@@ -88,6 +91,7 @@ type Pipeline struct {
 	shared   worker.Config
 	run      context.Context //nolint:containedctx // what the client's callbacks start must outlive the callback
 	stop     context.CancelFunc
+	cut      context.CancelFunc // fails what the client waits for
 	unpacker *unpack.Unpacker
 	made     chan struct{} // closed once New is done: the client may call back before
 
@@ -106,7 +110,10 @@ func New(cfg Config) (*Pipeline, error) {
 	p := &Pipeline{cfg: cfg, workers: map[partition]*worker.Worker{}, made: make(chan struct{}), unpacker: unpack.New(cfg.QueueBytes)}
 	// Workers and the flusher outlive Run's context, for the last flush.
 	p.run, p.stop = context.WithCancel(context.Background())
+	var life context.Context
+	life, p.cut = context.WithCancel(context.Background())
 	opts := append(slices.Clone(cfg.Kafka),
+		kgo.WithContext(life),
 		kgo.ConsumerGroup(cfg.Group),
 		kgo.ConsumeTopics(cfg.TopicNames()...),
 		kgo.Balancers(kgo.CooperativeStickyBalancer()),
@@ -133,6 +140,7 @@ func New(cfg Config) (*Pipeline, error) {
 	client, err := kgo.NewClient(opts...)
 	if err != nil {
 		p.stop()
+		p.cut()
 		return nil, fmt.Errorf("connect to Kafka: %w", err)
 	}
 	p.client = client
@@ -199,7 +207,10 @@ func (p *Pipeline) close() {
 	}
 	p.mu.Unlock()
 	p.drain(all)
+	late := time.AfterFunc(leaveTimeout, p.cut)
+	defer late.Stop()
 	p.client.CloseAllowingRebalance() // after this no callback runs
+	p.cut()
 }
 
 func (p *Pipeline) worker(topic string, n int32) *worker.Worker {

@@ -326,3 +326,19 @@ func TestNothingLeansOnWritesThatWereNotAcknowledged(t *testing.T) {
 		w.verify()
 	})
 }
+
+// TestEndingWaitsForNoRebalance: a member that ends does not wait for the others, or an operator's grace period would run out.
+func TestEndingWaitsForNoRebalance(t *testing.T) {
+	in(t, func(w *world) {
+		t := w.t
+		hung := w.fed("hung", 50)
+		hung.pause()
+		joins := w.join("joins")
+		time.Sleep(time.Second) // by when the group waits for the one that hangs, until its session ends
+		began := time.Now()
+		w.leave(joins)
+		require.Less(t, time.Since(began), 5500*time.Millisecond)
+		hung.resume()
+		w.leave(hung)
+	})
+}

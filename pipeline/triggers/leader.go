@@ -6,10 +6,14 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.uber.org/zap"
 )
+
+// leaveTimeout bounds how long a process that ends waits for a rebalance under way, in which others may take a minute to answer.
+const leaveTimeout = 5 * time.Second
 
 // Leader finds which of several processes judges: the member of a Kafka consumer group that has partition 0 of a topic. Nothing
 // is consumed. A process that dies loses the partition after the session timeout, and another gets it.
@@ -37,8 +41,10 @@ func (l *Leader) Run(ctx context.Context, lead func(context.Context) error) erro
 			}
 		}
 	}
+	life, cut := context.WithCancel(context.WithoutCancel(ctx))
+	defer cut()
 	has := func(m map[string][]int32) bool { return slices.Contains(m[l.Topic], 0) }
-	client, err := kgo.NewClient(append(slices.Clone(l.Kafka),
+	client, err := kgo.NewClient(append(slices.Clone(l.Kafka), kgo.WithContext(life),
 		kgo.ConsumerGroup(l.Group), kgo.ConsumeTopics(l.Topic), kgo.DisableAutoCommit(), kgo.ConsumeResetOffset(kgo.NewOffset().AtEnd()),
 		kgo.OnPartitionsAssigned(func(_ context.Context, _ *kgo.Client, m map[string][]int32) {
 			if has(m) {
@@ -59,7 +65,11 @@ func (l *Leader) Run(ctx context.Context, lead func(context.Context) error) erro
 	if err != nil {
 		return fmt.Errorf("connect to Kafka: %w", err)
 	}
-	defer client.Close()
+	defer func() {
+		late := time.AfterFunc(leaveTimeout, cut)
+		defer late.Stop()
+		client.Close()
+	}()
 	client.PauseFetchTopics(l.Topic)
 	return l.turns(ctx, turns, lead)
 }

@@ -124,16 +124,20 @@ func (s *triggersStage) escalate(ctx context.Context, account string) {
 // delivered waits until the receiver has heard of every account that was escalated.
 func (s *triggersStage) delivered(within time.Duration) {
 	s.t.Helper()
-	missing := ""
-	require.Eventually(s.t, func() bool {
+	missing := func() (all []string) {
 		for account := range s.sent {
 			if s.receiver.arrived(account).IsZero() {
-				missing = account
-				return false
+				all = append(all, account)
 			}
 		}
-		return true
-	}, within, 20*time.Millisecond, "nothing of %s", missing)
+		return all
+	}
+	defer func() {
+		if all := missing(); len(all) > 0 {
+			s.t.Log("nothing of ", all)
+		}
+	}()
+	require.Eventually(s.t, func() bool { return len(missing()) == 0 }, within, 20*time.Millisecond, "alerts that do not arrive")
 }
 
 // kill ends one of two processes.

@@ -32,8 +32,9 @@ func NewChanges(client *sink.Client) *Changes {
 	return &Changes{client: client, seen: map[string]spans{}}
 }
 
-// watched are the tables with rows of accounts. Every row by the minute or hour comes with one by the day.
-const watched = "'counters_all', 'member_sets_all', 'user_minutes_all', 'facts_all', 'account_changes_all'"
+// watched are the tables that rules read rows of accounts from, all of them and whole: an insert commits a part for each partition, and
+// materialized views theirs, one after the other. So an account is found again, and judged again, when the last of them is there.
+const watched = "'counters_all', 'member_sets_all', 'user_minutes_all', 'facts_all', 'account_changes_all', 'known_accounts_all'"
 
 type dataPart struct {
 	table, partition, name string
@@ -60,22 +61,20 @@ func (c *Changes) Next(ctx context.Context, generation uint16) (Found, error) {
 	for _, p := range parts {
 		byTable[p.table] = append(byTable[p.table], p)
 	}
-	accounts := map[string]bool{}
-	var found Found
+	accounts, read := map[string]bool{}, map[string]bool{}
 	for table, of := range byTable {
-		// A part may have been merged away since it was listed: then it isn't among those read, and what took it in is new next time.
-		read, err := c.accounts(ctx, table, of, accounts)
-		if err != nil {
-			return Found{}, err
+		if err := c.accounts(ctx, table, of, accounts, read); err != nil {
+			return Found{}, err // and all are new next time
 		}
-		for _, p := range of {
-			if !read[p.name] {
-				continue
-			}
-			c.mark(p)
-			if found.Oldest.IsZero() || p.written.Before(found.Oldest) {
-				found.Oldest = p.written
-			}
+	}
+	var found Found
+	for _, p := range parts {
+		if !read[p.table+p.name] {
+			continue // merged away since it was listed: what took it in is new next time
+		}
+		c.mark(p)
+		if found.Oldest.IsZero() || p.written.Before(found.Oldest) {
+			found.Oldest = p.written
 		}
 	}
 	for a := range accounts {
@@ -89,7 +88,7 @@ func (c *Changes) Next(ctx context.Context, generation uint16) (Found, error) {
 
 func (c *Changes) unseen(ctx context.Context, generation uint16) ([]dataPart, error) {
 	query := fmt.Sprintf(`SELECT table, partition, name, min_block_number, max_block_number, modification_time FROM system.parts
-WHERE database = currentDatabase() AND active AND table IN (%s) AND (partition = '%[2]d' OR startsWith(partition, '(%[2]d,')) AND (table NOT IN ('counters_all', 'member_sets_all') OR position(partition, '\'day\'') > 0)`,
+WHERE database = currentDatabase() AND active AND table IN (%s) AND (partition = '%[2]d' OR startsWith(partition, '(%[2]d,'))`,
 		watched, generation)
 	var parts []dataPart
 	err := sink.Each(c.client.LoadContext(ctx), c.client.Conn(), query, func(rows driver.Rows) error {
@@ -108,12 +107,12 @@ WHERE database = currentDatabase() AND active AND table IN (%s) AND (partition =
 	return parts, nil
 }
 
-func (c *Changes) accounts(ctx context.Context, table string, parts []dataPart, into map[string]bool) (map[string]bool, error) {
+// accounts adds those of some parts of a table, and which of these parts were there to read.
+func (c *Changes) accounts(ctx context.Context, table string, parts []dataPart, into, read map[string]bool) error {
 	names := make([]string, len(parts))
 	for i, p := range parts {
 		names[i] = p.name
 	}
-	read := map[string]bool{}
 	query := "SELECT _part, groupUniqArray(account_id) FROM " + table + " WHERE _part IN {parts:Array(String)} GROUP BY _part"
 	err := sink.Each(c.client.LoadContext(ctx), c.client.Conn(), query, func(rows driver.Rows) error {
 		var name string
@@ -121,16 +120,16 @@ func (c *Changes) accounts(ctx context.Context, table string, parts []dataPart, 
 		if err := rows.Scan(&name, &accounts); err != nil {
 			return err
 		}
-		read[name] = true
+		read[table+name] = true
 		for _, a := range accounts {
 			into[a] = true
 		}
 		return nil
 	}, named("parts", names))
 	if err != nil {
-		return nil, fmt.Errorf("read which accounts were written to %s: %w", table, err)
+		return fmt.Errorf("read which accounts were written to %s: %w", table, err)
 	}
-	return read, nil
+	return nil
 }
 
 func (c *Changes) mark(p dataPart) {

@@ -26,6 +26,8 @@ func TestOnClickHouse(t *testing.T) {
 	for name, test := range map[string]func(*testing.T, *fixture){
 		"narrow reads equal the views":     testNarrowReadsEqualTheViews,
 		"changes miss nothing":             testChangesMissNothing,
+		"whatever comes last is judged":    testWhateverComesLastIsJudged,
+		"a failed tick loses nobody":       testAFailedTickLosesNobody,
 		"from rows to transitions":         testFromRowsToTransitions,
 		"a deposed process stores nothing": testADeposedProcessStoresNothing,
 		"silence":                          testSilence,

@@ -132,7 +132,8 @@ func testChangesMissNothing(t *testing.T, f *fixture) {
 	f.exec(t, "INSERT INTO counters_all (tier, account_id, window_start, metric, value) VALUES ('day', '_canary', now(), 'events', 1)")
 	found, err = c.Next(t.Context(), 0)
 	require.NoError(t, err)
-	require.Equal(t, []string{"f"}, found.Accounts)
+	require.Contains(t, found.Accounts, "f") // beside those that a merge has put into one part of known_accounts_all with it
+	require.NotContains(t, found.Accounts, "_canary")
 	f.exec(t, "OPTIMIZE TABLE counters_all FINAL") // a merge of what was seen is nothing new
 	found, err = c.Next(t.Context(), 0)
 	require.NoError(t, err)

@@ -121,14 +121,14 @@ func (r *reign) look(ctx context.Context, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	if err := r.meet(ctx, found.Accounts); err != nil {
-		return err
-	}
 	for _, a := range found.Accounts {
 		r.dirty[a], r.slowDirty[a] = true, true
 	}
 	if r.oldest.IsZero() {
 		r.oldest = found.Oldest
+	}
+	if err := r.meet(ctx); err != nil {
+		return err
 	}
 	passed := false
 	for i, p := range r.programs {
@@ -143,15 +143,9 @@ func (r *reign) look(ctx context.Context, now time.Time) error {
 	return nil
 }
 
-// meet learns since when accounts are known that were not heard of before.
-func (r *reign) meet(ctx context.Context, accounts []string) error {
-	var fresh []string
-	for _, a := range accounts {
-		if _, ok := r.since[a]; !ok {
-			fresh = append(fresh, a)
-		}
-	}
-	for some := range slices.Chunk(fresh, part) {
+// meet learns since when the accounts are known that have changed: they may be new, or late events may be their first.
+func (r *reign) meet(ctx context.Context) error {
+	for some := range slices.Chunk(slices.Collect(maps.Keys(r.dirty)), part) {
 		since, err := r.reader.Since(ctx, r.generation, some)
 		if err != nil {
 			return err

@@ -83,6 +83,11 @@ type Redriven struct {
 // skipped as nothing of them had arrived. A target that said that it is gone is sent to again, if it is selected by its name.
 func Redrive(ctx context.Context, c *clickhouse.Client, sel Selection, now time.Time) (Redriven, error) {
 	var done Redriven
+	if sel.Target != "" { // before anything is pending: whoever sees that must not think that the target is gone
+		if err := (&store{c, sel.Target}).enable(ctx, now); err != nil {
+			return done, err
+		}
+	}
 	all, err := standings(ctx, c, sel.Target)
 	if err != nil {
 		return done, err
@@ -100,11 +105,6 @@ func Redrive(ctx context.Context, c *clickhouse.Client, sel Selection, now time.
 	}
 	again, outdated := redrive(all, arrived, sel)
 	done.Redriven, done.Outdated = len(again), outdated
-	if sel.Target != "" {
-		if err := (&store{c, sel.Target}).enable(ctx, now); err != nil {
-			return done, err
-		}
-	}
 	return done, rewrite(ctx, c, again, func(r *row) {
 		r.Outcome, r.Attempt, r.FirstAt, r.At, r.NextAt, r.Detail = pending, 0, now, now, now, "redriven"
 	})
@@ -151,12 +151,16 @@ func Drop(ctx context.Context, c *clickhouse.Client, sel Selection, by string, n
 	})
 }
 
+// byHand is by how many versions a person's change is ahead, so that it holds over those that a process may write at the same moment:
+// it looks at the table before each message, and writes two at most until the next.
+const byHand = 1000
+
 // rewrite writes the rows anew, target by target.
 func rewrite(ctx context.Context, c *clickhouse.Client, all []standing, change func(*row)) error {
 	byTarget := map[string][]row{}
 	for _, s := range all {
 		r := s.row
-		r.Version++
+		r.Version += byHand
 		change(&r)
 		byTarget[s.target] = append(byTarget[s.target], r)
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -186,12 +187,8 @@ func (w *worker) turn(ctx context.Context) (time.Time, error) {
 		return time.Time{}, err
 	}
 	now := w.Now()
-	if rows := w.queue.unsendable(now); len(rows) > 0 {
-		w.log.Warn("deliveries were given up", zap.Int("transitions", len(rows)), zap.String("first", rows[0].ID), zap.String("why", rows[0].Detail))
-		w.metrics.count(w.queue.target, rows)
-		if err := w.write(ctx, rows); err != nil {
-			return time.Time{}, err
-		}
+	if err := w.giveUp(ctx, now); err != nil {
+		return time.Time{}, err
 	}
 	defer func() { w.metrics.show(w.queue, w.Now()) }()
 	out, next := w.queue.next(now)
@@ -204,31 +201,47 @@ func (w *worker) turn(ctx context.Context) (time.Time, error) {
 	return now, nil // there may be more
 }
 
-// look brings the queue up to date.
+// giveUp settles what will not be sent.
+func (w *worker) giveUp(ctx context.Context, now time.Time) error {
+	rows := w.queue.unsendable(now)
+	if len(rows) == 0 {
+		return nil
+	}
+	before := slices.Clone(rows)
+	for i := range before {
+		before[i].Version--
+	}
+	current, err := w.store.current(ctx, before)
+	if err != nil {
+		return err
+	}
+	if !current {
+		return errConflict
+	}
+	w.log.Warn("deliveries were given up", zap.Int("transitions", len(rows)), zap.String("first", rows[0].ID), zap.String("why", rows[0].Detail))
+	w.metrics.count(w.queue.target, rows)
+	return w.write(ctx, rows)
+}
+
+// look brings the queue up to date. What waits is read before whether the target is gone: a redrive first writes that the target is
+// there, then what is redriven, so that whoever sees the latter sees the former.
 func (w *worker) look(ctx context.Context) error {
 	now := w.Now()
 	switch {
 	case now.Sub(w.swept) >= w.Sweep || now.Before(w.swept):
-		gone, err := w.store.gone(ctx, w.address)
-		if err != nil {
+		if err := w.sweep(ctx, now); err != nil {
 			return err
 		}
-		items, reached, err := w.store.waiting(ctx, now.Add(-horizon))
-		if err != nil {
-			return err
-		}
-		dead, err := w.store.dead(ctx)
-		if err != nil {
-			return err
-		}
-		w.queue.load(items, reached)
-		w.queue.gone = gone
-		w.metrics.dead.WithLabelValues(w.queue.target).Set(float64(dead))
 		w.looked, w.swept = now, now
 	case now.Sub(w.looked) >= w.Interval || now.Before(w.looked):
 		items, reached, err := w.store.waiting(ctx, now.Add(-overlap))
 		if err != nil {
 			return err
+		}
+		if len(items) > 0 && w.queue.gone != "" {
+			if w.queue.gone, err = w.store.gone(ctx, w.address); err != nil {
+				return err
+			}
 		}
 		w.queue.add(items, reached)
 		w.looked = now
@@ -236,9 +249,29 @@ func (w *worker) look(ctx context.Context) error {
 	return nil
 }
 
+// sweep looks at everything anew.
+func (w *worker) sweep(ctx context.Context, now time.Time) error {
+	items, reached, err := w.store.waiting(ctx, now.Add(-horizon))
+	if err != nil {
+		return err
+	}
+	gone, err := w.store.gone(ctx, w.address)
+	if err != nil {
+		return err
+	}
+	dead, err := w.store.dead(ctx)
+	if err != nil {
+		return err
+	}
+	w.queue.load(items, reached)
+	w.queue.gone = gone
+	w.metrics.dead.WithLabelValues(w.queue.target).Set(float64(dead))
+	return nil
+}
+
 // deliver sends a message, after its rows were written if it is new, and keeps what came of it.
 func (w *worker) deliver(ctx context.Context, out *outgoing, now time.Time) error {
-	current, err := w.store.current(ctx, out)
+	current, err := w.store.current(ctx, out.known())
 	if err != nil {
 		return err
 	}

@@ -64,10 +64,16 @@ type office struct {
 
 func newOffice(t *testing.T, store *clickhouse.Client, targets Targets) *office {
 	t.Helper()
+	return newOfficeThat(t, store, targets, 20*time.Millisecond, 100*time.Millisecond)
+}
+
+// newOfficeThat looks so often for what is new, and so often at everything.
+func newOfficeThat(t *testing.T, store *clickhouse.Client, targets Targets, interval, sweep time.Duration) *office {
+	t.Helper()
 	o := &office{registry: prometheus.NewRegistry(), skew: &atomic.Int64{}}
 	var err error
 	o.Outbox, err = New(Options{
-		Store: store, Targets: targets, Metrics: o.registry, Log: zap.NewNop(), Interval: 20 * time.Millisecond, Sweep: 100 * time.Millisecond,
+		Store: store, Targets: targets, Metrics: o.registry, Log: zap.NewNop(), Interval: interval, Sweep: sweep,
 		Now: func() time.Time { return time.Now().Add(time.Duration(o.skew.Load())) },
 	})
 	require.NoError(t, err)
@@ -118,7 +124,7 @@ func outcomes(t *testing.T, store *clickhouse.Client) map[string]string {
 
 func eventually(t *testing.T, condition func() bool) {
 	t.Helper()
-	require.Eventually(t, condition, 20*time.Second, 5*time.Millisecond)
+	require.Eventually(t, condition, time.Minute, 5*time.Millisecond)
 }
 
 // transition is one that is known now.
@@ -237,6 +243,45 @@ func TestGoneAndRedriven(t *testing.T) {
 	require.NoError(t, err)
 	require.Zero(t, done)
 	o.stop()
+}
+
+// Whatever a process knew of a target that is redriven while it looks, it gives nothing up for a reason that no longer holds.
+func TestRedrivenWhileItIsLookedAt(t *testing.T) {
+	for name, sweep := range map[string]time.Duration{"at what is new": time.Hour, "at everything": time.Nanosecond} {
+		t.Run(name, func(t *testing.T) {
+			store := sharedStore(t)
+			crm := newInbox(t)
+			o := newOfficeThat(t, store, Targets{"crm": crm.target()}, 5*time.Millisecond, sweep)
+			for i := range 10 {
+				crm.status.Store(http.StatusGone)
+				n := transition(fmt.Sprintf("al_%d", i), 1, Fired)
+				require.NoError(t, tell(t.Context(), store, []string{"crm"}, n))
+				o.Notify()
+				eventually(t, func() bool { return outcomes(t, store)["crm "+n.ID] == "dead 1" })
+				crm.status.Store(http.StatusOK)
+				done, err := Redrive(t.Context(), store, Selection{Target: "crm"}, time.Now())
+				require.NoError(t, err)
+				require.Equal(t, Redriven{Redriven: 1}, done)
+				eventually(t, func() bool { return !isPending(outcomes(t, store)["crm "+n.ID]) })
+				require.Equal(t, "delivered 1", outcomes(t, store)["crm "+n.ID])
+			}
+		})
+	}
+}
+
+// Of two changes of a target the later one holds, though the clock of whoever makes it is behind.
+func TestTheLaterChangeOfATargetHolds(t *testing.T) {
+	s := &store{sharedStore(t), "crm"}
+	now := time.Now()
+	require.NoError(t, s.disable(t.Context(), "there", "410 Gone", now))
+	require.NoError(t, s.enable(t.Context(), now.Add(-time.Hour)))
+	reason, err := s.gone(t.Context(), "there")
+	require.NoError(t, err)
+	require.Empty(t, reason)
+	require.NoError(t, s.disable(t.Context(), "there", "410 Gone", now))
+	reason, err = s.gone(t.Context(), "there")
+	require.NoError(t, err)
+	require.Equal(t, "410 Gone", reason)
 }
 
 // Of two processes that deliver at once, one finds the other's rows and lets it be.

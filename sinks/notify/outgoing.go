@@ -27,6 +27,15 @@ func (o *outgoing) arrange() {
 	})
 }
 
+// known are the rows of its entries, as far as the table has to have them.
+func (o *outgoing) known() []row {
+	all := make([]row, len(o.entries))
+	for i, e := range o.entries {
+		all[i] = row{ID: e.ID, AlertID: e.AlertID, Version: e.version}
+	}
+	return all
+}
+
 // rows are those of all entries of the message, each a version further.
 func (o *outgoing) rows(to row, now time.Time) []row {
 	to.MessageID, to.Attempt, to.FirstAt, to.At = o.id, o.attempt, o.first, now

@@ -31,10 +31,12 @@ WHERE target = {target:String} AND outcome IN ('pending', 'delivered') AND alert
 	selectPayload  = `SELECT payload FROM alert_transitions FINAL WHERE rule = {rule:String} AND account_id = {account:String} AND alert_id = {alert:String} AND id = {id:String}`
 	selectDisabled = `SELECT reason FROM (SELECT argMax(delivery_targets.address, at) AS where, argMax(delivery_targets.disabled, at) AS gone, argMax(delivery_targets.reason, at) AS reason
 FROM delivery_targets WHERE target = {target:String}) WHERE gone AND where IN ('', {address:String})`
-	selectDead     = `SELECT count() FROM deliveries FINAL WHERE target = {target:String} AND outcome = 'dead'`
-	insertRows     = `INSERT INTO deliveries (target, alert_id, id, message_id, outcome, attempt, first_at, at, next_at, status, detail, version)`
+	selectDead = `SELECT count() FROM deliveries FINAL WHERE target = {target:String} AND outcome = 'dead'`
+	insertRows = `INSERT INTO deliveries (target, alert_id, id, message_id, outcome, attempt, first_at, at, next_at, status, detail, version)`
+	// insertDisabled writes a row that holds over those there are, by whatever clock they were written.
 	insertDisabled = `INSERT INTO delivery_targets (target, address, disabled, reason, at)
-SELECT {target:String}, {address:String}, {disabled:Bool}, {reason:String}, fromUnixTimestamp64Milli({at:Int64})`
+SELECT {target:String}, {address:String}, {disabled:Bool}, {reason:String}, greatest(fromUnixTimestamp64Milli({at:Int64}), max(at) + toIntervalMillisecond(1))
+FROM delivery_targets WHERE target = {target:String}`
 )
 
 // since is the parameters of a query over what is known since a time.
@@ -77,12 +79,12 @@ func (s *store) waiting(ctx context.Context, since time.Time) ([]item, map[strin
 	return items, reached, nil
 }
 
-// current says whether the rows of the message's notifications are those that the queue knows: if not, somebody else has dealt
-// with them.
-func (s *store) current(ctx context.Context, out *outgoing) (bool, error) {
-	alerts, ids := make([]string, len(out.entries)), make([]string, len(out.entries))
-	for i, e := range out.entries {
-		alerts[i], ids[i] = e.AlertID, e.ID
+// current says whether the rows are of the versions that the table has: if not, somebody else has dealt with them. Version 0 is
+// that there is none.
+func (s *store) current(ctx context.Context, known []row) (bool, error) {
+	alerts, ids := make([]string, len(known)), make([]string, len(known))
+	for i, r := range known {
+		alerts[i], ids[i] = r.AlertID, r.ID
 	}
 	versions := map[string]uint64{}
 	err := clickhouse.Each(s.LoadContext(ctx), s.Conn(), selectVersions, func(rows rows.Rows) error {
@@ -93,10 +95,10 @@ func (s *store) current(ctx context.Context, out *outgoing) (bool, error) {
 		return err
 	}, driver.Named("target", s.target), driver.Named("alerts", alerts), driver.Named("ids", ids))
 	if err != nil {
-		return false, fmt.Errorf("read the deliveries of message %s to %s: %w", out.id, s.target, err)
+		return false, fmt.Errorf("read the deliveries of %s and %d more to %s: %w", ids[0], len(ids)-1, s.target, err)
 	}
-	for _, e := range out.entries {
-		if versions[e.ID] != e.version {
+	for _, r := range known {
+		if versions[r.ID] != r.Version {
 			return false, nil
 		}
 	}

@@ -132,6 +132,16 @@ const longestWindow = 24 * time.Hour
 
 // checkLive asks Kafka, ClickHouse and this machine.
 func checkLive(ctx context.Context, cfg *config.Config, show func(...preflight.Finding)) error {
+	if err := checkServers(ctx, cfg, show); err != nil {
+		return err
+	}
+	show(preflight.Ports(ctx, preflight.Port{Key: "collector.listen", Address: cfg.Collector.Listen},
+		preflight.Port{Key: "admin.listen", Address: cfg.Admin.Listen})...)
+	return nil
+}
+
+// checkServers asks Kafka and ClickHouse.
+func checkServers(ctx context.Context, cfg *config.Config, show func(...preflight.Finding)) error {
 	opts, err := kafkaOptions(&cfg.Kafka)
 	if err != nil {
 		return err
@@ -159,8 +169,6 @@ func checkLive(ctx context.Context, cfg *config.Config, show func(...preflight.F
 			return err
 		}
 	}
-	show(preflight.Ports(ctx, preflight.Port{Key: "collector.listen", Address: cfg.Collector.Listen},
-		preflight.Port{Key: "admin.listen", Address: cfg.Admin.Listen})...)
 	return nil
 }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"time"
 )
@@ -21,16 +20,13 @@ func (c *readyCmd) Run(ctx context.Context, g *globals) error {
 	if err != nil {
 		return err
 	}
-	host, port, err := net.SplitHostPort(cfg.Admin.Listen)
+	address, err := onThisHost(cfg.Admin.Listen)
 	if err != nil {
-		return fmt.Errorf("admin.listen: %w", err)
-	}
-	if ip := net.ParseIP(host); host == "" || ip.IsUnspecified() {
-		host = "127.0.0.1"
+		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
-	url := "http://" + net.JoinHostPort(host, port) + "/readyz"
+	url := "http://" + address + "/readyz"
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return err

@@ -21,3 +21,6 @@ GRANT SELECT ON tidemark.* TO reader;
 
 -- tidemark check looks at the settings of the tables.
 GRANT SELECT ON system.merge_tree_settings TO migrator, writer;
+
+-- tidemark doctor and tidemark top look at parts, merges, disks and errors.
+GRANT SELECT ON system.parts, SELECT ON system.merge_tree_settings, SELECT ON system.merges, SELECT ON system.mutations, SELECT ON system.disks, SELECT ON system.replicas, SELECT ON system.metrics, SELECT ON system.errors TO reader;

@@ -30,7 +30,7 @@ func TestGrantsParse(t *testing.T) {
 	require.Equal(t, 1, kinds["CreateQuery"], kinds)
 	require.Equal(t, 3, kinds["CreateUserQuery"], kinds)
 	require.Equal(t, 1, kinds["CreateSettingsProfileQuery"], kinds)
-	require.Equal(t, 7, kinds["GrantQuery"], kinds)
+	require.Equal(t, 8, kinds["GrantQuery"], kinds)
 }
 
 func TestGrantsRefuseOddNames(t *testing.T) {

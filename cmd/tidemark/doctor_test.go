@@ -1,0 +1,120 @@
+package main
+
+import (
+	"encoding/json"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"tidemark/internal/doctor"
+)
+
+// examine runs tidemark doctor and returns what it found beside notes. Notes may be of other tests on the same ClickHouse.
+func examine(t *testing.T, b *backends, args ...string) (code int, grave []doctor.Finding, report doctor.Report) {
+	t.Helper()
+	got := tidemark(t, b.env, append([]string{"doctor", "--json", "--pause", "10ms"}, args...)...)
+	require.NoError(t, json.Unmarshal([]byte(got.stdout), &report), "%s%s", got.stdout, got.stderr)
+	for _, one := range report.Findings {
+		// The disk of the machine that tests run on is not the test's.
+		if one.Severity != doctor.Note && one.Cause != doctor.DiskFull {
+			grave = append(grave, one)
+		}
+	}
+	return got.code, grave, report
+}
+
+// TestDoctor looks at a pipeline that runs, one that is gone, and one whose next records were deleted: each time it finds that, and
+// nothing else.
+func TestDoctor(t *testing.T) {
+	t.Parallel()
+	b := startBackends(t)
+	b.migrate(t)
+	start := func() (*command, string) {
+		p := launch(t, b.with("TIDEMARK_CANARY_ENABLED=false", "TIDEMARK_KAFKA_INSTANCE_ID=me", "TIDEMARK_KAFKA_SESSION_TIMEOUT=6s"), "run")
+		t.Cleanup(func() { p.end() })
+		var address string
+		require.Eventually(t, func() bool {
+			if m := regexp.MustCompile(`"admin": "([^"]+)"`).FindStringSubmatch(p.stderr.String()); m != nil {
+				address = m[1]
+			}
+			return address != ""
+		}, time.Minute, 20*time.Millisecond)
+		return p, address
+	}
+	pipeline, address := start()
+	event := func(id string) string {
+		return `{"type":"track","event":"A","userId":"u","messageId":"` + id + `","context":{"groupId":"acme"}}`
+	}
+	b.send(t, event("1"), event("2"))
+	require.Eventually(t, func() bool {
+		_, grave, report := examine(t, b, "--admin", address)
+		return len(grave) == 0 && report.Facts.Lag.Total.LagRecords == 0 && report.Facts.Processes[0].Ready && len(report.Facts.Store.Sources) == 7
+	}, time.Minute, 200*time.Millisecond, "%s", &pipeline.stderr)
+
+	require.Equal(t, exitOK, pipeline.end())
+	b.send(t, event("3"), event("4"))
+	var code int
+	var grave []doctor.Finding
+	require.Eventually(t, func() bool { // Kafka knows a static member until its session has run out
+		code, grave, _ = examine(t, b, "--admin", address)
+		return len(grave) > 0 && grave[0].Cause == doctor.PipelineGone
+	}, time.Minute, 200*time.Millisecond)
+	require.Equal(t, exitFailure, code)
+	require.Len(t, grave, 1)
+	require.Equal(t, doctor.Page, grave[0].Severity)
+	require.Regexp(t, `^every account: 2 records wait, the oldest for 1m`, grave[0].Affects)
+	require.NotNil(t, grave[0].Since)
+	require.Contains(t, grave[0].Evidence, "the last that wrote was me")
+
+	topic, partition := b.expire(t)
+	_, address = start()
+	require.Eventually(t, func() bool {
+		code, grave, _ = examine(t, b, "--admin", address)
+		return len(grave) > 0 && slices.ContainsFunc(grave[0].Evidence, func(s string) bool { return regexp.MustCompile("outside the log").MatchString(s) })
+	}, time.Minute, 200*time.Millisecond)
+	require.Equal(t, exitFailure, code)
+	require.Len(t, grave, 1)
+	require.Equal(t, doctor.PartitionStopped, grave[0].Cause)
+	require.Equal(t, "1 account of "+topic+"/"+partition+", by the last 7 days; the others go on", grave[0].Affects)
+	require.Contains(t, grave[0].Do, "kafka-consumer-groups.sh --bootstrap-server "+b.kafka+" --group tidemark --topic "+topic+":"+partition+" --reset-offsets --to-earliest --execute")
+	require.Contains(t, grave[0].Do[len(grave[0].Do)-1], "tidemark verify --topic "+topic+" --partition "+partition)
+
+	file := filepath.Join(t.TempDir(), "bundle.tar.gz")
+	got := tidemark(t, b.env, "doctor", "--pause", "10ms", "--admin", address, "--bundle", file)
+	require.Equal(t, exitFailure, got.code)
+	require.Contains(t, got.stderr, "wrote "+file+"\n")
+	require.Contains(t, got.stdout, "page    "+topic+"/"+partition+" needs a person")
+	require.FileExists(t, file)
+
+	got = tidemark(t, b.env, "doctor", "--pause", "10ms", "--bundle", filepath.Join(t.TempDir(), "none", "bundle.tar.gz"))
+	require.Equal(t, exitUnable, got.code)
+	require.Equal(t, exitUnable, tidemark(t, []string{"TIDEMARK_KAFKA_BROKERS=:"}, "doctor").code)
+}
+
+// expire deletes the records of the partition that has some, those that are not read yet among them, and returns which it is.
+func (b *backends) expire(t *testing.T) (topic, partition string) {
+	t.Helper()
+	client, err := kgo.NewClient(kgo.SeedBrokers(b.kafka))
+	require.NoError(t, err)
+	defer client.Close()
+	admin := kadm.NewClient(client)
+	ends, err := admin.ListEndOffsets(t.Context(), "telemetry")
+	require.NoError(t, err)
+	for _, end := range ends["telemetry"] {
+		if end.Offset == 0 {
+			continue
+		}
+		partition = string('0' + rune(end.Partition))
+		deleted, err := admin.DeleteRecords(t.Context(), kadm.Offsets{"telemetry": {end.Partition: {Topic: "telemetry", Partition: end.Partition, At: end.Offset}}})
+		require.NoError(t, err)
+		require.NoError(t, deleted.Error())
+	}
+	require.NotEmpty(t, partition)
+	return "telemetry", partition
+}

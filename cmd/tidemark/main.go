@@ -21,6 +21,7 @@ type cli struct {
 	Demo      demoCmd      `cmd:"" help:"Run everything on this machine, with a simulated customer base."`
 	Run       runCmd       `cmd:"" help:"Run the pipeline: from Kafka to ClickHouse."`
 	Collect   collectCmd   `cmd:"" help:"Run the collector: from analytics SDKs to Kafka."`
+	Normalise normaliseCmd `cmd:"" help:"Normalise topics of other systems: from Avro, Debezium and others to Tidemark's own topics."`
 	Migrate   migrateCmd   `cmd:"" help:"Create what is missing: topics, tables and views."`
 	Simulate  simulateCmd  `cmd:"" help:"Play a simulated customer base against a running collector and Kafka."`
 	Import    importCmd    `cmd:"" help:"Import what other systems know: accounts from files."`

@@ -18,6 +18,7 @@ type Config struct {
 	ClickHouse ClickHouse `yaml:"clickhouse"`
 	Pipeline   Pipeline   `yaml:"pipeline"`
 	Collector  Collector  `yaml:"collector"`
+	Normalise  Normalise  `yaml:"normalise"`
 	Admin      Admin      `yaml:"admin"`
 	Log        Log        `yaml:"log"`
 	Canary     Canary     `yaml:"canary"`
@@ -126,6 +127,21 @@ type Collector struct {
 	MaxInFlight   int             `yaml:"max_in_flight"`
 	PostHogGroups []string        `yaml:"posthog_groups"`
 	Sources       mapping.Sources `yaml:"sources"`
+}
+
+// Normalise says which raw topics are normalised, and in which registry their schemas are.
+type Normalise struct {
+	Group    string         `yaml:"group"`
+	Registry Registry       `yaml:"registry"`
+	Topics   mapping.Topics `yaml:"topics"`
+}
+
+// Registry is a Confluent-compatible schema registry.
+type Registry struct {
+	URLs     []string `yaml:"urls"`
+	User     string   `yaml:"user"`
+	Password Secret   `yaml:"password"`
+	TLS      TLS      `yaml:"tls"`
 }
 
 // Admin is the HTTP endpoint of metrics and health.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"maps"
 	"net"
+	"net/url"
 	"regexp"
 	"slices"
 	"strconv"
@@ -19,6 +20,7 @@ func (c *Config) Validate() error {
 	c.ClickHouse.validate(&p)
 	c.Pipeline.validate(&p)
 	c.Collector.validate(&p)
+	c.Normalise.validate(&p, &c.Kafka)
 	p.listen("admin.listen", c.Admin.Listen)
 	if c.Admin.Listen == c.Collector.Listen && !strings.HasSuffix(c.Admin.Listen, ":0") {
 		p.addf("admin.listen", "%s is collector.listen as well; give it another port", c.Admin.Listen)
@@ -81,9 +83,13 @@ func (k *Kafka) validateSASL(p *problems) {
 // topicName is what Kafka allows.
 var topicName = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,249}$`)
 
-func (t *Topics) validate(p *problems) {
-	seen := map[string]string{}
-	for _, topic := range []struct{ key, name string }{
+func validTopic(name string) bool { return topicName.MatchString(name) && name != "." && name != ".." }
+
+// keyedTopic is a topic and its key in the configuration.
+type keyedTopic struct{ key, name string }
+
+func (t *Topics) byKey() []keyedTopic {
+	return []keyedTopic{
 		{"telemetry", t.Telemetry},
 		{"tickets", t.Tickets},
 		{"accounts", t.Accounts},
@@ -91,9 +97,14 @@ func (t *Topics) validate(p *problems) {
 		{"users", t.Users},
 		{"parked", t.Parked},
 		{"dead_letters", t.DeadLetters},
-	} {
+	}
+}
+
+func (t *Topics) validate(p *problems) {
+	seen := map[string]string{}
+	for _, topic := range t.byKey() {
 		key := "kafka.topics." + topic.key
-		if !topicName.MatchString(topic.name) || topic.name == "." || topic.name == ".." {
+		if !validTopic(topic.name) {
 			p.addf(key, "%q is no topic name; use 1 to 249 of the characters a-z A-Z 0-9 . _ -", topic.name)
 			continue
 		}
@@ -181,6 +192,41 @@ func (c *Collector) validate(p *problems) {
 			p.addf("collector.sources."+name, "has no secret and there are no write keys, so that anybody who reaches %s could write; set secret_file", c.Listen)
 		}
 	}
+}
+
+func (n *Normalise) validate(p *problems, k *Kafka) {
+	p.notEmpty("normalise.group", n.Group)
+	if n.Group == k.Group {
+		p.addf("normalise.group", "%s is kafka.group as well; give it a group of its own", n.Group)
+	}
+	n.Registry.validate(p)
+	own := k.Topics.byKey()
+	for _, name := range slices.Sorted(maps.Keys(n.Topics)) {
+		key := "normalise.topics." + name
+		if !validTopic(name) {
+			p.addf(key, "%q is no topic name; use 1 to 249 of the characters a-z A-Z 0-9 . _ -", name)
+		}
+		for _, topic := range own {
+			if topic.name == name {
+				p.addf(key, "it is kafka.topics.%s as well, which Tidemark itself writes; read another topic", topic.key)
+			}
+		}
+		if n.Topics[name].Registered() && len(n.Registry.URLs) == 0 {
+			p.addf(key, "its format %s needs a schema registry; set normalise.registry.urls", n.Topics[name].Format)
+		}
+	}
+}
+
+func (r *Registry) validate(p *problems) {
+	for _, text := range r.URLs {
+		if u, err := url.Parse(text); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+			p.addf("normalise.registry.urls", "%q is no URL such as https://registry.example.com", text)
+		}
+	}
+	if (r.User == "") != !r.Password.IsSet() {
+		p.addf("normalise.registry.user", "a user and its password go together; set normalise.registry.user and normalise.registry.password_file, or neither")
+	}
+	r.TLS.validate(p, "normalise.registry.tls")
 }
 
 // loopback says whether only this machine reaches address.

@@ -55,6 +55,10 @@ func (f *Fold) account(r Record) Verdict {
 	case flat.size > maxRecord:
 		return refuse("oversize")
 	}
+	if gone := o["deleted"]; string(gone) == "true" {
+		f.sink.AccountChange(key, AccountChange{Deleted: true, Attributes: map[string]string{}})
+		return Verdict{Kind: Applied, At: key.ValidFrom}
+	}
 	f.sink.AccountChange(key, AccountChange{Attributes: flat.attributes})
 	return Verdict{Kind: Applied, At: key.ValidFrom}
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -92,8 +91,7 @@ func (d *Dimension) apply(r *kgo.Record) {
 	maps.Copy(d.latest[a.ID], a.Attributes)
 	var row map[string]json.RawMessage
 	if string(r.Key) == a.ID && json.Unmarshal(r.Value, &row) == nil {
-		flat := map[string]json.RawMessage{}
-		flatten(flat, "", row, 1)
+		flat := Flat(row)
 		delete(flat, "account_id")
 		delete(flat, "at")
 		d.own[a.ID] = flat
@@ -141,15 +139,7 @@ func (d *Dimension) record(a Account, at time.Time) []byte {
 		}
 	}
 	maps.Copy(flat, a.Attributes)
-	record := map[string]any{"account_id": a.ID, "at": at.UTC().Format("2006-01-02T15:04:05.000Z")}
-	for _, name := range slices.Sorted(maps.Keys(flat)) {
-		set(record, strings.Split(name, "."), flat[name])
-	}
-	value, err := json.Marshal(record)
-	if err != nil { // all of it was JSON; and an empty record would remove the account
-		panic(fmt.Sprintf("marshal the account %s: %v", a.ID, err))
-	}
-	return value
+	return Account{ID: a.ID, Attributes: flat}.Record(at)
 }
 
 // set puts a value where its dotted name says.

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -39,7 +40,8 @@ func Read(name string, r io.Reader) ([]Account, error) {
 		where := fmt.Sprintf("%s:%d", name, line)
 		if err == nil {
 			var account Account
-			if account, err = newAccount(where, attributes); err == nil {
+			if account, err = New(attributes); err == nil {
+				account.Where = where
 				accounts = append(accounts, account)
 				return true
 			}
@@ -105,16 +107,20 @@ func jsonRows(r io.Reader, visit visit) error {
 		}
 		var row map[string]json.RawMessage
 		err := json.Unmarshal([]byte(text), &row)
-		attributes := map[string]json.RawMessage{}
-		flatten(attributes, "", row, 1)
-		if !visit(line, attributes, err) {
+		if !visit(line, Flat(row), err) {
 			return nil
 		}
 	}
 	return lines.Err()
 }
 
-// flatten names what is nested with dots.
+// Flat names what is nested with dots.
+func Flat(row map[string]json.RawMessage) map[string]json.RawMessage {
+	flat := map[string]json.RawMessage{}
+	flatten(flat, "", row, 1)
+	return flat
+}
+
 func flatten(into map[string]json.RawMessage, prefix string, object map[string]json.RawMessage, depth int) {
 	for name, value := range object {
 		var inner map[string]json.RawMessage
@@ -126,12 +132,27 @@ func flatten(into map[string]json.RawMessage, prefix string, object map[string]j
 	}
 }
 
-// newAccount checks the values whose kind is known, and writes them in one form.
-func newAccount(where string, attributes map[string]json.RawMessage) (Account, error) {
-	a := Account{Attributes: attributes, Where: where}
+// FieldError says which attribute is wrong.
+type FieldError struct {
+	Field string
+	Err   error
+}
+
+func (e *FieldError) Error() string { return e.Field + e.Err.Error() }
+
+func (e *FieldError) Unwrap() error { return e.Err }
+
+func wrong(field, format string, args ...any) error {
+	return &FieldError{Field: field, Err: fmt.Errorf(format, args...)}
+}
+
+// New checks attributes by their dotted names, of which account_id is one: the values whose kind is known must be of it, and are
+// written in one form. An account with "deleted": true is removed.
+func New(attributes map[string]json.RawMessage) (Account, error) {
+	a := Account{Attributes: attributes}
 	a.ID = plain(attributes["account_id"])
-	if a.ID == "" {
-		return a, errors.New("account_id is empty")
+	if a.ID == "" || string(attributes["account_id"]) == "null" {
+		return a, wrong("account_id", " is empty")
 	}
 	delete(attributes, "account_id")
 	delete(attributes, "at")
@@ -144,25 +165,38 @@ func newAccount(where string, attributes map[string]json.RawMessage) (Account, e
 		case name == "seats":
 			n, err := strconv.ParseInt(text, 10, 64)
 			if err != nil || n < 0 {
-				return a, fmt.Errorf("seats %.40q is not a whole number", text)
+				return a, wrong(name, " %.40q is not a whole number", text)
 			}
 			attributes[name] = strconv.AppendInt(nil, n, 10) // as JSON has it: "007" and "+7" are none
 		case name == "mrr" || strings.HasPrefix(name, "targets."):
 			if _, err := strconv.ParseFloat(text, 64); err != nil || !json.Valid([]byte(text)) {
-				return a, fmt.Errorf("%s %.40q is not a number such as 1200.50", name, text)
+				return a, wrong(name, " %.40q is not a number such as 1200.50", text)
 			}
 			attributes[name] = json.RawMessage(text)
 		case name == "created_at" || name == "renewal_at":
 			t, err := time.Parse(time.RFC3339, text)
 			if err != nil {
 				if t, err = time.Parse(time.DateOnly, text); err != nil {
-					return a, fmt.Errorf("%s %.40q is neither a date such as 2026-03-01 nor an RFC 3339 time", name, text)
+					return a, wrong(name, " %.40q is neither a date such as 2026-03-01 nor an RFC 3339 time", text)
 				}
 			}
 			attributes[name], _ = json.Marshal(t.UTC().Format(time.RFC3339))
 		}
 	}
 	return a, nil
+}
+
+// Record is the account's record, valid from a time on.
+func (a Account) Record(at time.Time) []byte {
+	record := map[string]any{"account_id": a.ID, "at": at.UTC().Format("2006-01-02T15:04:05.000Z")}
+	for _, name := range slices.Sorted(maps.Keys(a.Attributes)) {
+		set(record, strings.Split(name, "."), a.Attributes[name])
+	}
+	value, err := json.Marshal(record)
+	if err != nil { // all of it was JSON; and an empty record would remove the account
+		panic(fmt.Sprintf("marshal the account %s: %v", a.ID, err))
+	}
+	return value
 }
 
 // plain is a string's content, and another value as it is written.

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -21,14 +20,11 @@ import (
 
 // Collector accepts events over HTTP. Make one with New and start it with Run.
 type Collector struct {
-	config    Config
-	log       *zap.Logger
-	metrics   *metrics
-	listener  net.Listener
-	keys      [][sha256.Size]byte
-	directory *directory
-	releaser  *releaser
-	writer    *writer
+	*Desk
+	listener net.Listener
+	keys     [][sha256.Size]byte
+	releaser *releaser
+	writer   *writer
 
 	requests *semaphore.Weighted
 	events   *semaphore.Weighted
@@ -52,7 +48,7 @@ func New(c Config, log *zap.Logger, registerer prometheus.Registerer) (*Collecto
 		return nil, fmt.Errorf("register collector metrics: %w", err)
 	}
 	col := &Collector{
-		config: c, log: log, metrics: m,
+		Desk:     &Desk{config: c, log: log, metrics: m},
 		requests: semaphore.NewWeighted(int64(c.MaxRequests)),
 		events:   semaphore.NewWeighted(int64(c.MaxInFlight)),
 	}
@@ -194,15 +190,6 @@ func (c *Collector) drain(server *http.Server) error {
 	}
 	c.ready.Store(false)
 	return errors.Join(err, c.writer.close(ctx))
-}
-
-// accountOf returns the account of a user or of an organisation.
-func (c *Collector) accountOf(user string) (string, bool) {
-	if strings.HasPrefix(user, "o:") {
-		return c.directory.traits.account(user)
-	}
-	m, ok := c.directory.users.get(user)
-	return m.account, ok
 }
 
 func (c *Collector) gauges() gauges {

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"tidemark/schemas"
 )
 
 // dialect is how one kind of client that is not Segment's speaks: where it posts, how its body becomes messages, and what it
@@ -70,11 +72,21 @@ func (q *request) add(i int, t translated, size int, max limits, missing string)
 		return r.at(i)
 	}
 	m.joins, m.waitsFor = t.joins, t.waitsFor
-	if len(m.users()) == 0 && m.contextID == "" {
-		return invalid("", "the event names neither a user nor an account: "+missing).at(i)
+	if r := m.belongs(missing); r != nil {
+		return r.at(i)
 	}
 	q.messages = append(q.messages, m)
 	return nil
+}
+
+// belongs refuses a message whose account nothing can tell; missing says what to send.
+func (m *message) belongs(missing string) *refusal {
+	if len(m.users()) > 0 || m.contextID != "" {
+		return nil
+	}
+	r := invalid("", "the event names neither a user nor an account: "+missing)
+	r.reason = schemas.NoAccount
+	return r
 }
 
 // parseJSON returns the body's one object, or its array of objects.

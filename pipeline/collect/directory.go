@@ -5,11 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
+
+	"tidemark/pipeline/accountimport"
 )
 
 // parallelPuts bounds how many rows one request writes at once: each waits for
@@ -97,8 +100,32 @@ func (d *directory) write(ctx context.Context, c changes) error {
 // What is known already, or was said before what is known, is not written.
 func (d *directory) writeTrait(ctx context.Context, id, name, value string, at time.Time) error {
 	key := compoundKey(id, name)
-	if known, ok := d.traits.get(key); ok && (known.value == value || at.Before(known.at)) {
+	member, value := nest(name, value)
+	if known, ok := d.traits.get(key); ok && !known.at.Before(d.traits.removedAt(id)) && (known.value == value || at.Before(known.at)) {
 		return nil
 	}
-	return d.put(ctx, d.topics.Accounts, key, encodeTrait(id, name, value, at))
+	return d.put(ctx, d.topics.Accounts, key, encodeTrait(id, member, value, at))
+}
+
+// nest returns the member of a record that a dotted name stands in, and its value: an object where the name has a dot.
+func nest(name, value string) (member, nested string) {
+	member, inner, dotted := strings.Cut(name, ".")
+	if !dotted || member == "" || inner == "" {
+		return name, value
+	}
+	inner, value = nest(inner, value)
+	return member, fmt.Sprintf("{%s:%s}", encodeString(inner), value)
+}
+
+// describe adds what is said of an account.
+func (c *changes) describe(a accountimport.Account, at time.Time) {
+	change := c.accounts[a.ID]
+	if change == nil {
+		change = &accountChange{patch: map[string]string{}}
+		c.accounts[a.ID] = change
+	}
+	change.at = at
+	for name, value := range a.Attributes {
+		change.patch[name] = string(value)
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 )
@@ -20,10 +21,11 @@ type accountsTable struct {
 	mu       sync.RWMutex
 	accounts map[string]string              // by organisation
 	orgs     map[string]map[string][]string // by account and system
+	removed  map[string]time.Time           // by account: what was said before is not known any more
 }
 
 func newAccountsTable(topic string) *accountsTable {
-	return &accountsTable{table: newTable(topic, foldTrait), accounts: map[string]string{}, orgs: map[string]map[string][]string{}}
+	return &accountsTable{table: newTable(topic, foldTrait), accounts: map[string]string{}, orgs: map[string]map[string][]string{}, removed: map[string]time.Time{}}
 }
 
 // account returns the account that has the external id.
@@ -32,6 +34,13 @@ func (t *accountsTable) account(org string) (string, bool) {
 	defer t.mu.RUnlock()
 	account, ok := t.accounts[org]
 	return account, ok
+}
+
+// removedAt is when the account was removed last, the zero time if it never was.
+func (t *accountsTable) removedAt(account string) time.Time {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.removed[account]
 }
 
 // apply folds one record into both.
@@ -55,9 +64,11 @@ func (t *accountsTable) applyIDs(record *kgo.Record) (fresh []string) {
 	}
 	var r struct {
 		AccountID   string                     `json:"account_id"`
+		At          time.Time                  `json:"at"`
+		Deleted     any                        `json:"deleted"`
 		ExternalIDs map[string]json.RawMessage `json:"external_ids"`
 	}
-	if len(record.Value) > 0 && (json.Unmarshal(record.Value, &r) != nil || r.ExternalIDs == nil) {
+	if len(record.Value) > 0 && (json.Unmarshal(record.Value, &r) != nil || r.ExternalIDs == nil && r.Deleted != true) {
 		return nil
 	}
 	if r.AccountID != "" {
@@ -65,11 +76,16 @@ func (t *accountsTable) applyIDs(record *kgo.Record) (fresh []string) {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if len(record.Value) == 0 {
-		if !strings.Contains(string(record.Key), "|") { // the tombstone of an account, not of one of its traits
-			for system := range t.orgs[account] {
-				t.setIDs(account, system, nil)
-			}
+	if len(record.Value) == 0 && !strings.Contains(string(record.Key), "|") || r.Deleted == true { // not the tombstone of one of its traits
+		at := r.At
+		if at.IsZero() {
+			at = record.Timestamp
+		}
+		if at.After(t.removed[account]) {
+			t.removed[account] = at
+		}
+		for system := range t.orgs[account] {
+			t.setIDs(account, system, nil)
 		}
 		return nil
 	}

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"tidemark/schemas/mapping"
 )
 
 // parkedKey is the key of an event in the parked topic.
@@ -162,13 +164,6 @@ func inLogOrder(events map[string]*parkedEvent) []*parkedEvent {
 	return ordered
 }
 
-// The roles of topics that parked events are for.
-const (
-	parkedTelemetry = "telemetry"
-	parkedTickets   = "tickets"
-	parkedSignals   = "signals"
-)
-
 // wrapParked returns the parked form of an event that doesn't say itself what it waits for. A message of Segment's is parked as it is.
 func wrapParked(role, kind string, waitsFor []string, received, event []byte) []byte {
 	names, _ := json.Marshal(waitsFor) // strings always encode
@@ -190,7 +185,7 @@ func readParked(record *kgo.Record) (*parkedEvent, error) {
 	if err != nil {
 		return nil, fmt.Errorf("parked event: %w", err)
 	}
-	event := &parkedEvent{key: string(record.Key), offset: record.Offset, role: parkedTelemetry, value: record.Value}
+	event := &parkedEvent{key: string(record.Key), offset: record.Offset, role: mapping.Telemetry, value: record.Value}
 	// No message of Segment's has an object there: its event is a name.
 	if inner := body.get("event"); len(inner) > 0 && inner[0] == '{' {
 		err = event.unwrap(body, inner)
@@ -218,7 +213,7 @@ func (e *parkedEvent) unwrap(body object, inner []byte) error {
 		return fmt.Errorf("parked event: event %w", err)
 	}
 	e.role, e.kind, e.value = readAny(body, "topic"), readAny(body, "kind"), inner
-	if !slices.Contains([]string{parkedTelemetry, parkedTickets, parkedSignals}, e.role) {
+	if !slices.Contains([]string{mapping.Telemetry, mapping.Tickets, mapping.Signals}, e.role) {
 		return fmt.Errorf("parked event: topic %.20q is none that events are released to", e.role)
 	}
 	return nil
@@ -232,14 +227,14 @@ func (d departure) record(topics Topics) (*kgo.Record, error) {
 	}
 	record := &kgo.Record{Topic: topics.Telemetry, Key: []byte(d.users[0])}
 	switch d.role {
-	case parkedTickets:
+	case mapping.Tickets:
 		record.Topic = topics.Tickets
-	case parkedSignals:
+	case mapping.Signals:
 		record.Topic = topics.Signals
 	}
 	if d.account != "" {
 		record.Key = []byte(d.account)
-		if d.role != parkedTelemetry {
+		if d.role != mapping.Telemetry {
 			body.set("account_id", encodeString(d.account))
 		} else if body, err = withAccount(body, d.account); err != nil {
 			return nil, fmt.Errorf("parked event %q: %w", d.key, err)

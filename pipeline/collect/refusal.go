@@ -5,12 +5,16 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"tidemark/pipeline/decode"
+	"tidemark/schemas"
 )
 
 // refusal is why a request is not accepted, as the client is told.
 type refusal struct {
 	status     int
 	retryAfter time.Duration // 0: a retry of the same request cannot help
+	reason     schemas.Reason
 
 	Code    string `json:"error"`
 	Field   string `json:"field,omitempty"`
@@ -41,6 +45,29 @@ func overloaded(what string) *refusal {
 func unavailable(what string) *refusal {
 	return &refusal{status: http.StatusServiceUnavailable, retryAfter: 2 * time.Second, Code: "unavailable",
 		Message: what + ": send the same request again, with the same messageIds, after Retry-After seconds"}
+}
+
+// rejected is a refusal in the words of the pipeline, which would refuse the same.
+func rejected(r *decode.Rejection) *refusal {
+	refused := invalid(r.Field, r.Detail)
+	refused.reason = r.Reason
+	return refused
+}
+
+// rejection is the refusal as the reason of a dead letter.
+func (r *refusal) rejection() *decode.Rejection {
+	if r == nil {
+		return nil
+	}
+	reason := r.reason
+	switch {
+	case reason != "":
+	case r.status == http.StatusRequestEntityTooLarge:
+		reason = schemas.Oversize
+	default:
+		reason = schemas.Malformed
+	}
+	return &decode.Rejection{Reason: reason, Field: r.Field, Detail: r.Message}
 }
 
 // at returns r for message index of a batch.

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"unicode/utf8"
+
+	"tidemark/schemas"
 )
 
 // limits bound what one request may hold, in bytes after decompression.
@@ -175,5 +177,7 @@ func invalidObject(field string, err error) *refusal {
 }
 
 func eventTooLarge(size, most int) *refusal {
-	return invalid("", fmt.Sprintf("the event has %d bytes, at most %d are accepted: shorten its properties or context", size, most))
+	r := invalid("", fmt.Sprintf("the event has %d bytes, at most %d are accepted: shorten its properties or context", size, most))
+	r.reason = schemas.Oversize
+	return r
 }

@@ -11,6 +11,8 @@ import (
 
 	kafka "github.com/segmentio/kafka-go"
 	"go.uber.org/zap"
+
+	"tidemark/schemas/mapping"
 )
 
 // calls maps the paths below /v1/ to what they take. The SDKs for Node and
@@ -80,8 +82,8 @@ func (c *Collector) take(r *http.Request, call string, body []byte, received tim
 	return c.takeMessages(r, q, refused, received)
 }
 
-func (c *Collector) limits() limits {
-	return limits{event: c.config.MaxEventBytes, batch: c.config.MaxBatchBytes}
+func (d *Desk) limits() limits {
+	return limits{event: d.config.MaxEventBytes, batch: d.config.MaxBatchBytes}
 }
 
 // takeMessages returns nil once Kafka has every message of the request, which was refused before if refused is set.
@@ -141,7 +143,7 @@ func (c *Collector) deliver(ctx context.Context, events int, prepare func(contex
 // prepare brings what the messages say of users and accounts into Kafka and
 // returns the records of the messages themselves.
 func (c *Collector) prepare(ctx context.Context, messages []*message, received time.Time) ([]kafka.Message, error) {
-	r := &resolver{known: c.directory.users.get, received: received, ignored: func(trait string) {
+	r := &resolver{known: c.member, received: received, ignored: func(trait string) {
 		c.metrics.badTraits.WithLabelValues(trait).Inc()
 	}}
 	r.resolve(messages)
@@ -160,14 +162,14 @@ func (c *Collector) prepare(ctx context.Context, messages []*message, received t
 
 // record returns the event for telemetry, or for parked while its account is
 // unknown.
-func (c *Collector) record(m *message, received time.Time) (kafka.Message, error) {
+func (d *Desk) record(m *message, received time.Time) (kafka.Message, error) {
 	if m.account == "" {
 		key := parkedKey(m.users()[0], m.messageID)
 		value := m.body.encode()
 		if m.waitsFor != nil {
-			value = wrapParked(parkedTelemetry, m.kind, m.waitsFor, quoteTime(received), value)
+			value = wrapParked(mapping.Telemetry, m.kind, m.waitsFor, quoteTime(received), value)
 		}
-		return kafka.Message{Topic: c.config.Topics.Parked, Key: []byte(key), Value: value}, nil
+		return kafka.Message{Topic: d.config.Topics.Parked, Key: []byte(key), Value: value}, nil
 	}
 	body := m.body
 	if m.contextID == "" {
@@ -176,7 +178,7 @@ func (c *Collector) record(m *message, received time.Time) (kafka.Message, error
 			return kafka.Message{}, err
 		}
 	}
-	return kafka.Message{Topic: c.config.Topics.Telemetry, Key: []byte(m.account), Value: body.encode()}, nil
+	return kafka.Message{Topic: d.config.Topics.Telemetry, Key: []byte(m.account), Value: body.encode()}, nil
 }
 
 func (c *Collector) countWritten(records []kafka.Message) {

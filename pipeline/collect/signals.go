@@ -54,21 +54,21 @@ func (c *Collector) parseSignals(body []byte, received time.Time) (*request, []k
 }
 
 // signalRecord stamps a signal and checks it. It is keyed by its account, a release by its version.
-func (c *Collector) signalRecord(signal object, received time.Time) (kafka.Message, *refusal) {
+func (d *Desk) signalRecord(signal object, received time.Time) (kafka.Message, *refusal) {
 	signal.set("receivedAt", quoteTime(received))
 	value := signal.encode()
-	if len(value) > c.config.MaxEventBytes {
-		return kafka.Message{}, invalid("", fmt.Sprintf("the signal has %d bytes, at most %d are accepted: shorten it", len(value), c.config.MaxEventBytes))
+	if len(value) > d.config.MaxEventBytes {
+		return kafka.Message{}, invalid("", fmt.Sprintf("the signal has %d bytes, at most %d are accepted: shorten it", len(value), d.config.MaxEventBytes))
 	}
-	s, rejection := decode.DecodeSignal(value, received.UnixMilli(), c.config.Limits)
+	s, rejection := decode.DecodeSignal(value, received.UnixMilli(), d.config.Limits)
 	if rejection != nil {
-		return kafka.Message{}, &refusal{status: http.StatusBadRequest, Code: "invalid", Field: rejection.Field, Message: rejection.Detail}
+		return kafka.Message{}, rejected(rejection)
 	}
 	key := s.AccountID
 	if key == "" {
 		key = s.Entity
 	}
-	return kafka.Message{Topic: c.config.Topics.Signals, Key: []byte(key), Value: value}, nil
+	return kafka.Message{Topic: d.config.Topics.Signals, Key: []byte(key), Value: value}, nil
 }
 
 // takeSignals returns nil once Kafka has every signal of the body.

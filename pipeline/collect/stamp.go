@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 )
@@ -67,4 +68,13 @@ func withAccount(event object, account string) (object, error) {
 	stamped := append(make(object, 0, len(event)+1), event...)
 	stamped.set("context", context.encode())
 	return stamped, nil
+}
+
+// shortID returns an id that is no longer than a message's may be; the ids of other systems have no such bound.
+func shortID(id string) string {
+	if utf8.RuneCountInString(id) <= maxMessageID {
+		return id
+	}
+	sum := sha256.Sum256([]byte(id))
+	return "tm-" + hex.EncodeToString(sum[:16])
 }

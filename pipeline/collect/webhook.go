@@ -40,19 +40,33 @@ func (c *Collector) takeWebhook(r *http.Request, name string, source *mapping.So
 	} else if !c.authorized((&request{}).key(r)) {
 		return 0, unauthorized()
 	}
-	records, refused := c.webhookRecords(name, source, body, received)
+	w, refused := c.readWebhook(name, source, body, received)
 	if refused != nil {
 		c.metrics.events.WithLabelValues(resultRejected).Inc()
 		return 0, refused
 	}
-	if len(records) == 0 {
+	if w.events == 0 {
 		c.metrics.events.WithLabelValues(resultIgnored).Inc()
 		return 0, nil
 	}
-	return len(records), c.deliver(r.Context(), len(records), func(context.Context) ([]kafka.Message, error) { return records, nil })
+	return w.events, c.deliver(r.Context(), w.events, func(ctx context.Context) ([]kafka.Message, error) {
+		if err := c.directory.write(ctx, w.accounts); err != nil {
+			return nil, err
+		}
+		records, err := c.prepare(ctx, w.messages, received)
+		return append(records, w.records...), err
+	})
 }
 
-func (c *Collector) webhookRecords(name string, source *mapping.Source, body []byte, received time.Time) ([]kafka.Message, *refusal) {
+// webhook is what a webhook made.
+type webhook struct {
+	events   int
+	records  []kafka.Message // tickets and signals
+	messages []*message      // telemetry
+	accounts changes
+}
+
+func (c *Collector) readWebhook(name string, source *mapping.Source, body []byte, received time.Time) (*webhook, *refusal) {
 	if !utf8.Valid(body) {
 		return nil, invalid("", "the body is not UTF-8: encode the JSON as UTF-8")
 	}
@@ -63,24 +77,44 @@ func (c *Collector) webhookRecords(name string, source *mapping.Source, body []b
 	if err != nil {
 		return nil, invalid("", fmt.Sprintf("the mapping of %s does not fit the webhook: %s", name, err))
 	}
-	records := make([]kafka.Message, len(events))
+	w := &webhook{events: len(events), accounts: changes{accounts: map[string]*accountChange{}}}
 	for i, e := range events {
-		var r *refusal
-		if records[i], r = c.mappedRecord(name, e, received); r != nil {
+		if r := c.takeEvent(w, name, e, received); r != nil {
 			return nil, r.at(i)
 		}
 	}
-	return records, nil
+	return w, stamp(w.messages, received)
+}
+
+func (c *Collector) takeEvent(w *webhook, name string, e mapping.Event, received time.Time) *refusal {
+	switch e.Role {
+	case mapping.Telemetry:
+		m, r := c.mappedMessage(e)
+		if r == nil {
+			w.messages = append(w.messages, m)
+		}
+		return r
+	case mapping.Accounts:
+		a, r := mappedAccount(e)
+		if r == nil {
+			w.accounts.describe(a, received)
+		}
+		return r
+	default:
+		record, r := c.mappedRecord(name, e, received)
+		w.records = append(w.records, record)
+		return r
+	}
 }
 
 // mappedRecord returns the record of an event: of its topic, or of the parked one while its account is unknown. What the pipeline
 // would refuse is refused here, while the sender still listens.
-func (c *Collector) mappedRecord(name string, e mapping.Event, received time.Time) (kafka.Message, *refusal) {
+func (d *Desk) mappedRecord(name string, e mapping.Event, received time.Time) (kafka.Message, *refusal) {
 	e.Fields["receivedAt"] = received.Format(wireTime)
 	account := e.Account
 	for _, identity := range e.Waits {
 		if account == "" {
-			account, _ = c.accountOf(identity)
+			account, _ = d.accountOf(identity)
 		}
 	}
 	if account != "" {
@@ -90,15 +124,15 @@ func (c *Collector) mappedRecord(name string, e mapping.Event, received time.Tim
 	if err != nil {
 		return kafka.Message{}, invalid("", err.Error())
 	}
-	if len(value) > c.config.MaxEventBytes {
-		return kafka.Message{}, eventTooLarge(len(value), c.config.MaxEventBytes)
+	if len(value) > d.config.MaxEventBytes {
+		return kafka.Message{}, eventTooLarge(len(value), d.config.MaxEventBytes)
 	}
-	if r := c.checkMapped(e, value, received); r != nil {
+	if r := d.checkMapped(e, value, received); r != nil {
 		return kafka.Message{}, r
 	}
-	role, topic := parkedTickets, c.config.Topics.Tickets
-	if e.Survey {
-		role, topic = parkedSignals, c.config.Topics.Signals
+	topic := d.config.Topics.Tickets
+	if e.Role == mapping.Signals {
+		topic = d.config.Topics.Signals
 	}
 	if account != "" {
 		return kafka.Message{Topic: topic, Key: []byte(account), Value: value}, nil
@@ -107,12 +141,12 @@ func (c *Collector) mappedRecord(name string, e mapping.Event, received time.Tim
 	if len(waits) == 0 {
 		waits = []string{orgKey(name, "")} // nothing can tell: it is seen among those that wait, and given up in the end
 	}
-	value = wrapParked(role, name+" "+e.Kind, waits, quoteTime(received), value)
-	return kafka.Message{Topic: c.config.Topics.Parked, Key: []byte(parkedKey(waits[0], e.ID)), Value: value}, nil
+	value = wrapParked(e.Role, name+" "+e.Kind, waits, quoteTime(received), value)
+	return kafka.Message{Topic: d.config.Topics.Parked, Key: []byte(parkedKey(waits[0], e.ID)), Value: value}, nil
 }
 
 // checkMapped asks the pipeline's decoder whether it would take the event, with any account while that is unknown.
-func (c *Collector) checkMapped(e mapping.Event, value []byte, received time.Time) *refusal {
+func (d *Desk) checkMapped(e mapping.Event, value []byte, received time.Time) *refusal {
 	if _, ok := e.Fields["account_id"]; !ok {
 		o, err := parseObject(value)
 		if err != nil {
@@ -122,13 +156,14 @@ func (c *Collector) checkMapped(e mapping.Event, value []byte, received time.Tim
 		value = o.encode()
 	}
 	var rejection *decode.Rejection
-	if e.Survey {
-		_, rejection = decode.DecodeSignal(value, received.UnixMilli(), c.config.Limits)
+	if e.Role == mapping.Signals {
+		_, rejection = decode.DecodeSignal(value, received.UnixMilli(), d.config.Limits)
 	} else {
-		_, rejection = decode.DecodeTicket(value, received.UnixMilli(), c.config.Limits)
+		_, rejection = decode.DecodeTicket(value, received.UnixMilli(), d.config.Limits)
 	}
 	if rejection == nil {
 		return nil
 	}
-	return invalid(rejection.Field, strings.TrimSuffix(rejection.Detail, ".")+": correct the mapping or the sender")
+	rejection.Detail = strings.TrimSuffix(rejection.Detail, ".") + ": correct the mapping or the sender"
+	return rejected(rejection)
 }

@@ -219,9 +219,9 @@ func TestExternalIDs(t *testing.T) {
 // TestGivenUpTicket: a ticket that waited in vain goes on without an account, and the pipeline says what it lacks.
 func TestGivenUpTicket(t *testing.T) {
 	c := idle(t, func(c *Config) { c.Sources = testSources(t) })
-	records, refused := c.webhookRecords("zendesk", c.config.Sources["zendesk"], zendeskLines(t)[1], webhookTime)
+	w, refused := c.readWebhook("zendesk", c.config.Sources["zendesk"], zendeskLines(t)[1], webhookTime)
 	require.Nil(t, refused)
-	parked, err := readParked(&kgo.Record{Key: records[0].Key, Value: records[0].Value})
+	parked, err := readParked(&kgo.Record{Key: w.records[0].Key, Value: w.records[0].Value})
 	require.NoError(t, err)
 	require.Equal(t, webhookTime, parked.received)
 	record, err := departure{parked, ""}.record(c.config.Topics)

@@ -22,7 +22,7 @@ const (
 // Storable returns the time, in Unix ms, that is nearest to another and can be stored. A record's timestamp may be any number.
 func Storable(ms int64) int64 { return min(max(ms, firstTime), lastTime-1) }
 
-// DecodeAccount reads an account record: a JSON object, or an empty value (a tombstone) for an account removed.
+// DecodeAccount reads an account record: a JSON object; or an empty value (a tombstone) or "deleted": true for an account removed.
 // recordTime, in Unix ms, dates a record without `at`.
 func DecodeAccount(key, value []byte, recordTime int64) (*Account, *Rejection) {
 	if len(value) > MaxValue {
@@ -62,6 +62,10 @@ func DecodeAccount(key, value []byte, recordTime int64) (*Account, *Rejection) {
 	case s.size > MaxValue:
 		return nil, reject(schemas.Oversize, "the attributes, each by its whole dotted name, take %d bytes or more, at most %d are taken", s.size, MaxValue)
 	}
+	if s.deleted {
+		a.Deleted = true
+		return a, nil
+	}
 	a.Attributes = s.attributes
 	return a, nil
 }
@@ -82,6 +86,7 @@ type accountScan struct {
 	attributes map[string]string
 	size       int  // of the attributes, names included: nesting can make it far larger than the record
 	deep       bool // they are nested too deep
+	deleted    bool // the record removes the account
 }
 
 // members reads an object that stands in depth-1 others. Null clears an attribute: it is written as the empty string.
@@ -108,6 +113,9 @@ func (s *accountScan) members(prefix string, depth int) {
 			s.deep = true
 			s.skip(depth)
 		default:
+			if depth == 1 && string(key) == "deleted" {
+				s.deleted = c == 't'
+			}
 			s.add(prefix, key, s.scalar(depth))
 		}
 	}

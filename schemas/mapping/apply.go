@@ -18,14 +18,42 @@ import (
 	"time"
 )
 
-// Event is what a webhook says, in Tidemark's own words: fields of a ticket event or of a survey.responded signal.
+// What an event becomes: the role of the topic that it is for.
+const (
+	Telemetry = "telemetry"
+	Tickets   = "tickets"
+	Signals   = "signals"
+	Accounts  = "accounts"
+)
+
+// Event is what a webhook or a record says, in Tidemark's own words: fields of a ticket event, of a survey.responded signal, of a
+// track event of Segment's, or attributes of an account.
 type Event struct {
-	Survey  bool
+	Role    string
 	Kind    string
 	ID      string         // the same for the same event, however often it is delivered
 	Account string         // our account, when the webhook names it
 	Waits   []string       // else, the identities that tell the account: o:system|organisation and u:user
 	Fields  map[string]any // without account_id
+}
+
+// FieldError says which field of an event cannot be filled.
+type FieldError struct {
+	Field   string
+	Missing bool // nothing stands where the mapping says
+	Err     error
+}
+
+func (e *FieldError) Error() string { return e.Field + e.Err.Error() }
+
+func (e *FieldError) Unwrap() error { return e.Err }
+
+func wrong(field, format string, args ...any) error {
+	return &FieldError{Field: field, Err: fmt.Errorf(": "+format, args...)}
+}
+
+func missing(field string) error {
+	return &FieldError{Field: field, Missing: true, Err: errors.New(" is not found where the mapping says")}
 }
 
 // Verify holds the signature against the body, in constant time, and the signed time against now.
@@ -75,23 +103,25 @@ func (s *Source) Apply(name string, body []byte) ([]Event, error) {
 	if err := decoder.Decode(&document); err != nil {
 		return nil, fmt.Errorf("the body is not JSON: %w", err)
 	}
+	return s.apply(name, document, "")
+}
+
+// apply is Apply for a document whose numbers are json.Number. position is the id of an event without one; "" derives it from what the
+// event says.
+func (s *Source) apply(name string, document any, position string) ([]Event, error) {
 	var events []Event
 	for _, r := range s.Events {
 		if !r.matches(document) {
 			continue
 		}
-		e, err := s.event(name, r, document)
+		e, err := s.event(name, r, document, position)
 		if err != nil {
 			return nil, err
 		}
 		for n := 2; slices.ContainsFunc(events, func(o Event) bool { return o.ID == e.ID }); n++ {
 			e.ID = e.ID + "-" + strconv.Itoa(n)
 		}
-		if !e.Survey {
-			e.Fields["source_event_id"] = e.ID
-		} else if _, ok := e.Fields["response_id"]; !ok {
-			e.Fields["response_id"] = e.ID
-		}
+		e.setID()
 		events = append(events, e)
 	}
 	return events, nil
@@ -110,15 +140,33 @@ func (r *Rule) matches(document any) bool {
 	return !slices.ContainsFunc(r.when, func(c condition) bool { return !holds(c) }) && !slices.ContainsFunc(r.unless, holds)
 }
 
-func (s *Source) event(name string, r *Rule, document any) (Event, error) {
-	fields, e := r.Ticket, Event{Fields: map[string]any{}}
-	e.Survey = r.Survey != nil
-	if e.Survey {
-		fields = r.Survey
+// setID puts the event's id where readers look for it.
+func (e *Event) setID() {
+	switch e.Role {
+	case Tickets:
+		e.Fields["source_event_id"] = e.ID
+	case Signals:
+		if _, ok := e.Fields["response_id"]; !ok {
+			e.Fields["response_id"] = e.ID
+		}
+	case Telemetry:
+		e.Fields["messageId"] = e.ID
+	}
+}
+
+func (s *Source) event(name string, r *Rule, document any, position string) (Event, error) {
+	e := Event{Role: r.role(), Fields: map[string]any{}}
+	switch e.Role {
+	case Telemetry:
+		return r.telemetry(s, document, position)
+	case Accounts:
+		return r.account(document)
+	case Signals:
 		e.Fields["type"] = "survey.responded"
-	} else {
+	case Tickets:
 		e.Fields["source"] = name
 	}
+	fields := r.fields()
 	for _, field := range slices.Sorted(maps.Keys(fields)) { // an event waits for the same identity each time
 		value := fields[field]
 		found := value.texts(document)
@@ -134,12 +182,15 @@ func (s *Source) event(name string, r *Rule, document any) (Event, error) {
 	}
 	e.Kind, _ = e.Fields["kind"].(string)
 	if e.Kind == "" {
-		return e, errors.New("kind is not found where the mapping says")
+		return e, missing("kind")
 	}
-	if !e.Survey {
+	if e.Role == Tickets {
 		s.translate(e.Fields)
 	}
 	given, _ := e.Fields["source_event_id"].(string)
+	if given == "" {
+		given = position
+	}
 	if given == "" {
 		// Two deliveries of one change say the same of it, whatever they say of the delivery.
 		content, _ := json.Marshal(e.Fields) // keys sorted
@@ -171,13 +222,13 @@ func (e *Event) set(s *Source, field string, found []string, first string) error
 	case "occurred_at", "responded_at":
 		at, err := parseTime(first)
 		if err != nil {
-			return fmt.Errorf("%s: %w", field, err)
+			return wrong(field, "%w", err)
 		}
-		e.Fields[field] = at.UTC().Format("2006-01-02T15:04:05.000Z")
+		e.Fields[field] = at.UTC().Format(wireTime)
 	case "score", "scale_min", "scale_max":
 		n := json.Number(strings.TrimSpace(first))
 		if _, err := n.Float64(); err != nil || !json.Valid([]byte(n)) {
-			return fmt.Errorf("%s: %.40q is not a number", field, first)
+			return wrong(field, "%.40q is not a number", first)
 		}
 		e.Fields[field] = n
 	default:
@@ -215,18 +266,27 @@ func (s *Source) translate(fields map[string]any) {
 	}
 }
 
-// parseTime reads RFC 3339, Jira's form of it without a colon in the offset, and Unix time in seconds or milliseconds.
+// wireTime is how times are written.
+const wireTime = "2006-01-02T15:04:05.000Z"
+
+// parseTime reads RFC 3339, Jira's form of it without a colon in the offset, and Unix time in seconds, milliseconds, microseconds or
+// nanoseconds, which its size tells.
 func parseTime(s string) (time.Time, error) {
 	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999-0700", "2006-01-02 15:04:05Z07:00"} {
 		if t, err := time.Parse(layout, s); err == nil {
 			return t, nil
 		}
 	}
-	if n, err := strconv.ParseInt(s, 10, 64); err == nil && n > 0 && n < 1e14 {
-		if n > 1e11 {
-			return time.UnixMilli(n), nil
-		}
+	n, err := strconv.ParseInt(s, 10, 64)
+	switch {
+	case err != nil || n <= 0:
+		return time.Time{}, fmt.Errorf("%.40q is no time: RFC 3339 or Unix seconds or milliseconds are", s)
+	case n <= 1e11:
 		return time.Unix(n, 0), nil
+	case n <= 1e14:
+		return time.UnixMilli(n), nil
+	case n <= 1e17:
+		return time.UnixMicro(n), nil
 	}
-	return time.Time{}, fmt.Errorf("%.40q is no time: RFC 3339 or Unix seconds or milliseconds are", s)
+	return time.Unix(0, n), nil
 }

@@ -1,5 +1,6 @@
-// Package mapping declares how the webhooks of a ticket system or a survey become Tidemark's own events: which webhook is
-// signed how, and where in its JSON each field stands. The mappings of Zendesk, Intercom and Jira are written in it as well.
+// Package mapping declares how the webhooks of a ticket system or a survey, and the records of other systems' topics, become
+// Tidemark's own events: which webhook is signed how, in which format a topic is, and where in a document each field stands. The mappings
+// of Zendesk, Intercom and Jira are written in it as well.
 package mapping
 
 import (

@@ -52,13 +52,15 @@ type Signature struct {
 	Separator       string `yaml:"separator"`        // between the two
 }
 
-// Rule makes one event of a webhook: a ticket's or an answer to a survey.
+// Rule makes one event of a webhook or a record: a ticket's, an answer to a survey, a product event, or what is known of an account.
 type Rule struct {
 	schemas.Pos `yaml:"-"`
 	When        map[string]texts `yaml:"when"`   // paths, and what must be found there, whatever its case; * is anything
 	Unless      map[string]texts `yaml:"unless"` // and what must not
 	Ticket      map[string]Value `yaml:"ticket"`
 	Survey      map[string]Value `yaml:"survey"`
+	Event       map[string]Value `yaml:"event"`
+	Account     map[string]Value `yaml:"account"`
 
 	when, unless []condition
 }
@@ -84,6 +86,7 @@ func (t *texts) UnmarshalYAML(node *yaml.Node) error {
 var (
 	ticketFields = []string{"ticket_id", "kind", "occurred_at", "from", "to", "priority", "status", "channel", "tags", "requester_id", "source_event_id", "account_id", "organization", "user"}
 	surveyFields = []string{"survey_id", "response_id", "kind", "score", "scale_min", "scale_max", "comment", "responded_at", "user_id", "account_id", "organization"}
+	eventFields  = []string{"name", "occurred_at", "message_id", "user_id", "anonymous_id", "account_id", "organization", "properties"}
 	ticketNeeds  = []string{"ticket_id", "kind", "occurred_at"}
 	surveyNeeds  = []string{"survey_id", "kind", "score", "responded_at"}
 	ticketKinds  = []string{"created", "replied_customer", "replied_agent", "status", "priority", "assignment", "tag", "sla_breach", "csat", "reopened", "solved", "merged", "deleted"}
@@ -226,25 +229,65 @@ func (r *Rule) compile() error {
 			*side.into = append(*side.into, condition{p, side.from[path]})
 		}
 	}
-	if (r.Ticket == nil) == (r.Survey == nil) {
-		return errors.Join(append(errs, fmt.Errorf("%s: an event is either a ticket or a survey; declare one of them", r.Pos))...)
+	if r.role() == "" {
+		return errors.Join(append(errs, fmt.Errorf("%s: an event is one of ticket, survey, event and account; declare one of them", r.Pos))...)
 	}
-	fields, known, needs, kinds, what := r.Ticket, ticketFields, ticketNeeds, ticketKinds, "ticket"
-	if r.Survey != nil {
-		fields, known, needs, kinds, what = r.Survey, surveyFields, surveyNeeds, surveyKinds, "survey"
+	return errors.Join(append(errs, r.checkFields())...)
+}
+
+// form is what the event of a role has: how its declaration is called, its fields, what is needed of them, and its kinds.
+type form struct {
+	name          string
+	known, needed []string
+	kinds         []string
+	prefix        string // fields that begin with it are free; empty = none
+}
+
+var forms = map[string]form{
+	Tickets:   {name: "ticket", known: ticketFields, needed: ticketNeeds, kinds: ticketKinds},
+	Signals:   {name: "survey", known: surveyFields, needed: surveyNeeds, kinds: surveyKinds},
+	Telemetry: {name: "event", known: eventFields, needed: []string{"name"}, prefix: "properties."},
+	Accounts:  {name: "account", needed: []string{"account_id"}}, // others are attributes
+}
+
+// role is what the rule makes, "" when that is not said, or said twice.
+func (r *Rule) role() string {
+	role, said := "", 0
+	for _, of := range []struct {
+		role   string
+		fields map[string]Value
+	}{{Tickets, r.Ticket}, {Signals, r.Survey}, {Telemetry, r.Event}, {Accounts, r.Account}} {
+		if of.fields != nil {
+			role = of.role
+			said++
+		}
 	}
+	if said != 1 {
+		return ""
+	}
+	return role
+}
+
+func (r *Rule) fields() map[string]Value {
+	return map[string]map[string]Value{Tickets: r.Ticket, Signals: r.Survey, Telemetry: r.Event, Accounts: r.Account}[r.role()]
+}
+
+func (r *Rule) checkFields() error {
+	var errs []error
+	f, fields := forms[r.role()], r.fields()
 	for _, name := range slices.Sorted(maps.Keys(fields)) {
-		if !slices.Contains(known, name) {
-			errs = append(errs, fmt.Errorf("%s: a %s has no field %q%s", r.At(what), what, name, schemas.Suggest(name, known)))
+		free := f.known == nil || f.prefix != "" && strings.HasPrefix(name, f.prefix)
+		if !free && !slices.Contains(f.known, name) {
+			errs = append(errs, fmt.Errorf("%s: a %s has no field %q%s", r.At(f.name), f.name, name, schemas.Suggest(name, f.known)))
 		}
 	}
-	for _, name := range needs {
+	for _, name := range f.needed {
 		if !fields[name].isSet() {
-			errs = append(errs, fmt.Errorf("%s: a %s needs %s", r.At(what), what, name))
+			errs = append(errs, fmt.Errorf("%s: a %s needs %s", r.At(f.name), f.name, name))
 		}
 	}
-	if kind, ok := fields["kind"].literal(); ok && !slices.Contains(kinds, kind) {
-		errs = append(errs, fmt.Errorf("%s: kind %q is unknown%s", r.At(what), kind, schemas.Suggest(kind, kinds)))
+	if kind, ok := fields["kind"].literal(); ok && f.kinds != nil && !slices.Contains(f.kinds, kind) {
+		errs = append(errs, fmt.Errorf("%s: kind %q is unknown%s", r.At(f.name), kind, schemas.Suggest(kind, f.kinds)))
 	}
 	return errors.Join(errs...)
 }

@@ -145,3 +145,19 @@ func (t template) texts(document any) []string {
 	}
 	return []string{b.String()}
 }
+
+// raw is the value, whatever its kind, that the first choice leads to; nil where none does.
+func (v Value) raw(document any) any {
+	for _, choice := range v.choices {
+		if len(choice) == 1 && choice[0].path != nil {
+			if found := choice[0].path.Find(document); len(found) > 0 {
+				return found[0]
+			}
+			continue
+		}
+		if found := choice.texts(document); len(found) > 0 {
+			return found[0]
+		}
+	}
+	return nil
+}

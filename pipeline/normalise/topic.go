@@ -1,0 +1,224 @@
+package normalise
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"go.uber.org/zap"
+
+	"tidemark/pipeline/source"
+	"tidemark/pipeline/unpack"
+	"tidemark/schemas/mapping"
+)
+
+const (
+	// pollRecords bounds a transaction: readers of the topics wait for its end.
+	pollRecords = 1000
+	// pollBytes bounds what is fetched ahead, per partition.
+	pollBytes = 1 << 20
+	// transactionTimeout is how long readers wait at most when a process dies inside a transaction and is not started again.
+	transactionTimeout = 15 * time.Second
+	// MaxEventBytes is the most that a canonical record may have: with a parked event's wrapping and a batch's it stays below the 1 MiB that
+	// brokers take, and one that is never taken would hold up its partition.
+	MaxEventBytes = 512 << 10
+	// endTimeout is how long a transaction that was begun may still take when the stage stops.
+	endTimeout = 10 * time.Second
+	// firstRetry and lastRetry bound the pause before a client is made anew, or the registry asked again.
+	firstRetry = 100 * time.Millisecond
+	lastRetry  = 5 * time.Second
+)
+
+// topic is one raw topic and what becomes of its records.
+type topic struct {
+	stage    *Stage
+	name     string
+	declared *mapping.Topic
+	decode   decoder
+	log      *zap.Logger
+	id       kadm.TopicID          // of the log that is read
+	trouble  atomic.Pointer[error] // why it does not go on; nil: it does
+}
+
+// run normalises the topic until ctx ends. Whatever goes wrong with Kafka ends the client, and with it a transaction that is open; another takes
+// up where the last one committed.
+func (t *topic) run(ctx context.Context) error {
+	for wait := firstRetry; ctx.Err() == nil; wait = min(2*wait, lastRetry) {
+		started := time.Now()
+		err := t.session(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if fatal := explain(t, err); fatal != nil {
+			return fatal
+		}
+		if time.Since(started) > time.Minute {
+			wait = firstRetry
+		}
+		t.stalled(err)
+		t.log.Warn("normalise: start over", zap.Error(err), zap.Duration("retry_in", wait))
+		pause(ctx, wait)
+	}
+	return nil
+}
+
+// explain returns an error that another client would meet again, in words that say what to do.
+func explain(t *topic, err error) error {
+	switch {
+	case errors.Is(err, kerr.FencedInstanceID), errors.Is(err, kerr.ProducerFenced):
+		return fmt.Errorf("another process of the group %s has the instance id %s: give each its own kafka.instance_id: %w", t.stage.config.Group, t.stage.config.Instance, err)
+	case errors.Is(err, kerr.OffsetOutOfRange):
+		return fmt.Errorf("%s: records were deleted before they were normalised: raise the topic's retention; to accept the loss, stop the stage and set the offsets of the group %s "+
+			"(kafka-consumer-groups --reset-offsets --to-earliest --topic %s): %w", t.name, t.stage.config.Group, t.name, err)
+	}
+	return nil
+}
+
+func (t *topic) stalled(err error) { t.trouble.Store(&err) }
+
+func (t *topic) connect() (*kgo.GroupTransactSession, error) {
+	c := t.stage.config
+	member := fmt.Sprintf("%s/%s", c.Instance, t.name)
+	options := append([]kgo.Opt{}, c.Kafka...)
+	options = append(options,
+		kgo.ConsumerGroup(c.Group),
+		kgo.ConsumeTopics(t.name),
+		kgo.Balancers(kgo.CooperativeStickyBalancer()),
+		kgo.SessionTimeout(c.SessionTimeout),
+		kgo.HeartbeatInterval(c.SessionTimeout/5),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()),
+		kgo.ConsumeResetOffset(kgo.NoResetOffset()), // never jump
+		kgo.FetchMaxWait(250*time.Millisecond),
+		kgo.FetchMaxPartitionBytes(pollBytes),
+		kgo.WithDecompressor(unpack.New(0)), // a batch is bounded
+		kgo.TransactionalID(c.Group+"/"+member),
+		kgo.TransactionTimeout(transactionTimeout),
+		kgo.RecordDeliveryTimeout(transactionTimeout),
+		kgo.ProducerLinger(0),
+		kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)), // as Java's clients and the collector
+	)
+	if c.Instance != "" {
+		options = append(options, kgo.InstanceID(member))
+	}
+	session, err := kgo.NewGroupTransactSession(options...)
+	if err != nil {
+		return nil, fmt.Errorf("kafka client: %w", err)
+	}
+	return session, nil
+}
+
+// session normalises what the group gives it until ctx ends or an error makes the client's state doubtful.
+func (t *topic) session(ctx context.Context) error {
+	session, err := t.connect()
+	if err != nil {
+		return err
+	}
+	defer session.Close()
+	if err := t.identify(ctx, session.Client()); err != nil {
+		return err
+	}
+	for {
+		fetches := session.PollRecords(ctx, pollRecords)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err := t.readErrors(ctx, session, fetches); err != nil {
+			return err
+		}
+		if fetches.NumRecords() > 0 {
+			if err := t.transact(ctx, session, fetches.Records()); err != nil {
+				return err
+			}
+		}
+		t.trouble.Store(nil)
+	}
+}
+
+// identify finds out which log the topic's name means.
+func (t *topic) identify(ctx context.Context, client *kgo.Client) error {
+	listed, err := kadm.NewClient(client).ListTopics(ctx, t.name)
+	if err != nil {
+		return fmt.Errorf("ask kafka for %s: %w", t.name, err)
+	}
+	found, ok := listed[t.name]
+	if !ok || errors.Is(found.Err, kerr.UnknownTopicOrPartition) {
+		return fmt.Errorf("the topic %s does not exist: create it, or correct normalise.topics", t.name)
+	}
+	t.id = found.ID
+	return found.Err
+}
+
+func (t *topic) source(partition int32) string {
+	return source.ID{Topic: t.name, Partition: partition, TopicID: t.id}.String()
+}
+
+// readErrors sees to what could not be fetched. The client repeats most by itself.
+func (t *topic) readErrors(ctx context.Context, session *kgo.GroupTransactSession, fetches kgo.Fetches) (fatal error) {
+	fetches.EachError(func(_ string, partition int32, err error) {
+		t.log.Error("fetch failed", zap.Int32("partition", partition), zap.Error(err))
+		switch tooLarge := (*kgo.ErrDecompressTooLarge)(nil); {
+		case errors.As(err, &tooLarge):
+			fatal = errors.Join(fatal, t.skip(ctx, session, partition, tooLarge))
+		case errors.Is(err, kerr.OffsetOutOfRange), errors.Is(err, kerr.UnknownTopicID), errors.Is(err, kerr.FencedInstanceID):
+			fatal = errors.Join(fatal, err)
+		case errors.As(err, new(*kgo.ErrGroupSession)):
+			t.stalled(err)
+		}
+	})
+	return fatal
+}
+
+// transact normalises the records and writes what they make, with their offsets, as one transaction. After a rebalance it is given up,
+// and whoever has the partition then reads them again.
+func (t *topic) transact(ctx context.Context, session *kgo.GroupTransactSession, raw []*kgo.Record) error {
+	out, err := t.normalise(ctx, raw) // may wait; no transaction is open
+	if err != nil {
+		return err
+	}
+	stopping := ctx
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), transactionTimeout)
+	defer cancel()
+	defer context.AfterFunc(stopping, func() { time.AfterFunc(endTimeout, cancel) })()
+	if err := session.Begin(); err != nil {
+		return fmt.Errorf("begin transaction: %w", err)
+	}
+	if err := session.ProduceSync(ctx, out.records...).FirstErr(); err != nil {
+		t.stage.metrics.transactions.WithLabelValues(t.name, "failed").Inc()
+		return errors.Join(fmt.Errorf("produce %d records: %w", len(out.records), err), t.abort(session))
+	}
+	committed, err := session.End(ctx, kgo.TryCommit)
+	if err != nil {
+		t.stage.metrics.transactions.WithLabelValues(t.name, "failed").Inc()
+		return fmt.Errorf("commit: %w", err)
+	}
+	if !committed {
+		t.stage.metrics.transactions.WithLabelValues(t.name, "aborted").Inc()
+		t.log.Info("the group was rebalanced: the records are normalised again", zap.Int("records", len(raw)))
+		return nil
+	}
+	t.stage.metrics.transactions.WithLabelValues(t.name, "committed").Inc()
+	out.count(t)
+	return out.batch.Written(ctx)
+}
+
+// abort ends a transaction that failed, so that readers need not wait for its timeout.
+func (t *topic) abort(session *kgo.GroupTransactSession) error {
+	ctx, cancel := context.WithTimeout(context.Background(), endTimeout)
+	defer cancel()
+	_, err := session.End(ctx, kgo.TryAbort)
+	return err
+}
+
+// pause waits, or until ctx ends.
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}

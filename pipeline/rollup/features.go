@@ -127,8 +127,7 @@ func (s *State) featureRow(w *window, i int) *row {
 	if r := w.at(i); r != nil {
 		return r
 	}
-	r := &row{}
-	r.make(len(s.program.FeatureCounters))
+	r := s.newRow(len(s.program.FeatureCounters))
 	s.rows++
 	w.set(i, r)
 	return r

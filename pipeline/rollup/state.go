@@ -51,6 +51,11 @@ type State struct {
 	hits    []hit      // what they add
 	lines   []*account // whose they are
 	sum     sum
+
+	shelf struct {
+		windows shelf[window]
+		rows    shelf[row]
+	}
 }
 
 // account is one account's windows.
@@ -255,7 +260,8 @@ func position(ws []*window, start int64) (int, bool) {
 }
 
 func (a *account) open(tier int, start int64, s *State) *window {
-	w := &window{start: start, used: s.takes}
+	w := s.shelf.windows.take()
+	w.start, w.used = start, s.takes
 	w.row.make(len(s.program.AccountCounters))
 	i, _ := position(a.windows[tier], start)
 	a.windows[tier] = slices.Insert(a.windows[tier], i, w)
@@ -263,8 +269,9 @@ func (a *account) open(tier int, start int64, s *State) *window {
 	return w
 }
 
+// make gives an empty row room for so many counters.
 func (r *row) make(slots int) {
-	if slots > len(r.few) {
-		r.rest().slots = make([]slot, slots-len(r.few))
+	if more := slots - len(r.few); more > 0 && len(r.rest().slots) != more {
+		r.more.slots = make([]slot, more)
 	}
 }

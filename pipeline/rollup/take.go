@@ -264,13 +264,10 @@ func (s *State) evict(idle uint32) {
 				out := w.start < s.floor[i] && !w.dirty && s.takes-w.used > idle
 				if out {
 					s.evicted[i].add(id, w.start)
-					for range w.all() {
-						s.rows--
-					}
+					s.drop(w)
 				}
 				return out
 			})
-			s.windows -= before - len(a.windows[i])
 			left += len(a.windows[i])
 			if i == dayTier && len(a.windows[i]) < before {
 				a.forget() // so that who was there some days ago is not kept for ever

@@ -89,12 +89,12 @@ func (u *Unpacker) unpack(src []byte, codec kgo.CompressionCodecType) ([]byte, e
 		if err := r.Reset(bytes.NewReader(src)); err != nil {
 			return nil, err
 		}
-		return read(r, len(src))
+		return read(r)
 	case kgo.CodecLz4:
 		r := lz4s.Get().(*lz4.Reader) //nolint:forcetypeassert // it holds nothing else
 		defer lz4s.Put(r)
 		r.Reset(bytes.NewReader(src))
-		return read(r, len(src))
+		return read(r)
 	case kgo.CodecSnappy:
 		return snappy(src)
 	case kgo.CodecZstd:
@@ -130,14 +130,20 @@ func (u *Unpacker) zstdDecoder() (*zstd.Decoder, error) {
 	return u.zstd, nil
 }
 
-// read reads to the end, and no more than MaxBytes. Events pack to a fifth or so.
-func read(r io.Reader, packed int) ([]byte, error) {
-	out := bytes.NewBuffer(make([]byte, 0, min(6*packed+bytes.MinRead, MaxBytes)))
+// scratch is where batches are unpacked before it is known how much they hold. It has room for two of lz4's largest blocks, into which
+// their reader then unpacks without a buffer of its own in between.
+var scratch = sync.Pool{New: func() any { return bytes.NewBuffer(make([]byte, 0, 8<<20)) }}
+
+// read reads to the end, and no more than MaxBytes.
+func read(r io.Reader) ([]byte, error) {
+	out := scratch.Get().(*bytes.Buffer) //nolint:forcetypeassert // it holds nothing else
+	out.Reset()
 	n, err := out.ReadFrom(io.LimitReader(r, MaxBytes+1))
-	if n > MaxBytes {
+	if n > MaxBytes { // nor is a buffer of that size kept
 		return nil, kgo.ErrMaxDecompress
 	}
-	return out.Bytes(), err
+	defer scratch.Put(out)
+	return bytes.Clone(out.Bytes()), err
 }
 
 // framing begins what Java's clients write: a header of 16 bytes, then blocks, each after its length.

@@ -82,7 +82,7 @@ type member struct {
 	registry *prometheus.Registry
 	off      atomic.Bool
 	cancel   context.CancelFunc
-	over     chan error
+	over     chan struct{} // closed when Run has ended
 
 	mu    sync.Mutex
 	conns []net.Conn
@@ -106,7 +106,7 @@ func (m *member) dial(ctx context.Context, network, address string) (net.Conn, e
 // join starts a stage of the group under a name.
 func (w *world) join(name string, registry *sr.Client) *member {
 	w.t.Helper()
-	m := &member{registry: prometheus.NewRegistry(), over: make(chan error, 1)}
+	m := &member{registry: prometheus.NewRegistry(), over: make(chan struct{})}
 	log := zaptest.NewLogger(w.t, zaptest.Level(zap.PanicLevel))
 	desk, err := collect.NewDesk(collect.Config{Brokers: w.brokers, MaxEventBytes: normalise.MaxEventBytes}, log)
 	require.NoError(w.t, err)
@@ -118,12 +118,20 @@ func (w *world) join(name string, registry *sr.Client) *member {
 	require.NoError(w.t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	m.cancel = cancel
-	go func() { m.over <- m.stage.Run(ctx) }()
-	w.t.Cleanup(m.kill)
+	go func() {
+		defer close(m.over)
+		if err := m.stage.Run(ctx); err != nil && !m.off.Load() {
+			w.t.Errorf("%s ended: %v", name, err)
+		}
+	}()
+	w.t.Cleanup(func() {
+		m.kill()
+		<-m.over
+	})
 	return m
 }
 
-// kill ends the stage: from the moment on nothing of it reaches Kafka.
+// kill cuts the stage off: from the moment on nothing of it reaches Kafka.
 func (m *member) kill() {
 	m.off.Store(true)
 	m.mu.Lock()
@@ -131,16 +139,13 @@ func (m *member) kill() {
 		_ = c.Close()
 	}
 	m.mu.Unlock()
-	m.leave()
+	m.cancel()
 }
 
 // leave ends the stage in order.
 func (m *member) leave() {
 	m.cancel()
-	if m.over != nil {
-		<-m.over
-		m.over = nil
-	}
+	<-m.over
 }
 
 // read returns what is committed of a topic.

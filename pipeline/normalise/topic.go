@@ -29,6 +29,8 @@ const (
 	MaxEventBytes = 512 << 10
 	// endTimeout is how long a transaction that was begun may still take when the stage stops.
 	endTimeout = 10 * time.Second
+	// leaveTimeout bounds how long a client that ends waits for a rebalance under way.
+	leaveTimeout = 5 * time.Second
 	// firstRetry and lastRetry bound the pause before a client is made anew, or the registry asked again.
 	firstRetry = 100 * time.Millisecond
 	lastRetry  = 5 * time.Second
@@ -81,11 +83,12 @@ func explain(t *topic, err error) error {
 
 func (t *topic) stalled(err error) { t.trouble.Store(&err) }
 
-func (t *topic) connect() (*kgo.GroupTransactSession, error) {
+func (t *topic) connect(life context.Context) (*kgo.GroupTransactSession, error) {
 	c := t.stage.config
 	member := fmt.Sprintf("%s/%s", c.Instance, t.name)
 	options := append([]kgo.Opt{}, c.Kafka...)
 	options = append(options,
+		kgo.WithContext(life),
 		kgo.ConsumerGroup(c.Group),
 		kgo.ConsumeTopics(t.name),
 		kgo.Balancers(kgo.CooperativeStickyBalancer()),
@@ -115,11 +118,16 @@ func (t *topic) connect() (*kgo.GroupTransactSession, error) {
 
 // session normalises what the group gives it until ctx ends or an error makes the client's state doubtful.
 func (t *topic) session(ctx context.Context) error {
-	session, err := t.connect()
+	life, cut := context.WithCancel(context.WithoutCancel(ctx)) // a transaction that was begun is ended
+	defer cut()
+	session, err := t.connect(life)
 	if err != nil {
 		return err
 	}
-	defer session.Close()
+	defer func() {
+		defer time.AfterFunc(leaveTimeout, cut).Stop()
+		session.Close()
+	}()
 	if err := t.identify(ctx, session.Client()); err != nil {
 		return err
 	}
@@ -188,9 +196,9 @@ func (t *topic) transact(ctx context.Context, session *kgo.GroupTransactSession,
 	if err := session.Begin(); err != nil {
 		return fmt.Errorf("begin transaction: %w", err)
 	}
-	if err := session.ProduceSync(ctx, out.records...).FirstErr(); err != nil {
+	if err := produce(ctx, session, out.records); err != nil {
 		t.stage.metrics.transactions.WithLabelValues(t.name, "failed").Inc()
-		return errors.Join(fmt.Errorf("produce %d records: %w", len(out.records), err), t.abort(session))
+		return errors.Join(fmt.Errorf("produce %d records: %w", len(out.records), err), abort(ctx, session))
 	}
 	committed, err := session.End(ctx, kgo.TryCommit)
 	if err != nil {
@@ -207,10 +215,27 @@ func (t *topic) transact(ctx context.Context, session *kgo.GroupTransactSession,
 	return out.batch.Written(ctx)
 }
 
+// produce returns when Kafka has all records, or at the end of ctx: ProduceSync would wait for a broker that hangs, whatever ctx says.
+func produce(ctx context.Context, session *kgo.GroupTransactSession, records []*kgo.Record) error {
+	results := make(chan error, len(records))
+	for _, r := range records {
+		session.Produce(ctx, r, func(_ *kgo.Record, err error) { results <- err })
+	}
+	for range records {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case err := <-results:
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // abort ends a transaction that failed, so that readers need not wait for its timeout.
-func (t *topic) abort(session *kgo.GroupTransactSession) error {
-	ctx, cancel := context.WithTimeout(context.Background(), endTimeout)
-	defer cancel()
+func abort(ctx context.Context, session *kgo.GroupTransactSession) error {
 	_, err := session.End(ctx, kgo.TryAbort)
 	return err
 }

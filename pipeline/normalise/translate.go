@@ -114,8 +114,8 @@ func (t *topic) skip(ctx context.Context, session *kgo.GroupTransactSession, par
 		return fmt.Errorf("begin transaction: %w", err)
 	}
 	letter := t.deadLetter(first, &decode.Rejection{Reason: schemas.Oversize, Detail: fmt.Sprintf("a compressed batch holds more than is unpacked: %s", batch)})
-	if err := session.ProduceSync(ctx, letter).FirstErr(); err != nil {
-		return errors.Join(fmt.Errorf("produce a dead letter: %w", err), t.abort(session))
+	if err := produce(ctx, session, []*kgo.Record{letter}); err != nil {
+		return errors.Join(fmt.Errorf("produce a dead letter: %w", err), abort(ctx, session))
 	}
 	if committed, err := session.End(ctx, kgo.TryCommit); err != nil || !committed {
 		return fmt.Errorf("leave out a batch of %s/%d: committed %t: %w", t.name, partition, committed, err)
@@ -198,10 +198,9 @@ func named(doc document, key []byte) []byte {
 	if json.Unmarshal(doc.json, &row) != nil || row == nil {
 		return doc.json
 	}
-	for _, name := range []string{"account_id", "id"} {
-		if id := row[name]; len(id) > 0 && string(id) != "null" && string(row["account_id"]) == "" {
-			row["account_id"] = id
-		}
+	if id := row["id"]; len(row["account_id"]) == 0 && len(id) > 0 {
+		row["account_id"] = id
+		delete(row, "id")
 	}
 	if len(row["account_id"]) == 0 && len(key) > 0 && utf8.Valid(key) {
 		row["account_id"], _ = json.Marshal(string(key)) // a string always encodes

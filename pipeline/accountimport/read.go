@@ -162,6 +162,12 @@ func New(attributes map[string]json.RawMessage) (Account, error) {
 			continue
 		}
 		switch {
+		case name == "deleted" && text == "false":
+			delete(attributes, name)
+		case name == "deleted":
+			if string(raw) != "true" {
+				return a, wrong(name, " %.40q is neither true nor false", text)
+			}
 		case name == "seats":
 			n, err := strconv.ParseInt(text, 10, 64)
 			if err != nil || n < 0 {
@@ -185,6 +191,9 @@ func New(attributes map[string]json.RawMessage) (Account, error) {
 	}
 	return a, nil
 }
+
+// Deleted says whether the account is removed.
+func (a Account) Deleted() bool { return string(a.Attributes["deleted"]) == "true" }
 
 // Record is the account's record, valid from a time on.
 func (a Account) Record(at time.Time) []byte {

@@ -101,7 +101,7 @@ func (d *directory) write(ctx context.Context, c changes) error {
 func (d *directory) writeTrait(ctx context.Context, id, name, value string, at time.Time) error {
 	key := compoundKey(id, name)
 	member, value := nest(name, value)
-	if known, ok := d.traits.get(key); ok && !known.at.Before(d.traits.removedAt(id)) && (known.value == value || at.Before(known.at)) {
+	if known, ok := d.traits.get(key); ok && name != deletedAttribute && !known.at.Before(d.traits.removedAt(id)) && (known.value == value || at.Before(known.at)) {
 		return nil
 	}
 	return d.put(ctx, d.topics.Accounts, key, encodeTrait(id, member, value, at))
@@ -117,6 +117,9 @@ func nest(name, value string) (member, nested string) {
 	return member, fmt.Sprintf("{%s:%s}", encodeString(inner), value)
 }
 
+// deletedAttribute is that of an account record that removes the account.
+const deletedAttribute = "deleted"
+
 // describe adds what is said of an account.
 func (c *changes) describe(a accountimport.Account, at time.Time) {
 	change := c.accounts[a.ID]
@@ -125,6 +128,10 @@ func (c *changes) describe(a accountimport.Account, at time.Time) {
 		c.accounts[a.ID] = change
 	}
 	change.at = at
+	if a.Deleted() {
+		change.patch[deletedAttribute] = "true"
+		return
+	}
 	for name, value := range a.Attributes {
 		change.patch[name] = string(value)
 	}

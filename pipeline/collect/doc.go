@@ -10,6 +10,7 @@
 // write key comes as the user name of basic auth, or as writeKey in the body.
 // POST /v1/signals takes answers to surveys, KPIs, meters, goals and releases
 // (docs/formats.md), one or {"batch": [...]}, with the same answers.
+// POST and PATCH /v1/accounts take what is known of accounts (accounts.go): one object, an array, or one a line.
 // PostHog's SDKs, CloudEvents and OpenTelemetry's evaluations of feature flags have
 // paths of their own (dialect.go), the webhooks of ticket systems and surveys
 // /v1/webhooks/NAME (webhook.go). docs/sources.md says how to connect each.

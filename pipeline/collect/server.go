@@ -35,6 +35,7 @@ func (c *Collector) routes() http.Handler {
 	}
 	c.routeDialects(mux)
 	c.routeWebhooks(mux)
+	c.routeAccounts(mux)
 	mux.HandleFunc("GET /v1/parked", c.serveParked)
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusOK, map[string]bool{"live": true})

@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
-	"os/user"
 	"slices"
 	"text/tabwriter"
 	"time"
@@ -128,6 +126,7 @@ func (r *deliveriesRedriveCmd) Run(ctx context.Context, g *globals) error {
 
 type deliveriesDropCmd struct {
 	selection
+	signature
 }
 
 // Run takes deliveries out.
@@ -136,15 +135,8 @@ func (d *deliveriesDropCmd) Run(ctx context.Context, g *globals) error {
 	if err != nil {
 		return err
 	}
-	by := "somebody"
-	if u, err := user.Current(); err == nil {
-		by = u.Username
-	}
-	if host, err := os.Hostname(); err == nil {
-		by += "@" + host
-	}
 	return withDeliveries(ctx, g, true, func(ctx context.Context, _ *config.Config, store *clickhouse.Client) error {
-		n, err := notify.Drop(ctx, store, sel, by, time.Now())
+		n, err := notify.Drop(ctx, store, sel, d.person(), time.Now())
 		if err != nil {
 			return err
 		}

@@ -48,9 +48,11 @@ func TestDeliveries(t *testing.T) {
 	out := tidemark(t, env, "triggers", "deliveries", "redrive", "--all")
 	require.Equal(t, "1 redriven: tidemark triggers run sends them within a minute\n", out.stdout, out.stderr)
 	require.Len(t, ls("tr_1", "--outcome", "pending").Deliveries, 1)
-	out = tidemark(t, env, "triggers", "deliveries", "drop", "al_1")
+	out = tidemark(t, env, "triggers", "deliveries", "drop", "al_1", "--by", "ann")
 	require.Equal(t, "1 dropped\n", out.stdout, out.stderr)
-	require.Len(t, ls("al_1", "--outcome", "dropped").Deliveries, 1)
+	dropped := ls("al_1", "--outcome", "dropped").Deliveries
+	require.Len(t, dropped, 1)
+	require.Equal(t, "dropped by ann", dropped[0].Detail)
 	require.Equal(t, "0 dropped\n", tidemark(t, env, "triggers", "deliveries", "drop", "--target", "crm").stdout)
 }
 

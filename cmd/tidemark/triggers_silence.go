@@ -5,12 +5,12 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"os/user"
 	"slices"
 	"strings"
 	"time"
 
 	"tidemark/pipeline/triggers"
+	"tidemark/schemas"
 )
 
 type triggersSilenceCmd struct {
@@ -18,7 +18,8 @@ type triggersSilenceCmd struct {
 	Account string        `help:"Account to silence; without it, every account."`
 	For     time.Duration `default:"2h" help:"For how long (${default})."`
 	Reason  string        `help:"Why."`
-	End     string        `placeholder:"ID" help:"End this silence now, instead of making one."`
+	signature
+	End string `placeholder:"ID" help:"End this silence now, instead of making one."`
 }
 
 // Run makes a silence, or ends one.
@@ -43,7 +44,11 @@ func (c *triggersSilenceCmd) Run(ctx context.Context, g *globals) error {
 			return fmt.Errorf("there is no silence %s that is not over; tidemark triggers ls --silences lists them", c.End)
 		}
 		all[i].To = now
-		return triggers.AddSilence(ctx, client, all[i])
+		if err := triggers.AddSilence(ctx, client, all[i]); err != nil {
+			return err
+		}
+		fmt.Fprintf(g.stdout, "%s: ended\n", c.End)
+		return nil
 	}
 	if err := c.check(func() ([]string, error) {
 		all, err := loadRules(&cfg)
@@ -55,11 +60,7 @@ func (c *triggersSilenceCmd) Run(ctx context.Context, g *globals) error {
 	}); err != nil {
 		return err
 	}
-	by := "unknown"
-	if u, err := user.Current(); err == nil {
-		by = u.Username
-	}
-	s := triggers.Silence{ID: "si_" + strings.ToLower(rand.Text()[:12]), Rule: c.Rule, Account: c.Account, From: now, To: now.Add(c.For), Reason: c.Reason, By: by}
+	s := triggers.Silence{ID: "si_" + strings.ToLower(rand.Text()[:12]), Rule: c.Rule, Account: c.Account, From: now, To: now.Add(c.For), Reason: c.Reason, By: c.person()}
 	if err := triggers.AddSilence(ctx, client, s); err != nil {
 		return err
 	}
@@ -83,7 +84,7 @@ func (c *triggersSilenceCmd) check(names func() ([]string, error)) error {
 		return err
 	}
 	if !slices.Contains(all, c.Rule) {
-		return fmt.Errorf("there is no rule %s; there are %s", c.Rule, strings.Join(all, ", "))
+		return fmt.Errorf("there is no rule %q%s", c.Rule, schemas.Suggest(c.Rule, all))
 	}
 	return nil
 }

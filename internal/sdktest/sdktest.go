@@ -86,14 +86,42 @@ func Send(t testing.TB, sdk, endpoint, writeKey string, plan Plan) Result {
 	return send(t, endpoint, writeKey, plan, foreign.Python(t, files, name+"_.py"))
 }
 
+// KafkaMessage is a record as an SDK hands it to a Kafka producer.
+type KafkaMessage struct {
+	Headers map[string][]byte `json:"headers"`
+	Key     []byte            `json:"key"`
+	Value   []byte            `json:"value"`
+}
+
+// CloudEventsForKafka returns what the CloudEvents SDK of a language, "node" or "python", makes of the plan's track calls with its Kafka binding: in
+// binary and structured mode in turn.
+func CloudEventsForKafka(t testing.TB, language string, plan Plan) []KafkaMessage {
+	t.Helper()
+	command := foreign.Node
+	script := "cloudevents_kafka.mjs"
+	if language == "python" {
+		command, script = foreign.Python, "cloudevents_kafka_.py"
+	}
+	stdout := run(t, plan, command(t, files, script))
+	var messages []KafkaMessage
+	require.NoError(t, json.Unmarshal(stdout, &messages), "%s", stdout)
+	return messages
+}
+
 func send(t testing.TB, endpoint, writeKey string, plan Plan, command []string) Result {
+	t.Helper()
+	stdout := run(t, plan, command, endpoint, writeKey)
+	var result Result
+	require.NoError(t, json.Unmarshal(stdout, &result), "%s", stdout)
+	return result
+}
+
+// run runs a script with the plan, and returns what it prints.
+func run(t testing.TB, plan Plan, command []string, args ...string) []byte {
 	t.Helper()
 	content, err := json.Marshal(plan)
 	require.NoError(t, err)
 	planFile := filepath.Join(t.TempDir(), "plan.json")
 	require.NoError(t, os.WriteFile(planFile, content, 0o600))
-	stdout := foreign.Run(t, sendTimeout, "", command[0], append(slices.Clone(command[1:]), planFile, endpoint, writeKey)...)
-	var result Result
-	require.NoError(t, json.Unmarshal(stdout, &result), "%s", stdout)
-	return result
+	return foreign.Run(t, sendTimeout, "", command[0], append(append(slices.Clone(command[1:]), planFile), args...)...)
 }

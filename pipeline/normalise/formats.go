@@ -79,7 +79,8 @@ func readCloudEvent(r *kgo.Record) (document, *decode.Rejection) {
 	contentType := headers["content-type"]
 	if strings.HasPrefix(strings.ToLower(contentType), "application/cloudevents") {
 		media, _, err := mime.ParseMediaType(contentType)
-		if err != nil || media != "application/cloudevents+json" {
+		// One that does not say its format can only be JSON.
+		if err != nil || media != "application/cloudevents+json" && media != "application/cloudevents" {
 			return document{}, malformed("content-type", "%.60q cannot be read: send structured events as application/cloudevents+json, or binary ones", contentType)
 		}
 		return document{json: r.Value}, checkObject("the structured event", r.Value)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net"
+	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -25,7 +26,12 @@ import (
 	"tidemark/schemas/mapping"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if brokers := os.Getenv(childBrokers); brokers != "" {
+		os.Exit(runChild(brokers))
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // patience bounds how long a test waits for what must happen.
 const patience = 90 * time.Second
@@ -35,13 +41,29 @@ const partitions = 3
 var own = []string{"telemetry", "users", "accounts", "signals", "tickets", "parked", "dead-letters"}
 
 // declare reads a section normalise.topics.
-func declare(t testing.TB, text string) mapping.Topics {
-	t.Helper()
+func declare(text string) (topics mapping.Topics, err error) {
 	var doc yaml.Node
-	require.NoError(t, yaml.Unmarshal([]byte(text), &doc))
-	var topics mapping.Topics
-	require.NoError(t, topics.DecodeYAML("t.yaml", doc.Content[0]))
-	return topics
+	if err := yaml.Unmarshal([]byte(text), &doc); err != nil {
+		return nil, err
+	}
+	err = topics.DecodeYAML("t.yaml", doc.Content[0])
+	return topics, err
+}
+
+// newStage returns a stage of a process of its own.
+func newStage(brokers []string, text string) (*normalise.Stage, error) {
+	topics, err := declare(text)
+	if err != nil {
+		return nil, err
+	}
+	desk, err := collect.NewDesk(collect.Config{Brokers: brokers, MaxEventBytes: normalise.MaxEventBytes}, zap.NewNop())
+	if err != nil {
+		return nil, err
+	}
+	return normalise.New(normalise.Config{
+		Kafka: []kgo.Opt{kgo.SeedBrokers(brokers...)}, Group: "g", Instance: "a", SessionTimeout: 6 * time.Second,
+		Topics: topics, DeadLetters: "dead-letters", Desk: desk, Log: zap.NewNop(), Metrics: prometheus.NewRegistry(),
+	})
 }
 
 // world is a Kafka with the raw topics of a declaration.
@@ -61,8 +83,9 @@ func newWorld(t testing.TB, text string, raw ...string) *world {
 }
 
 func worldOf(t testing.TB, brokers []string, text string) *world {
-	w := &world{t: t, brokers: brokers, topics: declare(t, text)}
-	var err error
+	topics, err := declare(text)
+	require.NoError(t, err)
+	w := &world{t: t, brokers: brokers, topics: topics}
 	w.client, err = kgo.NewClient(kgo.SeedBrokers(brokers...), kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)))
 	require.NoError(t, err)
 	t.Cleanup(w.client.Close)

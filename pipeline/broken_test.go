@@ -48,6 +48,7 @@ var defects = []defect{
 type hasty struct{ worker.Store }
 
 func (s hasty) Write(ctx context.Context, b *clickhouse.Batch) error {
+	b = clickhouse.Join(&clickhouse.Batch{}, []*clickhouse.Batch{b, {}}) // whose memory is used again
 	go func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 		defer cancel()

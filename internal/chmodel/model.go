@@ -43,7 +43,12 @@ func New() *Model { return &Model{now: newTables()} }
 
 // Write applies the batch as OnWrite decides.
 func (m *Model) Write(ctx context.Context, b *clickhouse.Batch) error {
-	return m.write(ctx, &write{batch: b, add: m.Add})
+	return m.write(ctx, &write{batch: copied(b), add: m.Add})
+}
+
+// copied copies a batch, whose memory the pipeline uses again.
+func copied(b *clickhouse.Batch) *clickhouse.Batch {
+	return clickhouse.Join(&clickhouse.Batch{}, []*clickhouse.Batch{b, {}})
 }
 
 // WriteCheckpoints keeps checkpoints as OnWrite decides. Two that differ at one source and offset break invariant 5: that
@@ -57,7 +62,7 @@ func (m *Model) WriteProgress(ctx context.Context, _ *clickhouse.Progress) error
 
 // Apply merges the rows for which keep holds, all without keep, as an acknowledged write.
 func (m *Model) Apply(b *clickhouse.Batch, keep func() bool) {
-	m.apply(&write{batch: b, through: keep, acknowledged: true, add: m.Add})
+	m.apply(&write{batch: copied(b), through: keep, acknowledged: true, add: m.Add})
 }
 
 // OpenCounters is that of clickhouse.Client. Like the other reads of a recovery it may be answered by a replica that lags.

@@ -29,6 +29,7 @@ type State struct {
 
 	accounts map[string]*account
 	batch    *clickhouse.Batch // rows to write since the last Take, but for those of dirty windows and spans
+	spare    *clickhouse.Batch // empty, to be the next; nil = there is none
 	dirty    []ref             // windows whose counters or sets have changed since the last Take
 	joins    []join            // members of sets that are new since the last Take; the first is none
 	spans    []span            // users' first and last events of minutes since the last Take; the first is none

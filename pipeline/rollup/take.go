@@ -40,12 +40,20 @@ func (s *State) Take(position uint64) *clickhouse.Batch {
 	s.counted = len(s.batch.Counters.Value)
 	s.takeSpans()
 	batch := s.batch
-	s.batch = &clickhouse.Batch{}
+	if s.batch, s.spare = s.spare, nil; s.batch == nil {
+		s.batch = &clickhouse.Batch{}
+	}
 	clear(s.dirty)
 	s.dirty, s.joins, s.changed = s.dirty[:0], s.joins[:1], 0
 	s.taken = position
 	s.takes++
 	return batch
+}
+
+// Reuse takes a batch back that Take has returned and nobody needs any more.
+func (s *State) Reuse(b *clickhouse.Batch) {
+	b.Reset()
+	s.spare = b
 }
 
 func byID(a, b *account) int {

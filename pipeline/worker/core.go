@@ -226,10 +226,11 @@ func (c *Core) Take() Flush {
 	}
 }
 
-// Written says that every flush taken so far is in ClickHouse, and lets go of what memory need not hold: windows beyond most,
-// about, when they are idle. No row depends on it.
-func (c *Core) Written(most int) {
+// Written says that the flush, and every one taken before, is in ClickHouse. Its rows are gone with it: their memory holds the next
+// ones. It lets go of what memory need not hold: windows beyond most, about, when they are idle. No row depends on it.
+func (c *Core) Written(f Flush, most int) {
 	c.users.Written()
+	c.state.Reuse(f.Rows)
 	c.state.Evict(c.prefix.Watermark, most)
 }
 

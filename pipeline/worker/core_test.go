@@ -151,7 +151,7 @@ func anyRun(t *rapid.T, s Spec, log []Record) {
 			f := c.Take()
 			m.Apply(f.Rows, nil)
 			committed = &f
-			c.Written(8)
+			c.Written(f, 8)
 		case 3: // die in mid-insert: some rows got through, the others never do, or come from the grave later
 			if crashes++; crashes > 8 {
 				continue

@@ -48,6 +48,7 @@ type Flusher struct {
 	metrics *metrics.Pipeline
 	gather  time.Duration // how long a round waits for another flush
 	in      chan *request
+	joined  clickhouse.Batch // the rows of a round, in one
 }
 
 // patient is how many times as long a round waits whose sources are behind: they are busy folding, and in no hurry.
@@ -151,7 +152,7 @@ func (f *Flusher) write(ctx context.Context, round []*request) error {
 		points.Add(r.flush.Checkpoint)
 	}
 	reach("flush begun")
-	rows := clickhouse.Join(batches)
+	rows := clickhouse.Join(&f.joined, batches)
 	if err := f.client.ProduceSync(ctx, dead...).FirstErr(); err != nil {
 		return fmt.Errorf("produce %d dead letters: %w", len(dead), err)
 	}

@@ -377,8 +377,8 @@ func (w *Worker) written() {
 	w.status.Position = w.inFlight.flush.Checkpoint.Offset
 	w.status.Watermark = w.inFlight.flush.Checkpoint.Watermark
 	w.mu.Unlock()
+	w.core.Written(w.inFlight.flush, w.MaxWindows())
 	w.inFlight, w.flying = nil, nil
-	w.core.Written(w.MaxWindows())
 	w.publish()
 }
 

@@ -15,6 +15,8 @@ type column interface {
 	put(into chcolumn.Interface) error
 	// gather appends runs of rows of the same column of other batches.
 	gather(from []column, runs []run)
+	// reset empties the column; it keeps its room.
+	reset()
 }
 
 type plainColumn[T any] struct {
@@ -43,6 +45,11 @@ func (c plainColumn[T]) gather(from []column, runs []run) {
 	}
 }
 
+func (c plainColumn[T]) reset() {
+	clear(*c.values) // of what they refer to
+	*c.values = (*c.values)[:0]
+}
+
 type wordColumn struct {
 	title string
 	words *Words
@@ -53,6 +60,7 @@ func words(name string, w *Words) column { return wordColumn{name, w} }
 func (c wordColumn) name() string                      { return c.title }
 func (c wordColumn) rows() int                         { return c.words.Rows() }
 func (c wordColumn) put(into chcolumn.Interface) error { return c.words.put(into) }
+func (c wordColumn) reset()                            { c.words.reset() }
 
 func (c wordColumn) gather(from []column, runs []run) {
 	c.words.Grow(count(runs))
@@ -109,6 +117,8 @@ func (c setColumn) put(into chcolumn.Interface) error {
 	}
 	return decode(into, encoded, len(c.sets.ends))
 }
+
+func (c setColumn) reset() { c.sets.values, c.sets.ends = c.sets.values[:0], c.sets.ends[:0] }
 
 func (c setColumn) gather(from []column, runs []run) {
 	s := c.sets

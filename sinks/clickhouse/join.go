@@ -5,13 +5,14 @@ import (
 	"slices"
 )
 
-// Join returns the rows of all batches in one. The rows of the big tables are put in the order of the tables' keys, account
-// by account, if those of each batch are: ClickHouse takes half as long for rows that need no sorting.
-func Join(batches []*Batch) *Batch {
+// Join returns the rows of all batches in one: into, which is emptied before, or the only one that there is. The rows of the big
+// tables are put in the order of the tables' keys, account by account, if those of each batch are: ClickHouse takes half as long
+// for rows that need no sorting.
+func Join(into *Batch, batches []*Batch) *Batch {
 	if len(batches) == 1 {
 		return batches[0]
 	}
-	into := &Batch{}
+	into.Reset()
 	tables := make([][]table, len(batches))
 	for i, b := range batches {
 		tables[i] = b.tables()

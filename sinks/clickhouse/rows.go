@@ -228,6 +228,15 @@ func (b *Batch) Rows() int {
 		len(b.AccountChanges.Offset) + len(b.UserAccounts.User) + len(b.DeadLetters.Offset)
 }
 
+// Reset empties the batch and keeps its room, for rows to come.
+func (b *Batch) Reset() {
+	for _, t := range b.tables() {
+		for _, c := range t.columns {
+			c.reset()
+		}
+	}
+}
+
 // table names a table, without its _all, and its columns as the INSERT lists them, without the generation.
 type table struct {
 	name    string

@@ -41,6 +41,16 @@ func (w *Words) Key(word string) uint32 {
 	return k
 }
 
+// reset empties the column; it keeps its room.
+func (w *Words) reset() {
+	if w.list != nil {
+		clear(w.list)
+		clear(w.known)
+		w.list, w.known[""] = w.list[:1], 0
+	}
+	w.keys = w.keys[:0]
+}
+
 // Append appends words.
 func (w *Words) Append(words ...string) {
 	for _, word := range words {

@@ -135,7 +135,7 @@ func TestStaticMemberKeepsItsPartitionsAcrossARestart(t *testing.T) {
 				}
 			}
 			return assigned == 4
-		}, 30*time.Second, 20*time.Millisecond)
+		}, time.Minute, 20*time.Millisecond)
 		return generations
 	}
 	owned := make(chan map[string][]int32, 100)

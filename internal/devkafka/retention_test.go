@@ -128,7 +128,7 @@ func TestRetentionBoundsADirectory(t *testing.T) {
 	running, err := startRetention(ctx, dir, broker.Addrs(), 10*time.Millisecond, zap.NewNop())
 	require.NoError(t, err)
 	defer running.stop()
-	require.Eventually(t, func() bool { return bytesOf(t, dir, "events") < bound }, 30*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return bytesOf(t, dir, "events") < bound }, time.Minute, 10*time.Millisecond)
 }
 
 // TestOffsetsGoOnAfterEverythingExpired pins the reason for a retention of our own: an emptied log would start at 0 again.

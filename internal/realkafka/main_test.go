@@ -51,6 +51,6 @@ func testContext(t *testing.T) context.Context {
 // requireGone waits until no process has the id: the kernel signals and reaps orphans asynchronously.
 func requireGone(t *testing.T, pid int) {
 	t.Helper()
-	require.Eventually(t, func() bool { return errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) }, 20*time.Second, 20*time.Millisecond,
+	require.Eventually(t, func() bool { return errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) }, time.Minute, 20*time.Millisecond,
 		"process %d is still there", pid)
 }

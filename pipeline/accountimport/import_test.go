@@ -21,7 +21,7 @@ func TestImport(t *testing.T) {
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "accounts"))
 	require.NoError(t, err)
 	defer cluster.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	options := []kgo.Opt{kgo.SeedBrokers(cluster.ListenAddrs()...)}
 	read := func() *Dimension {

@@ -89,7 +89,7 @@ func (c *cluster) commit(partition int32, at int64, metadata string) {
 
 func (c *cluster) measure(topics ...string) *lag.Report {
 	c.t.Helper()
-	ctx, cancel := context.WithTimeout(c.t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(c.t.Context(), 2*time.Minute)
 	defer cancel()
 	meter := lag.Meter{Client: c.client(), Kafka: c.opts, Group: c.group, Topics: topics}
 	report, err := meter.Measure(ctx)
@@ -186,7 +186,7 @@ func (c *cluster) transaction(id string, partition int32, n int, end kgo.Transac
 		e, _ := all.Lookup(c.topic, partition)
 		want = e.Offset
 		return s.Offset == want && want > int64(n)
-	}, 10*time.Second, 20*time.Millisecond, "the marker of %s", id)
+	}, time.Minute, 20*time.Millisecond, "the marker of %s", id)
 }
 
 func (c *cluster) openTransaction(id string, partition int32, n int) {
@@ -255,7 +255,7 @@ func testOwners(t *testing.T, c *cluster) {
 		return names
 	}
 	var names map[string]bool
-	require.Eventually(t, func() bool { names = owners(); return len(names) == 2 }, 30*time.Second, 100*time.Millisecond)
+	require.Eventually(t, func() bool { names = owners(); return len(names) == 2 }, time.Minute, 100*time.Millisecond)
 	require.True(t, names["static"])
 	delete(names, "static")
 	for other := range names {

@@ -31,7 +31,7 @@ func TestTopic(t *testing.T) {
 	require.Equal(t, noRate, rate)
 	require.Equal(t, oneByOne, digest)
 	m := single("tr_1")
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	require.Equal(t, Result{}, s.send(ctx, m))
 

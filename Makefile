@@ -87,6 +87,15 @@ test-alerts: .cache/bin/promtool ## Let faults be told to Prometheus's rules, an
 .cache/bin/promtool: deploy/prometheus/promtool/go.mod
 	cd deploy/prometheus/promtool && go build -o $(CURDIR)/$@ github.com/prometheus/prometheus/cmd/promtool
 
+# Helm is built from its module, in minutes, once; the JSON schemas of Kubernetes come as a Python package.
+.PHONY: test-helm
+test-helm: .cache/helm/.complete ## Render the Helm chart and hold it to Kubernetes's schemas; keep the rendering: make test-helm ARGS=-update.
+	cd deploy/helm/validate && go test -count=1 ./... $(ARGS)
+
+.cache/helm/.complete: deploy/helm/validate/requirements.txt
+	python3 -m pip download --quiet --no-deps --require-hashes --dest .cache/helm --requirement $<
+	@touch $@
+
 .PHONY: bench
 bench: build ## Measure everything, peers included, or some: make bench ARGS="throughput --events 500000".
 	@go build -o bin/bench ./bench

@@ -306,7 +306,9 @@ func TestDiagnose(t *testing.T) {
 			[]string{"telemetry/0 has not been looked at for 1h0m0s"}, nil,
 		},
 		"a process cannot reach its ClickHouse": {
-			func(_ *testing.T, f *Facts) { f.Processes[0].Ready, f.Processes[0].Said = false, "waiting for ClickHouse" },
+			func(_ *testing.T, f *Facts) {
+				f.Processes[0].Ready, f.Processes[0].Said = false, "waiting for ClickHouse"
+			},
 			[]string{"ticket process-not-ready"},
 			[]string{"http://w is not ready: waiting for ClickHouse"}, nil,
 		},

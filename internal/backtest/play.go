@@ -116,7 +116,7 @@ func observe(r *rules.Rule, a Account, at time.Time) (triggers.Observation, rule
 		}, rules.Value{}, nil
 	}
 	var failed error
-	o, value := triggers.Observe(r, func(c *rules.Condition) func(int) rules.Value {
+	o, value := triggers.Observe(r, true, func(c *rules.Condition) func(int) rules.Value {
 		all := c.Inputs()
 		return func(i int) rules.Value {
 			if all[i].Kind == rules.OfCalendar {

@@ -3,6 +3,7 @@ package triggers
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -24,7 +25,8 @@ type Changes struct {
 // Found are the accounts that changed.
 type Found struct {
 	Accounts []string
-	Oldest   time.Time // when the first of the parts was written; zero: none was
+	Since    map[string]time.Time // by account, where that was written: when it was first heard of, as far as the new parts say
+	Oldest   time.Time            // when the first of the parts was written; zero: none was
 }
 
 // NewChanges returns a Changes for which everything that there is at the first look is new.
@@ -62,12 +64,12 @@ func (c *Changes) Next(ctx context.Context, generation uint16) (Found, error) {
 		byTable[p.table] = append(byTable[p.table], p)
 	}
 	accounts, read := map[string]bool{}, map[string]bool{}
+	found := Found{Since: map[string]time.Time{}}
 	for table, of := range byTable {
-		if err := c.accounts(ctx, table, of, accounts, read); err != nil {
+		if err := c.accounts(ctx, table, of, accounts, read, found.Since); err != nil {
 			return Found{}, err // and all are new next time
 		}
 	}
-	var found Found
 	for _, p := range parts {
 		if !read[p.table+p.name] {
 			continue // merged away since it was listed: what took it in is new next time
@@ -77,12 +79,7 @@ func (c *Changes) Next(ctx context.Context, generation uint16) (Found, error) {
 			found.Oldest = p.written
 		}
 	}
-	for a := range accounts {
-		if !strings.HasPrefix(a, "_") && a != "" {
-			found.Accounts = append(found.Accounts, a)
-		}
-	}
-	slices.Sort(found.Accounts)
+	found.Accounts = slices.Sorted(maps.Keys(accounts))
 	return found, nil
 }
 
@@ -108,21 +105,29 @@ WHERE database = currentDatabase() AND active AND table IN (%s) AND (partition =
 }
 
 // accounts adds those of some parts of a table, and which of these parts were there to read.
-func (c *Changes) accounts(ctx context.Context, table string, parts []dataPart, into, read map[string]bool) error {
+func (c *Changes) accounts(ctx context.Context, table string, parts []dataPart, into, read map[string]bool, since map[string]time.Time) error {
 	names := make([]string, len(parts))
 	for i, p := range parts {
 		names[i] = p.name
 	}
-	query := "SELECT _part, groupUniqArray(account_id) FROM " + table + " WHERE _part IN {parts:Array(String)} GROUP BY _part"
+	first := "toDateTime64(0, 3, 'UTC')"
+	if table == "known_accounts_all" {
+		first = "CAST(min(since) AS DateTime64(3, 'UTC'))"
+	}
+	query := "SELECT _part, account_id, " + first + " FROM " + table + " WHERE _part IN {parts:Array(String)} GROUP BY _part, account_id"
 	err := sink.Each(c.client.LoadContext(ctx), c.client.Conn(), query, func(rows driver.Rows) error {
-		var name string
-		var accounts []string
-		if err := rows.Scan(&name, &accounts); err != nil {
+		var name, account string
+		var at time.Time
+		if err := rows.Scan(&name, &account, &at); err != nil {
 			return err
 		}
 		read[table+name] = true
-		for _, a := range accounts {
-			into[a] = true
+		if strings.HasPrefix(account, "_") || account == "" {
+			return nil
+		}
+		into[account] = true
+		if at.Unix() != 0 {
+			since[account] = earlier(since[account], at)
 		}
 		return nil
 	}, named("parts", names))
@@ -135,6 +140,14 @@ func (c *Changes) accounts(ctx context.Context, table string, parts []dataPart, 
 func (c *Changes) mark(p dataPart) {
 	key := p.table + p.partition
 	c.seen[key] = c.seen[key].add(p.block)
+}
+
+// earlier is the first of two times; zero is none.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // span is a range of block numbers, both included.

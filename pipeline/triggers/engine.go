@@ -129,7 +129,7 @@ func (e *Engine) reign(ctx context.Context) (*reign, error) {
 	if err := r.changes.Skip(ctx, r.generation); err != nil { // before everything is judged once
 		return nil, err
 	}
-	if r.since, err = e.reader.Since(ctx, r.generation, nil); err != nil {
+	if r.since, err = e.reader.Since(ctx, r.generation); err != nil {
 		return nil, err
 	}
 	loaded, err := store.load(ctx)

@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"tidemark/schemas/rules"
 )
 
 // job is some accounts to judge by some rules, and what has to be read for it.
@@ -18,6 +20,7 @@ type job struct {
 	fired      map[key]anchor // windows on which alerts stand, to be read again
 	only       map[key]bool   // if set: rules of accounts that are judged, beside those that are not fast
 	readings   *readings
+	found      map[reading][][]rules.Value
 }
 
 // anchor is what a rule is judged as of.
@@ -53,7 +56,7 @@ func (r *reign) final(p *program, now time.Time) anchor {
 }
 
 func (r *reign) job(accounts []string, programs []*program, now time.Time) *job {
-	j := &job{engine: r.Engine, generation: r.generation, now: now, accounts: accounts, programs: programs, fired: map[key]anchor{}}
+	j := &job{engine: r.Engine, generation: r.generation, now: now, accounts: accounts, programs: programs, fired: map[key]anchor{}, found: map[reading][][]rules.Value{}}
 	for _, p := range programs {
 		j.finals = append(j.finals, r.final(p, now))
 	}

@@ -190,16 +190,16 @@ func (r *reign) step(j *job, n, i int, s State, muted bool, now time.Time) chang
 	}
 	var again *Reading
 	if f, ok := j.fired[key{p.Name, a}]; ok && f.at.Equal(s.Window) && s.Active() {
-		o := r.observe(j, p, i, f.at, false)
+		o := r.observe(j, p, i, f.at, false, true)
 		again = &Reading{Final: f.known, Holds: o.Holds, Value: o.Value}
 	}
 	var present Observation
 	if p.present {
-		present = r.observe(j, p, i, now, true)
+		present = r.observe(j, p, i, now, true, s.Active())
 		present.At, present.Window, present.Muted = j.now, p.windowEnd(j.now), muted
 	}
 	if final := j.finals[n]; final.known {
-		o := r.observe(j, p, i, final.at, false)
+		o := r.observe(j, p, i, final.at, false, s.Active())
 		o.At, o.Window, o.Final, o.Muted = final.clock, final.at, true, muted
 		if present.Holds != True { // otherwise what holds now is what the alert stands on
 			o.Fired = again
@@ -229,22 +229,41 @@ func (p *program) windowEnd(now time.Time) time.Time {
 
 // values are those of a condition's inputs, of one account as of an instant.
 func (j *job) values(p *program, c *rules.Condition, i int, at time.Time, present bool) func(int) rules.Value {
-	numbers := p.inputs[c]
+	columns := j.columns(p, c, at, present)
 	return func(k int) rules.Value {
-		in := j.engine.inputs[numbers[k]]
-		if in.way == byCalendar {
-			return in.Calendar(at, location(j.readings.known[i].zone))
+		if columns[k] != nil {
+			return columns[k][i]
 		}
-		if v := j.readings.values[j.want(p, numbers[k], at, present)]; v != nil {
-			return v[i]
+		if in := j.engine.inputs[p.inputs[c][k]]; in.way == byCalendar {
+			return in.Calendar(at, location(j.readings.known[i].zone))
 		}
 		return rules.Value{}
 	}
 }
 
+// reading is a condition as of an instant.
+type reading struct {
+	condition *rules.Condition
+	at        int64 // Unix ms
+	present   bool
+}
+
+// columns are the values of a condition's inputs by account, found once for all accounts; nil: what is not read.
+func (j *job) columns(p *program, c *rules.Condition, at time.Time, present bool) [][]rules.Value {
+	of := reading{c, at.UnixMilli(), present}
+	columns, ok := j.found[of]
+	if !ok {
+		for _, n := range p.inputs[c] {
+			columns = append(columns, j.readings.values[j.want(p, n, at, present)])
+		}
+		j.found[of] = columns
+	}
+	return columns
+}
+
 // observe evaluates the conditions of a rule for an account as of an instant.
-func (r *reign) observe(j *job, p *program, i int, at time.Time, present bool) Observation {
-	o, _ := Observe(p.Rule, func(c *rules.Condition) func(int) rules.Value { return j.values(p, c, i, at, present) }, func(err error) {
+func (r *reign) observe(j *job, p *program, i int, at time.Time, present, show bool) Observation {
+	o, _ := Observe(p.Rule, show, func(c *rules.Condition) func(int) rules.Value { return j.values(p, c, i, at, present) }, func(err error) {
 		r.metrics.failures.WithLabelValues("condition").Inc()
 		r.Log.Warn("a condition cannot be evaluated, so nothing is known", zap.String("rule", p.Name), zap.String("account", j.accounts[i]), zap.Error(err))
 	})

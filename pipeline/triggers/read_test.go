@@ -68,7 +68,7 @@ func testNarrowReadsEqualTheViews(t *testing.T, f *fixture) {
 		}
 		reader, err := newReader(f.client, f.cat, f.views, inputs)
 		require.NoError(t, err)
-		since, err := reader.Since(t.Context(), 0, nil)
+		since, err := reader.Since(t.Context(), 0)
 		require.NoError(t, err)
 		var accounts []string
 		for a := range since {

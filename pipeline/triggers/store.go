@@ -7,7 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
+	"strings"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -81,8 +81,8 @@ func (s *Store) leads(ctx context.Context) error {
 	return nil
 }
 
-// insertPart is how many rows an insert has: they travel in the query's parameters, a payload being up to 20 kB.
-const insertPart = 200
+// insertPart is how much text an insert carries: its rows travel in the query's parameters, and each has the insert's fsync.
+const insertPart = 4 << 20
 
 const insertTransitions = `INSERT INTO alert_transitions (id, alert_id, seq, kind, rule, account_id, episode, severity, level, value, at, known_at, not_before, final, playbook, owner, targets, payload, state, version, leader)
 SELECT t.id, t.alert_id, t.seq, t.kind, t.rule, t.account_id, t.episode, t.severity, t.level, t.value,
@@ -102,17 +102,37 @@ func (s *Store) Save(ctx context.Context, transitions, states []row) error {
 		query string
 		rows  []row
 	}{{insertTransitions, transitions}, {insertStates, states}} {
-		for some := range slices.Chunk(insert.rows, insertPart) {
-			text, err := json.Marshal(some)
-			if err != nil {
-				return fmt.Errorf("encode %d rows: %w", len(some), err)
-			}
-			if err := s.client.Conn().Exec(s.client.InsertContext(ctx), insert.query, named("rows", string(text)), named("leader", s.leader)); err != nil {
-				return fmt.Errorf("store %d rows: %w", len(some), err)
+		texts, err := inserts(insert.rows)
+		if err != nil {
+			return err
+		}
+		for _, text := range texts {
+			if err := s.client.Conn().Exec(s.client.InsertContext(ctx), insert.query, named("rows", text), named("leader", s.leader)); err != nil {
+				return fmt.Errorf("store %d rows: %w", len(insert.rows), err)
 			}
 		}
 	}
 	return s.leads(ctx)
+}
+
+// inserts are the rows as arrays in JSON, each about as long as an insert may be.
+func inserts(rows []row) ([]string, error) {
+	var out []string
+	var b strings.Builder
+	for i, r := range rows {
+		text, err := json.Marshal(r)
+		if err != nil {
+			return nil, fmt.Errorf("encode what is told of %s: %w", r.Account, err)
+		}
+		b.WriteByte(map[bool]byte{true: '[', false: ','}[b.Len() == 0])
+		b.Write(text)
+		if b.Len() >= insertPart || i == len(rows)-1 {
+			b.WriteByte(']')
+			out = append(out, b.String())
+			b.Reset()
+		}
+	}
+	return out, nil
 }
 
 // load reads every state. A transition carries the state after it, so that the two cannot disagree.

@@ -106,7 +106,7 @@ func (r *reign) look(ctx context.Context, now time.Time) error {
 		if err := r.changes.Skip(ctx, generation); err != nil {
 			return err
 		}
-		if r.since, err = r.reader.Since(ctx, generation, nil); err != nil {
+		if r.since, err = r.reader.Since(ctx, generation); err != nil {
 			return err
 		}
 		r.sweep()
@@ -127,8 +127,8 @@ func (r *reign) look(ctx context.Context, now time.Time) error {
 	if r.oldest.IsZero() {
 		r.oldest = found.Oldest
 	}
-	if err := r.meet(ctx); err != nil {
-		return err
+	for a, at := range found.Since { // new ones, and those of which late events are the first
+		r.since[a] = earlier(r.since[a], at)
 	}
 	passed := false
 	for i, p := range r.programs {
@@ -139,18 +139,6 @@ func (r *reign) look(ctx context.Context, now time.Time) error {
 	}
 	if passed || now.Sub(r.swept) >= r.Sweep && len(r.left) == 0 {
 		r.sweep()
-	}
-	return nil
-}
-
-// meet learns since when the accounts are known that have changed: they may be new, or late events may be their first.
-func (r *reign) meet(ctx context.Context) error {
-	for some := range slices.Chunk(slices.Collect(maps.Keys(r.dirty)), part) {
-		since, err := r.reader.Since(ctx, r.generation, some)
-		if err != nil {
-			return err
-		}
-		maps.Copy(r.since, since)
 	}
 	return nil
 }

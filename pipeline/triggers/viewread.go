@@ -3,6 +3,7 @@ package triggers
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -23,42 +24,47 @@ func (r *Reader) texts(ws []want) string {
 
 // history reads what is known of accounts: now, and the inputs as of their instants.
 func (r *Reader) history(ctx context.Context, into *readings, wanted []want, now time.Time) error {
-	by := map[int64][]want{now.UnixMilli(): nil}
+	instants := []int64{now.UnixMilli()}
+	var ws []want
 	for _, w := range wanted {
 		if r.inputs[w.input].way == byHistory {
-			at := min(w.at, now.UnixMilli())
-			by[at] = append(by[at], w)
+			ws = append(ws, w)
+			if at := min(w.at, now.UnixMilli()); !slices.Contains(instants, at) {
+				instants = append(instants, at)
+			}
 		}
 	}
-	for at, ws := range by {
-		values := make([][]rules.Value, len(ws))
-		for i, w := range ws {
-			values[i] = into.column(w)
-		}
-		query := "SELECT account_id, is_removed, ifNull(toString(segment), ''), attributes['timezone'], " + r.texts(ws) + ` FROM account_history
-WHERE account_id IN {accounts:Array(String)} AND valid_from <= fromUnixTimestamp64Milli({at:Int64}, 'UTC') AND (valid_to IS NULL OR valid_to > fromUnixTimestamp64Milli({at:Int64}, 'UTC'))`
-		for from := 0; from < len(into.accounts); from += part {
-			accounts := into.accounts[from:min(from+part, len(into.accounts))]
-			err := sink.Each(r.client.LoadContext(ctx), r.client.Conn(), query, func(rows driver.Rows) error {
-				var name string
-				var k account
-				var texts []*string
-				if err := rows.Scan(&name, &k.removed, &k.segment, &k.zone, &texts); err != nil {
-					return err
-				}
-				n := into.index[name]
-				if at == now.UnixMilli() {
-					k.since = into.known[n].since
-					into.known[n] = k
-				}
-				for i, text := range texts {
-					values[i][n] = Parse(r.inputs[ws[i].input].Input, text)
-				}
-				return nil
-			}, named("accounts", accounts), named("at", at))
-			if err != nil {
+	values := make([][]rules.Value, len(ws))
+	for i, w := range ws {
+		values[i] = into.column(w)
+	}
+	// Which of the instants a row holds at, beginning with now.
+	query := "SELECT account_id, is_removed, ifNull(toString(segment), ''), attributes['timezone'], " + r.texts(ws) + `,
+    arrayFilter(t -> toUnixTimestamp64Milli(valid_from) <= t AND (valid_to IS NULL OR toUnixTimestamp64Milli(assumeNotNull(valid_to)) > t), {instants:Array(Int64)}) AS holds
+FROM account_history WHERE account_id IN {accounts:Array(String)} AND notEmpty(holds)`
+	for accounts := range slices.Chunk(into.accounts, part) {
+		err := sink.Each(r.client.LoadContext(ctx), r.client.Conn(), query, func(rows driver.Rows) error {
+			var name string
+			var k account
+			var texts []*string
+			var holds []int64
+			if err := rows.Scan(&name, &k.removed, &k.segment, &k.zone, &texts, &holds); err != nil {
 				return err
 			}
+			n := into.index[name]
+			if holds[0] == now.UnixMilli() {
+				k.since = into.known[n].since
+				into.known[n] = k
+			}
+			for i, text := range texts {
+				if slices.Contains(holds, min(ws[i].at, now.UnixMilli())) {
+					values[i][n] = Parse(r.inputs[ws[i].input].Input, text)
+				}
+			}
+			return nil
+		}, named("accounts", accounts), named("instants", instants))
+		if err != nil {
+			return err
 		}
 	}
 	return nil

@@ -164,6 +164,12 @@ func checkServers(ctx context.Context, cfg *config.Config, show func(...prefligh
 		MaxRecordBytes: int(cfg.Collector.MaxEvent),
 	}
 	show(kafka.Check(ctx)...)
+	registry, err := registryClient(&cfg.Normalise.Registry)
+	if err != nil {
+		return err
+	}
+	raw := preflight.Normalise{Client: client, Topics: cfg.Normalise.Topics, URLs: cfg.Normalise.Registry.URLs, Registry: registry}
+	show(raw.Check(ctx)...)
 	for _, addr := range cfg.ClickHouse.Addr {
 		if err := checkClickHouse(ctx, cfg, addr, show); err != nil {
 			return err

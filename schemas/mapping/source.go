@@ -243,6 +243,13 @@ type form struct {
 	prefix        string // fields that begin with it are free; empty = none
 }
 
+func (f form) article() string {
+	if strings.HasPrefix(f.name, "e") || strings.HasPrefix(f.name, "a") {
+		return "an " + f.name
+	}
+	return "a " + f.name
+}
+
 var forms = map[string]form{
 	Tickets:   {name: "ticket", known: ticketFields, needed: ticketNeeds, kinds: ticketKinds},
 	Signals:   {name: "survey", known: surveyFields, needed: surveyNeeds, kinds: surveyKinds},
@@ -278,12 +285,12 @@ func (r *Rule) checkFields() error {
 	for _, name := range slices.Sorted(maps.Keys(fields)) {
 		free := f.known == nil || f.prefix != "" && strings.HasPrefix(name, f.prefix)
 		if !free && !slices.Contains(f.known, name) {
-			errs = append(errs, fmt.Errorf("%s: a %s has no field %q%s", r.At(f.name), f.name, name, schemas.Suggest(name, f.known)))
+			errs = append(errs, fmt.Errorf("%s: %s has no field %q%s", r.At(f.name), f.article(), name, schemas.Suggest(name, f.known)))
 		}
 	}
 	for _, name := range f.needed {
 		if !fields[name].isSet() {
-			errs = append(errs, fmt.Errorf("%s: a %s needs %s", r.At(f.name), f.name, name))
+			errs = append(errs, fmt.Errorf("%s: %s needs %s", r.At(f.name), f.article(), name))
 		}
 	}
 	if kind, ok := fields["kind"].literal(); ok && f.kinds != nil && !slices.Contains(f.kinds, kind) {

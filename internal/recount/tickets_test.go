@@ -117,6 +117,8 @@ func TestAccountAsOf(t *testing.T) {
 		{topic: "accounts", key: "beta", value: `{"at":"soon"}`},
 		{topic: "accounts", key: "beta", value: `7`},
 		{topic: "accounts", value: `{"plan":"team"}`},
+		{topic: "accounts", key: "acme|crm", value: `{"account_id":"acme","at":"2026-03-02T12:00:00Z","plan":"free"}`},
+		{topic: "accounts", key: "acme|crm", value: `{"account_id":"acme","at":"2026-03-02T13:00:00Z","plan":"free","deleted":true}`},
 	})
 	require.Nil(t, r.AccountAsOf("acme", ms(t, "07:59:59")))
 	require.Equal(t, map[string]string{"plan": "team", "seats": "25", "mrr": "1200.5", "external_ids.zendesk": "77",
@@ -125,7 +127,9 @@ func TestAccountAsOf(t *testing.T) {
 	require.Equal(t, []string{"business", "40"}, []string{later["plan"], later["seats"]})
 	require.NotContains(t, later, "mrr")
 	require.Nil(t, r.AccountAsOf("acme", ms(t, "11:00:00")))
-	require.Equal(t, Verdicts{Received: 7, Applied: 4, DeadLettered: 3, Next: 7, End: 7}, r.Sources["accounts/0"])
+	require.Equal(t, map[string]string{"plan": "free"}, r.AccountAsOf("acme", ms(t, "12:00:00")))
+	require.Nil(t, r.AccountAsOf("acme", ms(t, "13:00:00")))
+	require.Equal(t, Verdicts{Received: 9, Applied: 6, DeadLettered: 3, Next: 9, End: 9}, r.Sources["accounts/0"])
 	require.Equal(t, map[DeadLetterKey]string{{"accounts/0", 4}: "bad_time", {"accounts/0", 5}: "malformed",
 		{"accounts/0", 6}: "missing_field"}, r.DeadLetters)
 }

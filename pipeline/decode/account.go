@@ -45,12 +45,12 @@ func DecodeAccount(key, value []byte, recordTime int64) (*Account, *Rejection) {
 		a.ID = s.id
 	}
 	if a.ID == "" {
-		return nil, reject(schemas.MissingField, "an account record needs account_id, or the account's id as its key")
+		return nil, reject(schemas.MissingField, "an account record needs account_id, or the account's id as its key").named("account_id")
 	}
 	if s.dated {
 		var ok bool
 		if a.ValidFrom, ok = parseTime(s.at); !ok {
-			return nil, reject(schemas.BadTime, "at %.60q is not an RFC 3339 time", s.at)
+			return nil, reject(schemas.BadTime, "at %.60q is not an RFC 3339 time", s.at).named("at")
 		}
 	}
 	if rej := a.checkTime(); rej != nil {

@@ -135,6 +135,12 @@ func TestAccount(t *testing.T) {
 	a, rej = DecodeAccount([]byte("acme"), nil, recordTime)
 	require.Nil(t, rej)
 	require.True(t, a.Deleted)
+	for text, deleted := range map[string]bool{`{"deleted":true,"plan":"pro"}`: true, `{"deleted":false}`: false, `{"deleted":"true"}`: false, `{"x":{"deleted":true}}`: false, `{"deleted":true,"deleted":false}`: false} {
+		a, rej = DecodeAccount([]byte("acme|crm"), []byte(`{"account_id":"acme",`+text[1:]), recordTime)
+		require.Nil(t, rej)
+		require.Equal(t, deleted, a.Deleted, text)
+		require.Equal(t, "acme", a.ID)
+	}
 	_, rej = DecodeAccount(nil, []byte(`{"plan":"pro"}`), recordTime)
 	require.Equal(t, schemas.MissingField, rej.Reason)
 }

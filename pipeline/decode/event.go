@@ -71,7 +71,7 @@ func (v Value) Number() (n uint64, ok bool) {
 type Rejection struct {
 	Reason schemas.Reason
 	Detail string // for people: what was wrong where
-	Field  string // of a signal: the field that is wrong; empty = none in particular
+	Field  string // that is wrong, such as userId or properties.duration_ms; empty = none in particular
 }
 
 // Error makes a rejection printable.
@@ -87,7 +87,7 @@ func malformed(value []byte, at int, what string) *Rejection {
 	if !utf8.Valid(value) {
 		return reject(schemas.Malformed, "the record is not UTF-8, as JSON has to be")
 	}
-	return reject(schemas.Malformed, "%s near byte %d", what, at)
+	return reject(schemas.Malformed, "%s near byte %d", what, at).named(fieldAt(value, at))
 }
 
 // endOfTime is the first time, in Unix ms, that no window can begin at: ClickHouse's DateTime ends in 2106.

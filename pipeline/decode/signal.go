@@ -98,10 +98,7 @@ func (s *signalScan) read(value []byte) *Rejection {
 }
 
 // in names the field that is wrong.
-func (r *Rejection) in(f signalField) *Rejection {
-	r.Field = signalFieldNames[f]
-	return r
-}
+func (r *Rejection) in(f signalField) *Rejection { return r.named(signalFieldNames[f]) }
 
 // complete finds the type, and that nothing is missing of what it needs.
 func (s *signalScan) complete() *Rejection {

@@ -183,17 +183,17 @@ func (t *Telemetry) identify(f *fields, ev *Event) *Rejection {
 	case "alias":
 		ev.Type = Alias
 	case "":
-		return reject(schemas.MissingType, "the event has no type; one of track, page, screen, identify, group, alias is needed")
+		return reject(schemas.MissingType, "the event has no type; one of track, page, screen, identify, group, alias is needed").named("type")
 	default:
-		return reject(schemas.UnknownType, "type %.40q is none of track, page, screen, identify, group, alias", kind)
+		return reject(schemas.UnknownType, "type %.40q is none of track, page, screen, identify, group, alias", kind).named("type")
 	}
 	userID, anonymousID := f.text[userIDField], f.text[anonymousIDField]
 	ev.Name = f.text[eventField]
 	if ev.Type == Track && len(ev.Name) == 0 {
-		return reject(schemas.MissingEvent, "a track event needs its name in event")
+		return reject(schemas.MissingEvent, "a track event needs its name in event").named("event")
 	}
 	if ev.Type >= Identify && len(userID) == 0 && len(anonymousID) == 0 {
-		return reject(schemas.MissingUser, "%s needs userId or anonymousId", kind)
+		return reject(schemas.MissingUser, "%s needs userId or anonymousId", kind).named("userId")
 	}
 	ev.Account = f.text[contextGroupField]
 	switch ev.Type {
@@ -229,6 +229,7 @@ func hash(b []byte) uint64 { return max(xxhash.Sum64(b), 1) }
 // Source: the Segment spec, "common fields": timestamp = receivedAt - (sentAt - originalTimestamp).
 func (t *Telemetry) date(f *fields, recordTime int64, ev *Event) *Rejection {
 	var original, sent int64
+	is := originalTimestampField
 	rej := t.time(f, receivedAtField, recordTime, &ev.Received)
 	switch {
 	case rej != nil:
@@ -238,6 +239,7 @@ func (t *Telemetry) date(f *fields, recordTime int64, ev *Event) *Rejection {
 		}
 		ev.Time = ev.Received - (sent - original)
 	case f.has(timestampField):
+		is = timestampField
 		rej = t.time(f, timestampField, 0, &ev.Time)
 	default:
 		rej = t.time(f, originalTimestampField, ev.Received, &ev.Time)
@@ -245,7 +247,10 @@ func (t *Telemetry) date(f *fields, recordTime int64, ev *Event) *Rejection {
 	if rej != nil {
 		return rej
 	}
-	return t.limits.check(ev.Time, ev.Received)
+	if rej = t.limits.check(ev.Time, ev.Received); rej != nil {
+		return rej.named(timeNames[is-originalTimestampField])
+	}
+	return nil
 }
 
 func (f *fields) has(field member) bool {
@@ -266,7 +271,7 @@ func (t *Telemetry) time(f *fields, field member, otherwise int64, into *int64) 
 	default:
 		var ok bool
 		if *into, ok = t.clock.parse(m.text); !ok {
-			return reject(schemas.BadTime, "%s %.60q is not an RFC 3339 time", timeNames[field-originalTimestampField], m.text)
+			return reject(schemas.BadTime, "%s %.60q is not an RFC 3339 time", timeNames[field-originalTimestampField], m.text).named(timeNames[field-originalTimestampField])
 		}
 	}
 	return nil

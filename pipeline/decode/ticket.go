@@ -64,24 +64,24 @@ func DecodeTicket(value []byte, recordTime int64, limits Limits) (*Ticket, *Reje
 		{"ticket_id", t.TicketID}, {"account_id", t.AccountID}, {"occurred_at", occurredAt}, {"kind", t.Kind},
 	} {
 		if f.value == "" {
-			return nil, reject(schemas.MissingField, "a ticket event needs %s", f.name)
+			return nil, reject(schemas.MissingField, "a ticket event needs %s", f.name).named(f.name)
 		}
 	}
 	if !slices.Contains(ticketKinds, t.Kind) {
-		return nil, reject(schemas.UnknownKind, "kind %.40q is none of %s", t.Kind, strings.Join(ticketKinds, ", "))
+		return nil, reject(schemas.UnknownKind, "kind %.40q is none of %s", t.Kind, strings.Join(ticketKinds, ", ")).named("kind")
 	}
 	var ok bool
 	if t.Time, ok = parseTime([]byte(occurredAt)); !ok {
-		return nil, reject(schemas.BadTime, "occurred_at %.60q is not an RFC 3339 time", occurredAt)
+		return nil, reject(schemas.BadTime, "occurred_at %.60q is not an RFC 3339 time", occurredAt).named("occurred_at")
 	}
 	t.Received = recordTime
 	if receivedAt != "" {
 		if t.Received, ok = parseTime([]byte(receivedAt)); !ok {
-			return nil, reject(schemas.BadTime, "receivedAt %.60q is not an RFC 3339 time", receivedAt)
+			return nil, reject(schemas.BadTime, "receivedAt %.60q is not an RFC 3339 time", receivedAt).named("receivedAt")
 		}
 	}
 	if rej := limits.check(t.Time, t.Received); rej != nil {
-		return nil, rej
+		return nil, rej.named("occurred_at")
 	}
 	if eventID != "" {
 		t.ID = max(xxhash.Sum64String(t.Source+"|"+eventID), 1)

@@ -35,7 +35,7 @@ type Config struct {
 	Group string
 	// Instance names this process in the group: a restart keeps its partitions, and ends a transaction that was left open. It must differ
 	// between processes that run at once.
-	Instance       string
+	Instance       string // optional
 	SessionTimeout time.Duration
 	Topics         mapping.Topics
 	DeadLetters    string

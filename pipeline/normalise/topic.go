@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -56,7 +57,7 @@ func (t *topic) run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-		if fatal := explain(t, err); fatal != nil {
+		if fatal := t.hopeless(err); fatal != nil {
 			return fatal
 		}
 		if time.Since(started) > time.Minute {
@@ -69,10 +70,10 @@ func (t *topic) run(ctx context.Context) error {
 	return nil
 }
 
-// explain returns an error that another client would meet again, in words that say what to do.
-func explain(t *topic, err error) error {
+// hopeless returns an error that another client would meet again, in words that say what to do; nil for others.
+func (t *topic) hopeless(err error) error {
 	switch {
-	case errors.Is(err, kerr.FencedInstanceID), errors.Is(err, kerr.ProducerFenced):
+	case errors.Is(err, kerr.FencedInstanceID):
 		return fmt.Errorf("another process of the group %s has the instance id %s: give each its own kafka.instance_id: %w", t.stage.config.Group, t.stage.config.Instance, err)
 	case errors.Is(err, kerr.OffsetOutOfRange):
 		return fmt.Errorf("%s: records were deleted before they were normalised: raise the topic's retention; to accept the loss, stop the stage and set the offsets of the group %s "+
@@ -85,7 +86,10 @@ func (t *topic) stalled(err error) { t.trouble.Store(&err) }
 
 func (t *topic) connect(life context.Context) (*kgo.GroupTransactSession, error) {
 	c := t.stage.config
-	member := fmt.Sprintf("%s/%s", c.Instance, t.name)
+	member := c.Instance + "/" + t.name
+	if c.Instance == "" {
+		member = uuid.NewString() + member // else processes would fence each other off
+	}
 	options := append([]kgo.Opt{}, c.Kafka...)
 	options = append(options,
 		kgo.WithContext(life),

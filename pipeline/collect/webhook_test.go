@@ -230,3 +230,47 @@ func TestGivenUpTicket(t *testing.T) {
 	_, rejection := decode.DecodeTicket(record.Value, webhookTime.UnixMilli(), c.config.Limits)
 	require.Equal(t, schemas.MissingField, rejection.Reason)
 }
+
+// TestWebhooksOfProductAndAccounts: a webhook may make product events and say what is known of accounts, as a raw topic does.
+func TestWebhooksOfProductAndAccounts(t *testing.T) {
+	t.Parallel()
+	var doc yaml.Node
+	require.NoError(t, yaml.Unmarshal([]byte(`
+crm:
+  kind: mapping
+  events:
+    - when: {$.type: company}
+      account: {account_id: $.id, plan: $.plan, created_at: $.since, external_ids.crm: $.crm_ids, attributes: $.more}
+    - when: {$.type: call}
+      event: {name: "Call {$.direction}", organization: $.company, user_id: $.by, occurred_at: $.at, message_id: $.call_id, properties: $.about, properties.minutes: $.minutes}
+`), &doc))
+	var sources mapping.Sources
+	require.NoError(t, sources.DecodeYAML("s.yaml", doc.Content[0]))
+	cluster := startKafka(t)
+	c := start(t, testConfig(cluster, func(c *Config) { c.Sources = sources }))
+	post := func(body string) response { return c.post("/v1/webhooks/crm", body) }
+	call := `{"type":"call","direction":"in","company":"c-9","by":"ada","at":1763640000000,"call_id":"77","minutes":12,"about":{"topic":"renewal","minutes":1}}`
+	require.JSONEq(t, `{"success":true,"events":1}`, string(post(call).body))
+	require.Empty(t, events(t, cluster.ListenAddrs()), "it waits for its company")
+	require.Equal(t, http.StatusBadRequest, post(`{"type":"company","id":"acme","since":"soon"}`).code)
+	require.JSONEq(t, `{"success":true,"events":1}`, string(post(`{"type":"company","id":"acme","plan":"pro","since":20500,"crm_ids":["c-8","c-9"],"more":{"owner":"dana"}}`).body))
+	eventually(t, func() bool { return len(events(t, cluster.ListenAddrs())) == 1 }, patience, 50*time.Millisecond)
+	require.JSONEq(t, `{"success":true,"events":1}`, string(post(call).body), "delivered again")
+	got := readTopic(t, cluster.ListenAddrs(), "telemetry")
+	require.Len(t, got, 2, "with one id, by which readers find the duplicate")
+	for _, r := range got {
+		e := decodeJSON(t, r.Value)
+		require.Equal(t, []any{"77", "Call in", "ada", "2025-11-20T12:00:00.000Z"}, []any{e["messageId"], e["event"], e["userId"], e["timestamp"]})
+		require.Equal(t, map[string]any{"topic": "renewal", "minutes": 12.0}, e["properties"])
+	}
+	known := map[string]string{}
+	for _, r := range readTopic(t, cluster.ListenAddrs(), "accounts") {
+		a, rejection := decode.DecodeAccount(r.Key, r.Value, 0)
+		require.Nil(t, rejection)
+		require.Equal(t, "acme", a.ID)
+		for name, v := range a.Attributes {
+			known[name] = v
+		}
+	}
+	require.Equal(t, map[string]string{"plan": "pro", "owner": "dana", "created_at": "2026-02-16T00:00:00Z", "external_ids.crm": `["c-8","c-9"]`}, known)
+}

@@ -47,11 +47,11 @@ SELECT 'account-' || toString(number), now() - toIntervalDay(60), 'accounts/0@x'
 	f.exec(b, fmt.Sprintf(`INSERT INTO facts_all (kind, account_id, entity, at, name, id, source, offset)
 SELECT 'ticket', 'account-' || toString(number %% %d), 'z:' || toString(number), now() - toIntervalHour(number %% 700), 'created', number, 'tickets/0@x', number FROM numbers(%[1]d)`, accounts))
 	e := f.engine(b, f.client, f.load(b, benchRules()))
-	e.Slow = 10 * time.Second // as by default
+	e.Slow = time.Minute // as by default
 	r := begin(b, e)
 	for _, what := range []string{"the first sweep, which tells of what has long been so,", "a window's end"} {
 		began, worst := time.Now(), time.Duration(0)
-		for r.sweep(); len(r.left) > 0; {
+		for r.sweeping.add(r.programs...); !r.sweeping.over(); {
 			tick := time.Now()
 			require.NoError(b, r.tick(b.Context()))
 			worst = max(worst, time.Since(tick))

@@ -151,7 +151,8 @@ func (e *Engine) reign(ctx context.Context) (*reign, error) {
 			}
 		}
 	}
-	r.sweep()
+	r.sweeping = sweep{due: map[*program]bool{}, part: leastPart}
+	r.sweeping.add(r.programs...)
 	return r, r.endOrphans(ctx, loaded)
 }
 

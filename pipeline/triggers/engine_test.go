@@ -1,6 +1,7 @@
 package triggers
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -82,7 +83,7 @@ func settle(t testing.TB, r *reign) {
 	t.Helper()
 	for {
 		require.NoError(t, r.tick(t.Context()))
-		if len(r.dirty)+len(r.slowDirty)+len(r.left) == 0 && !r.slowBusy {
+		if len(r.dirty)+len(r.slowDirty) == 0 && r.sweeping.over() && !r.slowBusy {
 			return
 		}
 		if r.slowBusy { // the reading under way has to end before a tick can judge by it
@@ -184,4 +185,38 @@ func testSilence(t *testing.T, f *fixture) {
 	require.NoError(t, AddSilence(t.Context(), f.client, s))
 	settle(t, r)
 	require.Contains(t, f.history(t), "escalations acme 1.1 fired 3")
+}
+
+// testEvidenceOfHealth: an alert by health says what its components gave.
+func testEvidenceOfHealth(t *testing.T, f *fixture) {
+	f.watermarks(t, time.Now())
+	for day := range 30 {
+		f.events(t, "acme", day, 40-day)
+	}
+	f.escalate(t, "acme", 1, time.Now().Add(-26*time.Hour))
+	r := begin(t, f.engine(t, f.client, f.load(t, `
+pack: none
+rules:
+  - name: health
+    description: It has a health.
+    playbook: look
+    owner: cs
+    when: health_day.score >= 1
+`)))
+	settle(t, r)
+	texts := f.texts(t, "SELECT payload FROM alert_transitions WHERE rule = 'health' AND account_id = 'acme' AND kind = 'fired'")
+	require.Len(t, texts, 1)
+	var told payload
+	require.NoError(t, json.Unmarshal([]byte(texts[0]), &told))
+	require.Greater(t, len(told.Health), 2, texts[0])
+	sum, named := 0.0, map[string]bool{}
+	for _, c := range told.Health {
+		require.NotNil(t, c.Contribution, c.Name)
+		sum += *c.Contribution
+		named[c.Name] = true
+	}
+	require.InDelta(t, *told.Value, sum, 0.1, "the contributions add up to the score")
+	require.Len(t, named, len(told.Health), "each component once")
+	require.Equal(t, "health_day.score", told.Inputs[0].Input)
+	require.Equal(t, *told.Value, told.Inputs[0].Value)
 }

@@ -14,8 +14,9 @@ type evidence struct {
 	Trend     *float64             `json:"trend,omitempty"` // the value divided by that of the window before, less 1
 	Previous  *float64             `json:"previous,omitempty"`
 	Inputs    []contribution       `json:"contributions,omitempty"`
-	Watermark map[string]time.Time `json:"watermark,omitempty"` // by what the topic is for
-	Offsets   map[string]uint64    `json:"offsets,omitempty"`   // next to be read, by source
+	Health    []component          `json:"health_components,omitempty"` // of rules that read health
+	Watermark map[string]time.Time `json:"watermark,omitempty"`         // by what the topic is for
+	Offsets   map[string]uint64    `json:"offsets,omitempty"`           // next to be read, by source
 }
 
 // contribution is the value of one input.

@@ -64,16 +64,6 @@ func (r *reign) job(accounts []string, programs []*program, now time.Time) *job 
 	return j
 }
 
-func (r *reign) fastPrograms() []*program {
-	var out []*program
-	for _, p := range r.programs {
-		if p.fast {
-			out = append(out, p)
-		}
-	}
-	return out
-}
-
 // slowJob is what there is to judge beside the ticks: rules that read views, and alerts whose window may have been changed by late
 // events. Nil: nothing.
 func (r *reign) slowJob(now time.Time) *job {

@@ -31,6 +31,9 @@ func TestOnClickHouse(t *testing.T) {
 		"from rows to transitions":         testFromRowsToTransitions,
 		"a deposed process stores nothing": testADeposedProcessStoresNothing,
 		"silence":                          testSilence,
+		"evidence of health":               testEvidenceOfHealth,
+		"a window's end":                   testAWindowsEndJudgesItsRules,
+		"a rule that was removed":          testARuleThatWasRemoved,
 	} {
 		t.Run(name, func(t *testing.T) {
 			f.empty(t)

@@ -11,9 +11,6 @@ import (
 	"go.uber.org/zap"
 )
 
-// sweepPart is how many accounts of a sweep are judged in one tick, beside those that changed.
-const sweepPart = 5000
-
 // reign is the time in which this process judges. One goroutine owns it.
 type reign struct {
 	*Engine
@@ -28,10 +25,9 @@ type reign struct {
 
 	dirty     map[string]bool // accounts to judge in the next tick
 	slowDirty map[string]bool // the same, for rules that read views and for what late events amend
-	left      []string        // of the sweep under way
 	boundary  []time.Time     // by rule, the window that was last complete
-	swept     time.Time
 	timers    timers
+	sweeping  sweep
 
 	slowBusy  bool
 	slowBegan time.Time
@@ -47,16 +43,7 @@ func (r *reign) size() int {
 	return n
 }
 
-// sweep has every account judged.
-func (r *reign) sweep() {
-	r.left = slices.Sorted(maps.Keys(r.since))
-	for a := range r.since {
-		r.slowDirty[a] = true
-	}
-	r.swept = r.Now()
-}
-
-// tick judges whoever may have changed.
+// tick judges whoever may have changed, and then some more accounts of a sweep.
 func (r *reign) tick(ctx context.Context) error {
 	now := r.Now().UTC().Truncate(time.Millisecond)
 	if err := r.look(ctx, now); err != nil {
@@ -66,33 +53,30 @@ func (r *reign) tick(ctx context.Context) error {
 	if err := r.slow(ctx, now); err != nil {
 		return err
 	}
-	accounts := slices.Sorted(maps.Keys(r.dirty))
-	some := r.left[:min(sweepPart, len(r.left))]
-	for _, a := range some {
-		if !r.dirty[a] {
-			accounts = append(accounts, a)
-		}
+	changed := r.dirty
+	r.dirty = map[string]bool{} // by judging, others may come to be judged
+	if err := r.decide(ctx, slices.Sorted(maps.Keys(changed)), r.programs, now); err != nil {
+		maps.Copy(r.dirty, changed)
+		return err
 	}
-	if len(accounts) > 0 {
-		j := r.job(accounts, r.fastPrograms(), now)
-		if err := j.read(ctx); err != nil {
-			return err
-		}
-		clear(r.dirty) // what failed stays
-		if err := r.judge(ctx, j, now); err != nil {
-			for _, a := range accounts {
-				r.dirty[a] = true
-			}
-			return err
-		}
-	}
-	r.left = r.left[len(some):]
-	r.metrics.sweepLeft.Set(float64(len(r.left)))
 	if !r.oldest.IsZero() {
 		r.metrics.decision.Observe(max(0, r.Now().Sub(r.oldest).Seconds()))
 		r.oldest = time.Time{}
 	}
-	return nil
+	return r.sweepOn(ctx, now)
+}
+
+// decide judges accounts by those of the rules that are read within a tick.
+func (r *reign) decide(ctx context.Context, accounts []string, programs []*program, now time.Time) error {
+	programs = slices.DeleteFunc(slices.Clone(programs), func(p *program) bool { return !p.fast })
+	if len(accounts) == 0 || len(programs) == 0 {
+		return nil
+	}
+	j := r.job(accounts, programs, now)
+	if err := j.read(ctx); err != nil {
+		return err
+	}
+	return r.judge(ctx, j, now)
 }
 
 // look finds out what has changed.
@@ -109,7 +93,7 @@ func (r *reign) look(ctx context.Context, now time.Time) error {
 		if r.since, err = r.reader.Since(ctx, generation); err != nil {
 			return err
 		}
-		r.sweep()
+		r.sweeping.add(r.programs...)
 	}
 	if r.complete, err = r.completeness(ctx); err != nil {
 		return err
@@ -130,15 +114,16 @@ func (r *reign) look(ctx context.Context, now time.Time) error {
 	for a, at := range found.Since { // new ones, and those of which late events are the first
 		r.since[a] = earlier(r.since[a], at)
 	}
-	passed := false
 	for i, p := range r.programs {
 		if at := r.final(p, now).at; p.step > 0 && at.After(r.boundary[i]) {
-			passed = passed || !r.boundary[i].IsZero()
+			if !r.boundary[i].IsZero() {
+				r.sweeping.add(p)
+			}
 			r.boundary[i] = at
 		}
 	}
-	if passed || now.Sub(r.swept) >= r.Sweep && len(r.left) == 0 {
-		r.sweep()
+	if now.Sub(r.sweeping.whole) >= r.Sweep {
+		r.sweeping.add(r.programs...)
 	}
 	return nil
 }

@@ -14,12 +14,15 @@ import (
 	sink "tidemark/sinks/clickhouse"
 )
 
-// complement adds to the evidence of what is told how far each source was read, and the value of the window before. The latter
+// complement adds to the evidence of what is told how far each source was read, what health is made of, and the value of the window before. The latter
 // only of rules whose inputs are read within a tick.
 func (r *reign) complement(ctx context.Context, out outcome, now time.Time) error {
 	told := slices.DeleteFunc(slices.Clone(out.changes), func(c change) bool { return c.evidence == nil || c.program.index < 0 })
 	if len(told) == 0 {
 		return nil
+	}
+	if err := r.components(ctx, told); err != nil {
+		return err
 	}
 	offsets, err := r.offsets(ctx)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -79,4 +80,63 @@ func testAFailedTickLosesNobody(t *testing.T, f *fixture) {
 	}
 	settle(t, r)
 	require.Equal(t, want, slices.DeleteFunc(f.history(t), func(line string) bool { return line[0] != 'e' }))
+}
+
+const silences = `
+pack: none
+rules:
+  - name: hour
+    description: Nothing happened for an hour.
+    playbook: look
+    owner: cs
+    when: usage_hour.events < 1
+  - name: day
+    description: Nothing happened for a day.
+    playbook: look
+    owner: cs
+    when: usage_day.events < 1
+`
+
+// testAWindowsEndJudgesItsRules: when a window ends every account is judged, though nothing of it has changed, by the rules that read
+// such windows.
+func testAWindowsEndJudgesItsRules(t *testing.T, f *fixture) {
+	now := time.Now().UTC().Truncate(24 * time.Hour).Add(12*time.Hour + 30*time.Minute)
+	f.watermarks(t, now)
+	f.exec(t, `INSERT INTO counters_all (tier, account_id, window_start, metric, source, value, applied_offset)
+SELECT tier, 'acme', start, 'events', 'telemetry/0', 3, 1 FROM values('tier String, start DateTime(\'UTC\')', ('day', fromUnixTimestamp(?)), ('hour', fromUnixTimestamp(?)))`,
+		now.Add(-24*time.Hour).Truncate(24*time.Hour).Unix(), now.Add(-time.Hour).Truncate(time.Hour).Unix())
+	e := f.engine(t, f.client, f.load(t, silences))
+	e.Now = func() time.Time { return now }
+	r := begin(t, e)
+	settle(t, r)
+	require.Empty(t, f.history(t), "the last hour and the last day had events")
+
+	now = now.Add(40 * time.Minute)
+	f.watermarks(t, now)
+	require.NoError(t, r.tick(t.Context()))
+	require.Equal(t, []string{"hour acme 1.1 fired 0 final"}, f.history(t))
+	require.Len(t, r.sweeping.rules, 1, "days go on")
+	require.True(t, r.sweeping.over())
+}
+
+// testARuleThatWasRemoved: its alerts end, once; those that wait are forgotten; and when it is back it begins a new episode.
+func testARuleThatWasRemoved(t *testing.T, f *fixture) {
+	f.watermarks(t, time.Now())
+	f.escalate(t, "acme", 3, time.Now())
+	settle(t, begin(t, f.engine(t, f.client, f.load(t, testRules))))
+	require.Equal(t, []string{"escalations acme 1.1 fired 3"}, f.history(t))
+
+	_, others, _ := strings.Cut(testRules, "  - name: halved")
+	others = "pack: none\nrules:\n  - name: halved" + strings.Replace(others, "inhibited_by: [escalations]", "for: 1h", 1)
+	for range 2 {
+		settle(t, begin(t, f.engine(t, f.client, f.load(t, others))))
+		require.Equal(t, []string{"escalations acme 1.1 fired 3", "escalations acme 1.2 resolved - final"}, f.history(t))
+	}
+	_, last, _ := strings.Cut(others, "  - name: tickets") // which waits for its hour now
+	settle(t, begin(t, f.engine(t, f.client, f.load(t, strings.TrimSuffix(others, "  - name: tickets"+last)))))
+	require.Len(t, f.history(t), 2)
+
+	settle(t, begin(t, f.engine(t, f.client, f.load(t, testRules))))
+	require.Contains(t, f.history(t), "escalations acme 2.1 fired 3")
+	require.Equal(t, []string{"The rule was removed."}, f.texts(t, "SELECT JSONExtractString(payload, 'description') FROM alert_transitions WHERE kind = 'resolved'"))
 }

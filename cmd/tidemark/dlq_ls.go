@@ -21,13 +21,14 @@ type dlqLsCmd struct {
 
 // dlqGroup is what is wrong with letters of one kind.
 type dlqGroup struct {
-	Topic   string    `json:"topic"`
-	Reason  string    `json:"reason"`
-	Field   string    `json:"field,omitempty"`
-	State   string    `json:"state"`
-	Records int       `json:"records"`
-	First   time.Time `json:"first_found_at"`
-	Last    time.Time `json:"last_found_at"`
+	Topic    string    `json:"topic"`
+	Reason   string    `json:"reason"`
+	Field    string    `json:"field,omitempty"`
+	Producer string    `json:"producer,omitempty"`
+	State    string    `json:"state"`
+	Records  int       `json:"records"`
+	First    time.Time `json:"first_found_at"`
+	Last     time.Time `json:"last_found_at"`
 }
 
 // dlqLetter is a letter in a list.
@@ -64,7 +65,7 @@ func (c *dlqLsCmd) Run(ctx context.Context, g *globals) error {
 		if s.State != deadletters.Open && !c.Settled {
 			return nil
 		}
-		of := dlqGroup{Topic: l.Topic, Reason: l.Reason, Field: l.Field, State: s.State}
+		of := dlqGroup{Topic: l.Topic, Reason: l.Reason, Field: l.Field, Producer: l.Producer, State: s.State}
 		group := groups[of]
 		if group == nil {
 			group = &of
@@ -91,17 +92,17 @@ func (c *dlqLsCmd) print(g *globals, groups map[dlqGroup]*dlqGroup, latest []dlq
 		all = append(all, *group)
 	}
 	slices.SortFunc(all, func(a, b dlqGroup) int {
-		return cmp.Or(cmp.Compare(b.Records, a.Records), cmp.Compare(a.Topic, b.Topic), cmp.Compare(a.Reason, b.Reason), cmp.Compare(a.Field, b.Field), cmp.Compare(a.State, b.State))
+		return cmp.Or(cmp.Compare(b.Records, a.Records), cmp.Compare(a.Topic, b.Topic), cmp.Compare(a.Reason, b.Reason), cmp.Compare(a.Field, b.Field), cmp.Compare(a.Producer, b.Producer), cmp.Compare(a.State, b.State))
 	})
 	if c.JSON {
 		return json.NewEncoder(g.stdout).Encode(map[string]any{"groups": all, "letters": latest})
 	}
 	w := tabwriter.NewWriter(g.stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "TOPIC\tREASON\tFIELD\tSTATE\tRECORDS\tFIRST FOUND\tLAST FOUND")
+	fmt.Fprintln(w, "TOPIC\tREASON\tFIELD\tPRODUCER\tSTATE\tRECORDS\tFIRST FOUND\tLAST FOUND")
 	for _, group := range all {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%s\t%s\n", group.Topic, group.Reason, cmp.Or(group.Field, "-"), group.State, group.Records, instant(&group.First), instant(&group.Last))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\n", group.Topic, group.Reason, cmp.Or(group.Field, "-"), cmp.Or(group.Producer, "-"), group.State, group.Records, instant(&group.First), instant(&group.Last))
 	}
-	fmt.Fprintln(w, "\t\t\t\t\t\t")
+	fmt.Fprintln(w, "\t\t\t\t\t\t\t")
 	fmt.Fprintln(w, "LETTER\tSTATE\tREASON\tKEY\tAT\tDETAIL")
 	for _, l := range latest {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%.40q\t%s\t%s\n", l.ID, l.State, l.Reason, l.Key, instant(&l.At), l.Detail)

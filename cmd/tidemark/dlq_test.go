@@ -13,7 +13,7 @@ import (
 )
 
 // drifted is what a producer sends after a release that renamed a property and made the user a number. It has neither an id nor a time.
-const drifted = `{"type":"track","event":"Exported","userId":17,"context":{"groupId":"acme"},"properties":{"feat":"reports"}}`
+const drifted = `{"type":"track","event":"Exported","userId":17,"context":{"groupId":"acme","library":{"name":"shop","version":"3.0"}},"properties":{"feat":"reports"}}`
 
 const mend = `
 when: topic == "telemetry" && has(record.userId)
@@ -52,7 +52,8 @@ func TestDeadLettersAreRedrivenOnce(t *testing.T) {
 	hour := "SELECT sum(events) FROM usage_hour WHERE account_id = 'acme' AND window_start = toDateTime('" + at.Format(time.DateTime) + "', 'UTC')"
 	become(hour, 3)
 
-	dlq(exitOK, `(?m)^telemetry +malformed +\S+ +open +6 +\S+ +\S+$\n^tickets +unknown_kind +\S+ +open +1 `, "ls")
+	require.Equal(t, uint64(5), number("SELECT records FROM dead_letters_by_producer WHERE topic = 'telemetry' AND reason = 'malformed' AND field = 'userId' AND producer = 'shop/3.0'"))
+	dlq(exitOK, `(?m)^telemetry +malformed +userId +shop/3.0 +open +5 +\S+ +\S+$\n^telemetry +malformed +- +- +open +1 .*\n^tickets +unknown_kind +kind +desk +open +1 `, "ls")
 	dlq(exitOK, `telemetry/\d@\S+:8 +open +malformed +"acme" +`+at.Add(8*time.Minute).Format(time.RFC3339)+` `, "ls", "--topic=telemetry", "--since=1h")
 	dlq(exitFailure, `say which dead letters`, "redrive")
 	dlq(exitFailure, `there is no dead letter telemetry/0:99`, "show", "telemetry/0:99")
@@ -76,7 +77,7 @@ func TestDeadLettersAreRedrivenOnce(t *testing.T) {
 
 	dlq(exitOK, `^0 redriven\n1 left alone: they would be refused again`, "redrive", "--topic=tickets")
 	dlq(exitOK, `^1 dropped\n$`, "drop", "--reason=malformed")
-	dlq(exitOK, `(?m)^telemetry +malformed +\S+ +redriven +5 .*\n^telemetry +malformed +\S+ +dropped +1 `, "ls", "--settled", "--topic=telemetry")
+	dlq(exitOK, `(?m)^telemetry +malformed +userId +\S+ +redriven +5 .*\n^telemetry +malformed +- +- +dropped +1 `, "ls", "--settled", "--topic=telemetry")
 	dlq(exitOK, `^TOPIC .*\ntickets +unknown_kind .*\n *\nLETTER.*\ntickets/\d@\S+:0 .*\n$`, "ls")
 
 	b.write(t, "telemetry", `{"type":"track","event":"A","userId":"u","messageId":"last","context":{"groupId":"acme"}}`)

@@ -143,7 +143,7 @@ func put(text json.RawMessage, p path, value json.RawMessage) (json.RawMessage, 
 		i = len(o) - 1
 	}
 	if o[i].value, err = put(o[i].value, p[1:], value); err != nil {
-		return nil, fmt.Errorf("%s: %w", path(p[:1]), err)
+		return nil, fmt.Errorf("%s: %w", p[:1], err)
 	}
 	return o.text(), nil
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"tidemark/pipeline/decode"
 	"tidemark/sinks/kafka"
 )
 
@@ -24,9 +25,7 @@ const (
 	headerBy      = "tidemark-by"
 	// HeaderRedriven is of a record that was sent again: the letter that it was at first.
 	HeaderRedriven = "tidemark-redriven"
-	// headerField names the field that is wrong.
-	headerField = "tidemark-field"
-	ours        = "tidemark-"
+	ours           = "tidemark-"
 )
 
 // States of a letter.
@@ -73,6 +72,7 @@ type Letter struct {
 	Reason    string    // code
 	Detail    string    // what exactly was wrong
 	Field     string    // that was wrong; empty: none in particular
+	Producer  string    // that made the record, as far as that says
 	At        time.Time // the record's timestamp
 	Found     time.Time // when it became a dead letter
 	Origin    string    // of a record that was sent again: the letter that it was at first
@@ -112,7 +112,7 @@ func parse(r *kgo.Record) (l *Letter, m *mark, ok bool) {
 			at = text
 		case kafka.HeaderCut:
 			l.Cut = true
-		case headerField:
+		case kafka.HeaderField:
 			l.Field = text
 		case HeaderRedriven:
 			l.Origin = text
@@ -134,7 +134,7 @@ func parse(r *kgo.Record) (l *Letter, m *mark, ok bool) {
 	if m.id = l.ID; m.state != "" {
 		return nil, m, true
 	}
-	l.Topic, l.Partition = topic, partition
+	l.Topic, l.Partition, l.Producer = topic, partition, decode.Producer(l.Value)
 	ms, err := strconv.ParseInt(at, 10, 64)
 	l.At = time.UnixMilli(ms).UTC()
 	return l, nil, err == nil

@@ -268,5 +268,11 @@ func toJSON(v ref.Val) (json.RawMessage, error) {
 	if !ok {
 		return nil, fmt.Errorf("%s is none of JSON's values", v.Type().TypeName())
 	}
-	return protojson.Marshal(value)
+	text, err := protojson.Marshal(value)
+	if err != nil {
+		return nil, fmt.Errorf("%s is none of JSON's values: %w", v.Type().TypeName(), err)
+	}
+	var compact bytes.Buffer // protojson puts spaces where it likes
+	err = json.Compact(&compact, text)
+	return compact.Bytes(), err
 }

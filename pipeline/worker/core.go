@@ -169,6 +169,8 @@ func (c *Core) deadLetter(r *Record, rej *decode.Rejection) {
 	d.Offset = append(d.Offset, r.Offset)
 	d.Reason = append(d.Reason, string(rej.Reason))
 	d.Detail = append(d.Detail, rej.Detail)
+	d.Field = append(d.Field, rej.Field)
+	d.Producer = append(d.Producer, decode.Producer(r.Value))
 	d.LogTime = append(d.LogTime, decode.Storable(r.Time))
 	d.Key = append(d.Key, string(r.Key))
 	d.Size = append(d.Size, uint32(min(len(r.Value), 1<<32-1))) //nolint:gosec // bounded

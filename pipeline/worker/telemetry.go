@@ -43,6 +43,7 @@ func (c *Core) stepTelemetry(r *Record) (Verdict, *decode.Rejection) {
 var noAccount = &decode.Rejection{
 	Reason: schemas.NoAccount,
 	Detail: "neither the event (context.groupId) nor an earlier group call of its user in this partition names an account",
+	Field:  "context.groupId",
 }
 
 // account returns the event's account: its own, or that of its user. ok is false when the user has to be loaded first.

@@ -350,7 +350,11 @@ func (w *Worker) fold(ctx context.Context, records []*kgo.Record) error {
 func (w *Worker) deadLetter(r *kgo.Record, rej *decode.Rejection) {
 	if w.LettersFrom == nil || r.Offset >= w.LettersFrom(w.topic, w.partition) {
 		w.deadBytes += len(r.Key) + len(r.Value)
-		w.dead = append(w.dead, kafka.DeadLetter(w.DeadLetters, w.spec.Source, r, rej.Reason, rej.Detail))
+		letter := kafka.DeadLetter(w.DeadLetters, w.spec.Source, r, rej.Reason, rej.Detail)
+		if rej.Field != "" {
+			letter.Headers = append(letter.Headers, kgo.RecordHeader{Key: kafka.HeaderField, Value: []byte(rej.Field)})
+		}
+		w.dead = append(w.dead, letter)
 	}
 	w.Metrics.DeadLetters.WithLabelValues(w.topic, string(rej.Reason)).Inc()
 }

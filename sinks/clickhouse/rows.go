@@ -161,13 +161,15 @@ type UserAccounts struct {
 
 // DeadLetters are rows of the table dead_letters.
 type DeadLetters struct {
-	Source  []string
-	Offset  []uint64
-	Reason  []string
-	Detail  []string
-	LogTime []int64 // Unix ms
-	Key     []string
-	Size    []uint32
+	Source   []string
+	Offset   []uint64
+	Reason   []string
+	Detail   []string
+	LogTime  []int64 // Unix ms
+	Key      []string
+	Size     []uint32
+	Field    []string // that was wrong; empty = none in particular
+	Producer []string // that made the record, as far as that says; empty = it does not
 }
 
 // Checkpoint is the account of a source's whole log prefix: received = applied + duplicate + filtered + dead-lettered
@@ -277,7 +279,7 @@ func (b *Batch) tables() []table {
 		}},
 		{name: "dead_letters", columns: []column{
 			col("source", &d.Source), col("offset", &d.Offset), col("reason", &d.Reason), col("detail", &d.Detail),
-			col("log_time", &d.LogTime), col("key", &d.Key), col("size", &d.Size),
+			col("log_time", &d.LogTime), col("key", &d.Key), col("size", &d.Size), col("field", &d.Field), col("producer", &d.Producer),
 		}},
 	}
 }

@@ -36,7 +36,7 @@ INSERT INTO checkpoints_all (* EXCEPT generation) VALUES
 INSERT INTO checkpoints_all (* EXCEPT generation) VALUES
     ('telemetry/1@T', 10, 10, 9, 0, 0, 0, '2026-03-10 09:00:00', '2026-03-10 09:05:00', '2026-03-10 09:10:00', 'c1');
 INSERT INTO dead_letters_all (* EXCEPT generation) VALUES
-    ('telemetry/0@T', 4, 'malformed', 'not JSON', '2026-03-09 10:00:00', 'k', 10);
+    ('telemetry/0@T', 4, 'malformed', 'not JSON', '2026-03-09 10:00:00', 'k', 10, 'userId', 'analytics-node/2.1.0');
 INSERT INTO source_progress_all (* EXCEPT generation) VALUES
     ('telemetry/0@T', '2026-03-10 11:59:00', 10, 12, '2026-03-08 00:00:00', 'w1');
 -- An account that was a customer before, and what the views over signals, months and snapshots show.

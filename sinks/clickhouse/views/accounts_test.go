@@ -139,9 +139,9 @@ func TestOperations(t *testing.T) {
 		FROM reconciliation_hour ORDER BY source, window_start`))
 
 	f.insert(t, "dead_letters",
-		"('telemetry/0@T', 4, 'malformed', 'not JSON', '2026-03-09 10:00:00', 'k', 10)",
-		"('telemetry/1@T', 9, 'malformed', 'an array', '2026-03-09 11:00:00', 'k', 20)",
-		"('telemetry/0@T', 5, 'too_old', 'in 1999', '2026-03-10 10:00:00', 'k', 5)",
+		"('telemetry/0@T', 4, 'malformed', 'not JSON', '2026-03-09 10:00:00', 'k', 10, 'userId', 'node/2')",
+		"('telemetry/1@T', 9, 'malformed', 'an array', '2026-03-09 11:00:00', 'k', 20, '', '')",
+		"('telemetry/0@T', 5, 'too_old', 'in 1999', '2026-03-10 10:00:00', 'k', 5, 'timestamp', '')",
 	)
 	require.Equal(t, golden(`
 		telemetry | malformed | 2026-03-09 00:00:00 | 2 | 30 | 2026-03-09 11:00:00.000 | telemetry/1@T | 9 | an array
@@ -158,9 +158,9 @@ func TestOperations(t *testing.T) {
 		"('tickets/1@K', 30, 30, 30, 0, 0, 0, '2026-03-10 09:00:00', '2026-03-10 09:05:00', '2026-03-10 09:30:00', 'c1')",
 	)
 	f.insert(t, "dead_letters",
-		"('tickets/1@K', 3, 'malformed', 'not JSON', '2026-03-10 09:00:00', 'k', 10)",
-		"('tickets/1@K', 25, 'malformed', 'not JSON', '2026-03-10 09:30:00', 'k', 10)",
-		"('tickets/1@K', 31, 'malformed', 'written, and not yet in a checkpoint', '2026-03-10 09:30:00', 'k', 10)",
+		"('tickets/1@K', 3, 'malformed', 'not JSON', '2026-03-10 09:00:00', 'k', 10, '', '')",
+		"('tickets/1@K', 25, 'malformed', 'not JSON', '2026-03-10 09:30:00', 'k', 10, '', '')",
+		"('tickets/1@K', 31, 'malformed', 'written, and not yet in a checkpoint', '2026-03-10 09:30:00', 'k', 10, '', '')",
 	)
 	require.Equal(t, golden(`
 		tickets/0@K | 1010 | 1020 | more records than offsets
@@ -179,4 +179,21 @@ func TestOperations(t *testing.T) {
 		telemetry/0@T |   30 |   30 |  0 | 2026-03-10 10:50:00.000 | 0    | w1
 		tickets/0@K   | 1010 | 1020 | 10 | 2026-03-10 09:10:00.000 | 6600 | w2
 	`), f.rows(t, "SELECT source, position, end_offset, lag_records, last_record_at, lag_seconds, instance FROM sources ORDER BY source"))
+	testDeadLettersByProducer(t, f)
+}
+
+// testDeadLettersByProducer adds a producer that drifts now.
+func testDeadLettersByProducer(t *testing.T, f fixture) {
+	t.Helper()
+	f.insert(t, "dead_letters",
+		"('telemetry/1@T', 20, 'malformed', 'near byte 7', '2026-03-10 11:58:59', 'acme', 10, 'properties.seats', 'node/3')",
+		"('telemetry/1@T', 21, 'malformed', 'near byte 8', '2026-03-10 11:59:01', 'acme', 10, 'properties.seats', 'node/3')",
+		"('telemetry/0@T', 22, 'malformed', 'near byte 9', '2026-03-10 11:59:30', 'beta', 10, 'properties.seats', 'node/3')",
+	)
+	require.Equal(t, golden(`
+		telemetry | malformed |                  |        | 1 | 1 | 0 | 2026-03-09 11:00:00.000 | 2026-03-09 11:00:00.000 | telemetry/1@T | 9  | an array
+		telemetry | malformed | properties.seats | node/3 | 2 | 3 | 2 | 2026-03-10 11:58:59.000 | 2026-03-10 11:59:30.000 | telemetry/0@T | 22 | near byte 9
+		telemetry | malformed | userId           | node/2 | 1 | 1 | 0 | 2026-03-09 10:00:00.000 | 2026-03-09 10:00:00.000 | telemetry/0@T | 4  | not JSON
+		telemetry | too_old   | timestamp        |        | 1 | 1 | 0 | 2026-03-10 10:00:00.000 | 2026-03-10 10:00:00.000 | telemetry/0@T | 5  | in 1999
+	`), f.rows(t, "SELECT * FROM dead_letters_by_producer WHERE topic = 'telemetry' ORDER BY reason, field"))
 }

@@ -54,6 +54,24 @@ func (b *builder) operations() ([]view, error) {
 			},
 		},
 		{
+			Name:    "dead_letters_by_producer",
+			Comment: "Who sends records that cannot be counted, and what is wrong with them: by topic, reason, field and producer.",
+			Columns: []column{
+				{"topic", "String", "", "Kafka topic."},
+				{"reason", "LowCardinality(String)", "", "Reason code, such as malformed, no_account or too_old."},
+				{"field", "LowCardinality(String)", "", "Field that is wrong; empty: none in particular."},
+				{"producer", "LowCardinality(String)", "", "Library, source or app that the records name; empty: they name none."},
+				{"accounts", "UInt64", "keys", "Keys of the records: accounts that the producer sends of."},
+				{"records", "UInt64", "records", "Dead letters."},
+				{"records_last_minute", "UInt64", "records", "Those whose Kafka timestamps are of the last minute."},
+				{"first_at", at, "", "Kafka timestamp of the first one."},
+				{"last_at", at, "", "Kafka timestamp of the latest one."},
+				{"last_source", "String", "", "Its source."},
+				{"last_offset", "UInt64", "", "Its offset there."},
+				{"last_detail", "String", "", "What exactly was wrong with it."},
+			},
+		},
+		{
 			Name:    "sources",
 			Comment: "How fresh each source is: what is in Kafka but not yet in ClickHouse.",
 			Columns: join(source, []column{

@@ -13,7 +13,7 @@ func TestClientsSettingsChangeNothing(t *testing.T) {
 	f.insert(t, "counters", "('day', 'stranger', '2026-03-02', '', 'events', 'telemetry/0@T', 4, 30)",
 		"('day', 'stranger', '2024-03-02', 'search', 'feature_uses', 'telemetry/0@T', 4, 30)")
 	f.insert(t, "checkpoints", "('telemetry/0@T', 10, 10, 7, 1, 1, 1, '2026-03-10 09:00:00', '2026-03-10 09:05:00', '2026-03-10 09:10:00', 'c1')")
-	f.insert(t, "dead_letters", "('telemetry/0@T', 4, 'malformed', 'not JSON', '2026-03-09 10:00:00', 'k', 10)")
+	f.insert(t, "dead_letters", "('telemetry/0@T', 4, 'malformed', 'not JSON', '2026-03-09 10:00:00', 'k', 10, '', '')")
 	f.insert(t, "facts", "('workflow', 'acme', 'report_published', '2026-03-07 10:00:00', 'Report Started', 11, 1, 'telemetry/0@T', 1, 0, {})")
 	ticketEvents(f, t, `
 		1 2026-03-05 09:00:00 created

@@ -26,7 +26,7 @@ var shardKeys = map[string]string{
 var sharded = []string{
 	"accounts", "account_history", "usage_minute", "usage_hour", "usage_day", "usage_7d", "segment_usage_day", "sessions", "frequency_7d",
 	"features_day", "features_7d", "first_value", "account_issues_7d", "expansion_30d", "workflow_runs", "workflows_day", "tickets", "support_day",
-	"completeness", "accounting", "sources", "dead_letters_by_reason",
+	"completeness", "accounting", "sources", "dead_letters_by_reason", "dead_letters_by_producer",
 }
 
 // TestTwoShards spreads rows over two servers and reads them on a third, whose tables are Distributed: views show what they show

@@ -20,7 +20,8 @@ const (
 	HeaderSource    = "tidemark-source"
 	HeaderOffset    = "tidemark-offset"
 	HeaderTimestamp = "tidemark-timestamp"
-	HeaderCut       = "tidemark-cut" // only of a record that was too large: how many bytes it had
+	HeaderField     = "tidemark-field" // that was wrong, if it is one in particular
+	HeaderCut       = "tidemark-cut"   // only of a record that was too large: how many bytes it had
 )
 
 const (

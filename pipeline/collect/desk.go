@@ -49,6 +49,9 @@ func (d *Desk) Run(ctx context.Context) {
 	d.directory.close()
 }
 
+// Close ends a desk that is not run.
+func (d *Desk) Close() { d.directory.close() }
+
 // CatchUp returns when the desk knows the users and accounts that its topics held when it was called.
 func (d *Desk) CatchUp(ctx context.Context) error { return d.directory.catchUp(ctx) }
 
@@ -173,6 +176,26 @@ func (b *Batch) CloudEvent(event []byte, received time.Time) ([]*kgo.Record, *de
 	q := &request{}
 	if r == nil {
 		r = q.addCloudEvent(0, o, b.desk.limits())
+	}
+	if r != nil {
+		return nil, r.rejection()
+	}
+	return b.messages(q.messages, received)
+}
+
+// PostHog makes the records of one of PostHog's events, in JSON.
+func (b *Batch) PostHog(event []byte, received time.Time) ([]*kgo.Record, *decode.Rejection) {
+	o, _, r := parseJSON(event)
+	if r == nil && o == nil {
+		r = invalidObject("", errNotObject)
+	}
+	q := &request{}
+	if r == nil {
+		p := posthog{groups: b.desk.config.PostHogGroups, received: received}
+		var t translated
+		if t, _, r = p.translate(o); r == nil {
+			r = q.add(0, t, len(event), b.desk.limits(), "send distinct_id")
+		}
 	}
 	if r != nil {
 		return nil, r.rejection()

@@ -36,10 +36,12 @@ func (*normaliseCmd) Run(ctx context.Context, g *globals) error {
 	nc.Metrics = registry
 	stage, err := normalise.New(nc)
 	if err != nil {
+		nc.Desk.Close()
 		return err
 	}
 	ops, err := listenAdmin(ctx, &cfg.Admin, registry, stage.Ready)
 	if err != nil {
+		nc.Desk.Close()
 		return err
 	}
 	log.Info("normalising started", zap.String("admin", ops.Addr()), zap.String("group", nc.Group), zap.Int("topics", len(nc.Topics)))
@@ -61,11 +63,11 @@ func normaliseConfig(cfg *config.Config, log *zap.Logger) (normalise.Config, err
 	}
 	cc.MaxEventBytes = normalise.MaxEventBytes
 	cc.ClientID = "tidemark-normalise"
-	desk, err := collect.NewDesk(cc, log)
+	registry, err := registryClient(&cfg.Normalise.Registry)
 	if err != nil {
 		return normalise.Config{}, err
 	}
-	registry, err := registryClient(&cfg.Normalise.Registry)
+	desk, err := collect.NewDesk(cc, log)
 	return normalise.Config{
 		Kafka: kafka, Group: cfg.Normalise.Group, Instance: instanceID(cfg), SessionTimeout: cfg.Kafka.SessionTimeout, Topics: cfg.Normalise.Topics,
 		DeadLetters: cfg.Kafka.Topics.DeadLetters, Desk: desk, Registry: registry, Log: log,

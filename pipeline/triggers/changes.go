@@ -25,8 +25,9 @@ type Changes struct {
 // Found are the accounts that changed.
 type Found struct {
 	Accounts []string
-	Since    map[string]time.Time // by account, where that was written: when it was first heard of, as far as the new parts say
-	Oldest   time.Time            // when the first of the parts was written; zero: none was
+	Tables   map[string]map[string]bool // the accounts by the table that rows were written to
+	Since    map[string]time.Time       // by account, where that was written: when it was first heard of, as far as the new parts say
+	Oldest   time.Time                  // when the first of the parts was written; zero: none was
 }
 
 // NewChanges returns a Changes for which everything that there is at the first look is new.
@@ -64,11 +65,13 @@ func (c *Changes) Next(ctx context.Context, generation uint16) (Found, error) {
 		byTable[p.table] = append(byTable[p.table], p)
 	}
 	accounts, read := map[string]bool{}, map[string]bool{}
-	found := Found{Since: map[string]time.Time{}}
+	found := Found{Tables: map[string]map[string]bool{}, Since: map[string]time.Time{}}
 	for table, of := range byTable {
-		if err := c.accounts(ctx, table, of, accounts, read, found.Since); err != nil {
+		found.Tables[table] = map[string]bool{}
+		if err := c.accounts(ctx, table, of, found.Tables[table], read, found.Since); err != nil {
 			return Found{}, err // and all are new next time
 		}
+		maps.Copy(accounts, found.Tables[table])
 	}
 	for _, p := range parts {
 		if !read[p.table+p.name] {

@@ -121,7 +121,7 @@ func (e *Engine) reign(ctx context.Context) (*reign, error) {
 	}
 	r := &reign{
 		Engine: e, store: store, changes: NewChanges(e.Client), states: make([]map[string]State, len(e.programs)),
-		dirty: map[string]bool{}, slowDirty: map[string]bool{}, boundary: make([]time.Time, len(e.programs)), slowReady: make(chan slowResult, 1),
+		dirty: map[string]bool{}, slowDirty: map[string]bool{}, memory: newMemory(), boundary: make([]time.Time, len(e.programs)), slowReady: make(chan slowResult, 1),
 	}
 	if r.generation, err = e.Client.LiveGeneration(ctx); err != nil {
 		return nil, err

@@ -101,8 +101,8 @@ func (j *job) judges(p *program, account string) bool {
 	return j.only == nil || !p.fast || j.only[key{p.Name, account}]
 }
 
-// read reads all of it.
-func (j *job) read(ctx context.Context) error {
+// wanted are the values that the job's programs read.
+func (j *job) wanted() []want {
 	wanted := map[want]bool{}
 	for i, p := range j.programs {
 		for _, n := range p.reads {
@@ -123,7 +123,12 @@ func (j *job) read(ctx context.Context) error {
 			}
 		}
 	}
-	return j.engine.reader.read(ctx, j.generation, j.readings, slices.Collect(maps.Keys(wanted)), j.now)
+	return slices.Collect(maps.Keys(wanted))
+}
+
+// read reads all of it.
+func (j *job) read(ctx context.Context) error {
+	return j.engine.reader.read(ctx, j.generation, j.readings, j.wanted(), j.now)
 }
 
 // want is the value of an input as of an instant. Windows of one end are one want, whenever they are judged.

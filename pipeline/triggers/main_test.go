@@ -32,6 +32,7 @@ func TestOnClickHouse(t *testing.T) {
 		"a deposed process stores nothing": testADeposedProcessStoresNothing,
 		"silence":                          testSilence,
 		"evidence of health":               testEvidenceOfHealth,
+		"what is remembered":               testWhatIsRememberedIsWhatIsThere,
 		"a window's end":                   testAWindowsEndJudgesItsRules,
 		"a rule that was removed":          testARuleThatWasRemoved,
 	} {

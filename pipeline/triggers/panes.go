@@ -8,7 +8,6 @@ import (
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
-	"tidemark/schemas/rules"
 	sink "tidemark/sinks/clickhouse"
 	"tidemark/sinks/clickhouse/views"
 )
@@ -20,7 +19,6 @@ func (r *Reader) panes(ctx context.Context, generation uint16, into *readings, a
 	var from, to time.Time
 	metrics := map[string]bool{}
 	sums := make([]string, len(ws))
-	values := make([][]rules.Value, len(ws))
 	for i, w := range ws {
 		start, end := r.window(w)
 		if from.IsZero() || start.Before(from) {
@@ -37,7 +35,6 @@ func (r *Reader) panes(ctx context.Context, generation uint16, into *readings, a
 		} else {
 			sums[i] = "sumIf(value, " + condition + ")"
 		}
-		values[i] = r.zero(into, accounts, w)
 	}
 	names := make([]string, 0, len(metrics))
 	for m := range metrics {
@@ -51,39 +48,48 @@ func (r *Reader) panes(ctx context.Context, generation uint16, into *readings, a
 		rows = "SELECT account_id, window_start, metric, members FROM member_sets_all " + where
 	}
 	query := "SELECT account_id, [" + strings.Join(sums, ", ") + "] FROM (" + rows + ") GROUP BY account_id"
-	return r.numbers(ctx, query, into, accounts, values)
+	return r.numbers(ctx, query, into, accounts, ws)
 }
 
 // tickets counts the tickets of accounts to which something happened in a window.
 func (r *Reader) tickets(ctx context.Context, into *readings, accounts []string, ws []want) error {
 	counts := make([]string, len(ws))
-	values := make([][]rules.Value, len(ws))
 	for i, w := range ws {
 		start, end := r.window(w)
 		counts[i] = fmt.Sprintf("countIf(arrayExists(t -> t >= %d AND t < %d, %s))", start.UnixMilli(), end.UnixMilli(), ticketMoment[r.inputs[w.input].Column])
-		values[i] = r.zero(into, accounts, w)
 	}
 	query := "SELECT account_id, [" + strings.Join(counts, ", ") + "] FROM (" + r.lives + ") GROUP BY account_id"
-	return r.numbers(ctx, query, into, accounts, values)
+	return r.numbers(ctx, query, into, accounts, ws)
 }
 
-// numbers reads a query of an account and its numbers, one for each of values. An account's zero gives way to its number; one that
-// is unknown stays so.
-func (r *Reader) numbers(ctx context.Context, query string, into *readings, accounts []string, values [][]rules.Value) error {
-	return sink.Each(r.client.LoadContext(ctx), r.client.Conn(), query, func(rows driver.Rows) error {
+// numbers reads a query of an account and its numbers, one for each of ws. An account without a row has zeros.
+func (r *Reader) numbers(ctx context.Context, query string, into *readings, accounts []string, ws []want) error {
+	silent := map[string]bool{}
+	for _, a := range accounts {
+		silent[a] = true
+	}
+	err := sink.Each(r.client.LoadContext(ctx), r.client.Conn(), query, func(rows driver.Rows) error {
 		var account string
 		var found []uint64
 		if err := rows.Scan(&account, &found); err != nil {
 			return err
 		}
-		n := into.index[account]
+		numbers := make([]float64, len(ws))
 		for i, v := range found {
-			if values[i][n].Known {
-				values[i][n] = rules.Num(float64(v))
-			}
+			numbers[i] = float64(v)
+			into.number(ws[i], into.index[account], numbers[i])
 		}
+		into.memory.note(account, ws, numbers)
+		delete(silent, account)
 		return nil
 	}, named("accounts", accounts))
+	if err != nil {
+		return err
+	}
+	for a := range silent {
+		into.memory.note(a, ws, make([]float64, len(ws)))
+	}
+	return nil
 }
 
 // Since is when every account was first heard of.

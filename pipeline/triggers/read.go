@@ -36,6 +36,7 @@ type readings struct {
 	index    map[string]int
 	known    []account
 	values   map[want][]rules.Value // by the accounts' index
+	memory   *memory                // of earlier readings; nil: everything is read
 }
 
 func newReadings(accounts []string, since map[string]time.Time) *readings {
@@ -81,6 +82,7 @@ func (r *Reader) read(ctx context.Context, generation uint16, into *readings, wa
 		return fmt.Errorf("read what is known of %d accounts: %w", len(into.accounts), err)
 	}
 	groups := map[way]map[string][]want{}
+	var numbers []want
 	for _, w := range wanted {
 		in := r.inputs[w.input]
 		key := ""
@@ -93,12 +95,16 @@ func (r *Reader) read(ctx context.Context, generation uint16, into *readings, wa
 			continue
 		case byTickets:
 		}
+		if in.way != byView {
+			numbers = append(numbers, w)
+		}
 		into.column(w) // so that what follows writes to no map
 		if groups[in.way] == nil {
 			groups[in.way] = map[string][]want{}
 		}
 		groups[in.way][key] = append(groups[in.way][key], w)
 	}
+	into.memory.prepare(into.accounts, numbers)
 	all, ctx := errgroup.WithContext(ctx) // most of a query's time is spent on understanding it
 	all.SetLimit(2)
 	for how, by := range groups {
@@ -115,7 +121,14 @@ func (r *Reader) read(ctx context.Context, generation uint16, into *readings, wa
 }
 
 func (r *Reader) group(ctx context.Context, generation uint16, into *readings, how way, key string, ws []want) error {
-	for accounts := range slices.Chunk(into.accounts, part) {
+	accounts := into.accounts
+	if how != byView {
+		for _, w := range ws {
+			r.zero(into, w)
+		}
+		accounts = into.memory.recall(into, ws)
+	}
+	for accounts := range slices.Chunk(accounts, part) {
 		var err error
 		switch how {
 		case byCounters, byMembers:
@@ -140,16 +153,14 @@ func (r *Reader) window(w want) (start, end time.Time) {
 }
 
 // zero gives the accounts that were known by a window's end, and not removed, the value of silence. Others have no row in the view.
-func (r *Reader) zero(into *readings, accounts []string, w want) []rules.Value {
+func (r *Reader) zero(into *readings, w want) {
 	values := into.column(w)
 	_, end := r.window(w)
-	for _, a := range accounts {
-		i := into.index[a]
-		if k := into.known[i]; !k.since.IsZero() && k.since.Before(end) && !k.removed {
+	for i, k := range into.known {
+		if !k.since.IsZero() && k.since.Before(end) && !k.removed {
 			values[i] = rules.Num(0)
 		}
 	}
-	return values
 }
 
 func named(name string, value any) any { return clickhouse.Named(name, value) }

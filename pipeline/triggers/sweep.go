@@ -60,8 +60,9 @@ func (r *reign) beginSweep(now time.Time) {
 		return
 	}
 	if len(s.due) == len(r.programs) {
-		s.whole = now
+		s.whole, r.memory = now, newMemory() // a sweep by all rules trusts nothing
 	}
+	r.memory.keep(r.job(nil, r.programs, now).wanted())
 	s.rules = slices.DeleteFunc(slices.Clone(r.programs), func(p *program) bool { return !s.due[p] }) // in the order in which rules are judged
 	if slices.ContainsFunc(s.rules, func(p *program) bool { return !p.fast }) {
 		for a := range r.since {

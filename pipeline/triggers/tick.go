@@ -28,6 +28,7 @@ type reign struct {
 	boundary  []time.Time     // by rule, the window that was last complete
 	timers    timers
 	sweeping  sweep
+	memory    *memory
 
 	slowBusy  bool
 	slowBegan time.Time
@@ -73,6 +74,7 @@ func (r *reign) decide(ctx context.Context, accounts []string, programs []*progr
 		return nil
 	}
 	j := r.job(accounts, programs, now)
+	j.readings.memory = r.memory
 	if err := j.read(ctx); err != nil {
 		return err
 	}
@@ -86,7 +88,7 @@ func (r *reign) look(ctx context.Context, now time.Time) error {
 		return err
 	}
 	if generation != r.generation { // the views show other rows now
-		r.generation, r.changes = generation, NewChanges(r.Client)
+		r.generation, r.changes, r.memory = generation, NewChanges(r.Client), newMemory()
 		if err := r.changes.Skip(ctx, generation); err != nil {
 			return err
 		}
@@ -110,6 +112,9 @@ func (r *reign) look(ctx context.Context, now time.Time) error {
 	}
 	if r.oldest.IsZero() {
 		r.oldest = found.Oldest
+	}
+	for table, accounts := range found.Tables {
+		r.memory.forget(r.inputs, table, accounts)
 	}
 	for a, at := range found.Since { // new ones, and those of which late events are the first
 		r.since[a] = earlier(r.since[a], at)

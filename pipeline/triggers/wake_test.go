@@ -3,6 +3,8 @@ package triggers
 import (
 	"context"
 	"fmt"
+	"maps"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -139,4 +141,47 @@ func testARuleThatWasRemoved(t *testing.T, f *fixture) {
 	settle(t, begin(t, f.engine(t, f.client, f.load(t, testRules))))
 	require.Contains(t, f.history(t), "escalations acme 2.1 fired 3")
 	require.Equal(t, []string{"The rule was removed."}, f.texts(t, "SELECT JSONExtractString(payload, 'description') FROM alert_transitions WHERE kind = 'resolved'"))
+}
+
+// testWhatIsRememberedIsWhatIsThere writes here and there, and compares after each look what is read with the memory with what is
+// read without.
+func testWhatIsRememberedIsWhatIsThere(t *testing.T, f *fixture) {
+	now := time.Now().UTC().Truncate(24 * time.Hour).Add(12 * time.Hour)
+	f.watermarks(t, now)
+	for _, insert := range []string{life, lifeMembers, lifeTickets, lifeAccounts} {
+		f.exec(t, fmt.Sprintf(insert, now.Unix()))
+	}
+	e := f.engine(t, f.client, f.load(t, benchRules()))
+	e.Now = func() time.Time { return now }
+	r := begin(t, e)
+	random := rand.New(rand.NewPCG(1, 2))
+	for round := range 12 {
+		for range random.IntN(3) {
+			account := fmt.Sprintf("a%d", random.IntN(60)) // some are new
+			switch random.IntN(3) {
+			case 0:
+				f.events(t, account, random.IntN(30), 100+round)
+			case 1:
+				f.escalate(t, account, 1+random.IntN(3), now.Add(-time.Duration(random.IntN(700))*time.Hour))
+			case 2:
+				f.exec(t, "INSERT INTO member_sets_all (tier, account_id, window_start, metric, source, members) VALUES ('day', ?, ?, 'active_users', 'telemetry/0', [?])",
+					account, now.Truncate(24*time.Hour).AddDate(0, 0, -random.IntN(30)), 1000+round)
+			}
+		}
+		require.NoError(t, r.look(t.Context(), now))
+		clear(r.dirty)
+		job := func(m *memory) *job {
+			j := r.job(slices.Sorted(maps.Keys(r.since)), r.programs, now)
+			j.readings.memory = m
+			require.NoError(t, j.read(t.Context()))
+			return j
+		}
+		remembered := job(r.memory)
+		require.Equal(t, job(nil).readings.values, remembered.readings.values, "round %d", round)
+		for _, w := range remembered.wanted() {
+			if tableOf[r.inputs[w.input].way] != "" {
+				require.Empty(t, r.memory.recall(remembered.readings, []want{w}), "it was read, so it is remembered")
+			}
+		}
+	}
 }

@@ -45,18 +45,18 @@ func TestWhoseItIs(t *testing.T) {
 	post := func(path, body string) {
 		t.Helper()
 		client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
-		require.Eventually(t, func() bool { // it may still be starting
+		eventually(t, func() bool { // it may still be starting
 			answer, err := client.Post("http://"+c.Addr()+path, "application/json", strings.NewReader(body))
 			require.NoError(t, err)
 			defer answer.Body.Close() //nolint:errcheck // only its code counts
 			return answer.StatusCode == http.StatusOK
-		}, patience, 50*time.Millisecond)
+		})
 	}
 	post("/v1/accounts", `{"account_id":"acme","external_ids":{"helpdesk":"org-1"}}`)
 	post("/v1/group", `{"userId":"eve","groupId":"acme"}`)
 	post("/v1/track", `{"userId":"ada","event":"Direct","messageId":"m2"}`) // whose account only the raw topic told
 	ids := map[string]string{}
-	require.Eventually(t, func() bool {
+	eventually(t, func() bool {
 		clear(ids)
 		for _, r := range w.read("telemetry") {
 			o := object(t, r.Value)
@@ -64,7 +64,7 @@ func TestWhoseItIs(t *testing.T) {
 			ids[o["messageId"].(string)], _ = o["event"].(string)
 		}
 		return len(w.read("tickets")) == 1 && len(ids) == 6
-	}, patience, 50*time.Millisecond)
+	})
 	require.Equal(t, []string{"Early", "Used", "Direct"}, []string{ids["m0"], ids["m1"], ids["m2"]})
 	ticket := object(t, w.read("tickets")[0].Value)
 	require.Equal(t, "acme", ticket["account_id"])

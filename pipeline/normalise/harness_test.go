@@ -38,6 +38,18 @@ const patience = 90 * time.Second
 
 const partitions = 3
 
+// eventually polls condition, in the test's own goroutine so that condition may end the test.
+func eventually(t testing.TB, condition func() bool) {
+	t.Helper()
+	for deadline := time.After(patience); !condition(); {
+		select {
+		case <-deadline:
+			require.FailNow(t, "condition never satisfied")
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
 var own = []string{"telemetry", "users", "accounts", "signals", "tickets", "parked", "dead-letters"}
 
 // declare reads a section normalise.topics.
@@ -207,7 +219,7 @@ func (w *world) read(topic string) []*kgo.Record {
 // settle waits until the group has committed all of the raw topics.
 func (w *world) settle() {
 	w.t.Helper()
-	require.Eventually(w.t, func() bool { return w.left() == 0 }, patience, 20*time.Millisecond)
+	eventually(w.t, func() bool { return w.left() == 0 })
 }
 
 func (w *world) left() (left int64) {

@@ -47,10 +47,10 @@ func TestKilledInTransactionOnRealKafka(t *testing.T) {
 	created, err := admin.CreateTopics(t.Context(), 1, 1, nil, topics...)
 	require.NoError(t, err)
 	require.NoError(t, created.Error())
-	require.Eventually(t, func() bool { // a read just after the creation may still miss a topic
+	eventually(t, func() bool { // a read just after the creation may still miss a topic
 		listed, err := admin.ListEndOffsets(t.Context(), topics...)
 		return err == nil && listed.Error() == nil
-	}, patience, 50*time.Millisecond)
+	})
 	n := 0
 	for kills := 0; ; kills++ {
 		require.Less(t, kills, 40, "no kill met a transaction")
@@ -65,7 +65,7 @@ func TestKilledInTransactionOnRealKafka(t *testing.T) {
 		command.Stderr = os.Stderr
 		require.NoError(t, command.Start())
 		// At some moment after it has begun to write.
-		require.Eventually(t, func() bool { return end(t, admin, "tickets") > int64(kills)*500 }, patience, time.Millisecond)
+		eventually(t, func() bool { return end(t, admin, "tickets") > int64(kills)*500 })
 		time.Sleep(time.Duration(kills%7) * time.Millisecond)
 		require.NoError(t, command.Process.Kill())
 		_ = command.Wait() // says that it was killed

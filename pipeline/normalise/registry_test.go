@@ -6,7 +6,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/avro"
@@ -215,12 +214,12 @@ func TestRegistryAway(t *testing.T) {
 	for range 5 {
 		w.produce(&kgo.Record{Topic: "tickets.json", Timestamp: noon, Value: wire(t, id, nil, []byte(ticket))}, &kgo.Record{Topic: "plain", Timestamp: noon, Value: []byte(ticket)})
 	}
-	require.Eventually(t, func() bool { return m.stage.Ready() != nil && len(w.read("tickets")) == 5 }, patience, 20*time.Millisecond)
+	eventually(t, func() bool { return m.stage.Ready() != nil && len(w.read("tickets")) == 5 })
 	require.ErrorContains(t, m.stage.Ready(), "tickets.json: ask the schema registry for schema 1")
 	require.Empty(t, w.read("dead-letters"))
 	down.Store(false)
 	w.settle()
 	require.Len(t, w.read("tickets"), 10)
 	require.Empty(t, w.read("dead-letters"))
-	require.Eventually(t, func() bool { return m.stage.Ready() == nil }, patience, 20*time.Millisecond)
+	eventually(t, func() bool { return m.stage.Ready() == nil })
 }

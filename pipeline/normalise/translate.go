@@ -21,7 +21,7 @@ import (
 	"tidemark/sinks/kafka"
 )
 
-// HeaderField is the header of a dead letter that names the field that was wrong. A record has no more of it than that.
+// HeaderField is the header of a dead letter that names the field that was wrong, where it was one.
 const HeaderField = "tidemark-field"
 
 // document is what a format makes of a record.

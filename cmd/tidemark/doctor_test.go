@@ -57,6 +57,12 @@ func TestDoctor(t *testing.T) {
 		return len(grave) == 0 && report.Facts.Lag.Total.LagRecords == 0 && report.Facts.Processes[0].Ready && len(report.Facts.Store.Sources) == 7
 	}, time.Minute, 200*time.Millisecond, "%s", &pipeline.stderr)
 
+	top := tidemark(t, b.env, "top", "--admin", address, "--interval", "10ms")
+	require.Equal(t, exitOK, top.code, top.stderr)
+	require.Contains(t, top.stdout, "group tidemark: Stable, 1 member\n", "without a terminal it is one picture")
+	require.Regexp(t, `(?m)^telemetry/\d .* me +ok$`, top.stdout)
+	require.Contains(t, top.stdout, "events of the last 10 minutes: acme 2\n")
+
 	require.Equal(t, exitOK, pipeline.end())
 	b.send(t, event("3"), event("4"))
 	var code int

@@ -41,9 +41,15 @@ LEFT JOIN
     SELECT target, argMax(detail, changed_at) AS detail FROM alert_deliveries WHERE outcome IN ('pending', 'dead') GROUP BY target
 ) AS d ON d.target = t.target
 ORDER BY 1`
+	selectHot = `
+SELECT account_id, sum(events) AS events FROM
+(
+    SELECT account_id, max(value) AS events FROM counters
+    WHERE tier = 'minute' AND metric = 'events' AND feature = '' AND window_start > now() - 600 GROUP BY account_id, window_start, source
+) GROUP BY account_id ORDER BY events DESC, account_id LIMIT 5 SETTINGS max_execution_time = 3`
 )
 
-func (f *Facts) readStore(ctx context.Context, conn driver.Conn) {
+func (f *Facts) readStore(ctx context.Context, conn driver.Conn, hot bool) {
 	ctx, cancel := context.WithTimeout(ctx, serverTimeout)
 	defer cancel()
 	s := &Store{}
@@ -52,6 +58,14 @@ func (f *Facts) readStore(ctx context.Context, conn driver.Conn) {
 		return
 	}
 	f.Store = s
+	if hot {
+		_ = clickhouse.Each(ctx, conn, selectHot, func(r driver.Rows) error { // too much to read in time: none are shown
+			var h HotAccount
+			err := r.Scan(&h.Account, &h.Events)
+			s.Hot = append(s.Hot, h)
+			return err
+		})
+	}
 }
 
 func (s *Store) read(ctx context.Context, conn driver.Conn) error {

@@ -79,6 +79,13 @@ type Store struct {
 	Violations  []Violation   `json:"accounting_violations"`
 	DeadLetters []DeadLetters `json:"dead_letters"` // of the last hour, by Kafka's time
 	Targets     []Target      `json:"alert_targets"`
+	Hot         []HotAccount  `json:"hot_accounts,omitempty"` // where the gatherer was told to look for them
+}
+
+// HotAccount is one of those with the most events in the last 10 minutes of event time.
+type HotAccount struct {
+	Account string `json:"account_id"`
+	Events  uint64 `json:"events"`
 }
 
 // Source is how far a partition is, as its owner last wrote it.

@@ -27,6 +27,7 @@ type Gatherer struct {
 	Store    driver.Conn                               // ClickHouse as the reader
 	Admin    []string                                  // base URLs of processes' admin ports
 	Disorder map[string]time.Duration                  // of each topic
+	Hot      bool                                      // look for the accounts with the most events, which reads many rows
 	Pause    time.Duration                             // between two readings of a process's metrics
 }
 
@@ -56,7 +57,7 @@ func (g *Gatherer) Gather(ctx context.Context) *Facts {
 	}
 	var asked sync.WaitGroup
 	asked.Go(func() { g.kafka(ctx, f) })
-	asked.Go(func() { f.readStore(ctx, g.Store) })
+	asked.Go(func() { f.readStore(ctx, g.Store, g.Hot) })
 	if g.Setup != nil {
 		asked.Go(func() {
 			for _, found := range g.Setup(ctx) {

@@ -134,9 +134,9 @@ type change struct {
 	Op      string          `json:"op"`
 	Before  json.RawMessage `json:"before"`
 	After   json.RawMessage `json:"after"`
-	TsMs    json.Number     `json:"ts_ms"`
+	TSMs    json.Number     `json:"ts_ms"`
 	Source  struct {
-		TsMs json.Number `json:"ts_ms"`
+		TSMs json.Number `json:"ts_ms"`
 	} `json:"source"`
 }
 
@@ -170,7 +170,7 @@ func readDebezium(r *kgo.Record) (document, *decode.Rejection) {
 	if len(doc.json) == 0 || string(doc.json) == "null" {
 		return document{}, malformed(side, "%s is empty in a change of kind %s: let the table log whole rows (in PostgreSQL, REPLICA IDENTITY FULL)", side, c.Op)
 	}
-	for _, ms := range []json.Number{c.Source.TsMs, c.TsMs} {
+	for _, ms := range []json.Number{c.Source.TSMs, c.TSMs} {
 		if n, err := ms.Int64(); err == nil && n > 0 && doc.at.IsZero() {
 			doc.at = time.UnixMilli(n).UTC()
 		}

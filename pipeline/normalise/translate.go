@@ -132,7 +132,7 @@ func (t *topic) make(b *collect.Batch, r *kgo.Record, doc document) ([]*kgo.Reco
 	}
 	id := t.position(r)
 	if t.declared.To == "" {
-		return t.apply(b, r, doc, id, received)
+		return t.apply(b, doc, id, received)
 	}
 	switch t.declared.To {
 	case mapping.Accounts:
@@ -149,7 +149,7 @@ func (t *topic) make(b *collect.Batch, r *kgo.Record, doc document) ([]*kgo.Reco
 }
 
 // apply makes the records of the events of a document, by the topic's rules. A row that is gone removes its account, and nothing else.
-func (t *topic) apply(b *collect.Batch, r *kgo.Record, doc document, id string, received time.Time) ([]*kgo.Record, *decode.Rejection) {
+func (t *topic) apply(b *collect.Batch, doc document, id string, received time.Time) ([]*kgo.Record, *decode.Rejection) {
 	var content any
 	d := json.NewDecoder(bytes.NewReader(doc.json))
 	d.UseNumber()

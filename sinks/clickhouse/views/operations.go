@@ -38,39 +38,7 @@ func (b *builder) operations() ([]view, error) {
 			Columns: join(source, []column{{"window_start", "DateTime('UTC')", "", "Start of the hour."}}, counts("of the hour")),
 		},
 		accounting(source),
-		{
-			Name:    "dead_letters_by_reason",
-			Comment: "Records that could not be counted, by topic, reason and day of their Kafka timestamps.",
-			Columns: []column{
-				{"topic", "String", "", "Kafka topic."},
-				{"reason", "LowCardinality(String)", "", "Reason code, such as malformed, no_account or too_old."},
-				{"window_start", "DateTime('UTC')", "", "Start of the day."},
-				{"records", "UInt64", "records", "Dead letters."},
-				{"bytes", "UInt64", "bytes", "Size of their values."},
-				{"last_at", at, "", "Kafka timestamp of the latest one."},
-				{"last_source", "String", "", "Its source."},
-				{"last_offset", "UInt64", "", "Its offset there."},
-				{"last_detail", "String", "", "What exactly was wrong with it."},
-			},
-		},
-		{
-			Name:    "dead_letters_by_producer",
-			Comment: "Who sends records that cannot be counted, and what is wrong with them: by topic, reason, field and producer.",
-			Columns: []column{
-				{"topic", "String", "", "Kafka topic."},
-				{"reason", "LowCardinality(String)", "", "Reason code, such as malformed, no_account or too_old."},
-				{"field", "LowCardinality(String)", "", "Field that is wrong; empty: none in particular."},
-				{"producer", "LowCardinality(String)", "", "Library, source or app that the records name; empty: they name none."},
-				{"accounts", "UInt64", "keys", "Keys of the records: accounts that the producer sends of."},
-				{"records", "UInt64", "records", "Dead letters."},
-				{"records_last_minute", "UInt64", "records", "Those whose Kafka timestamps are of the last minute."},
-				{"first_at", at, "", "Kafka timestamp of the first one."},
-				{"last_at", at, "", "Kafka timestamp of the latest one."},
-				{"last_source", "String", "", "Its source."},
-				{"last_offset", "UInt64", "", "Its offset there."},
-				{"last_detail", "String", "", "What exactly was wrong with it."},
-			},
-		},
+		deadLettersByReason(), deadLettersByProducer(),
 		{
 			Name:    "sources",
 			Comment: "How fresh each source is: what is in Kafka but not yet in ClickHouse.",
@@ -109,4 +77,43 @@ func join(parts ...[]column) []column {
 		out = append(out, p...)
 	}
 	return out
+}
+
+func deadLettersByReason() view {
+	return view{
+		Name:    "dead_letters_by_reason",
+		Comment: "Records that could not be counted, by topic, reason and day of their Kafka timestamps.",
+		Columns: []column{
+			{"topic", "String", "", "Kafka topic."},
+			{"reason", "LowCardinality(String)", "", "Reason code, such as malformed, no_account or too_old."},
+			{"window_start", "DateTime('UTC')", "", "Start of the day."},
+			{"records", "UInt64", "records", "Dead letters."},
+			{"bytes", "UInt64", "bytes", "Size of their values."},
+			{"last_at", "DateTime64(3, 'UTC')", "", "Kafka timestamp of the latest one."},
+			{"last_source", "String", "", "Its source."},
+			{"last_offset", "UInt64", "", "Its offset there."},
+			{"last_detail", "String", "", "What exactly was wrong with it."},
+		},
+	}
+}
+
+func deadLettersByProducer() view {
+	return view{
+		Name:    "dead_letters_by_producer",
+		Comment: "Who sends records that cannot be counted, and what is wrong with them: by topic, reason, field and producer.",
+		Columns: []column{
+			{"topic", "String", "", "Kafka topic."},
+			{"reason", "LowCardinality(String)", "", "Reason code, such as malformed, no_account or too_old."},
+			{"field", "LowCardinality(String)", "", "Field that is wrong; empty: none in particular."},
+			{"producer", "LowCardinality(String)", "", "Library, source or app that the records name; empty: they name none."},
+			{"accounts", "UInt64", "keys", "Keys of the records: accounts that the producer sends of."},
+			{"records", "UInt64", "records", "Dead letters."},
+			{"records_last_minute", "UInt64", "records", "Those whose Kafka timestamps are of the last minute."},
+			{"first_at", "DateTime64(3, 'UTC')", "", "Kafka timestamp of the first one."},
+			{"last_at", "DateTime64(3, 'UTC')", "", "Kafka timestamp of the latest one."},
+			{"last_source", "String", "", "Its source."},
+			{"last_offset", "UInt64", "", "Its offset there."},
+			{"last_detail", "String", "", "What exactly was wrong with it."},
+		},
+	}
 }

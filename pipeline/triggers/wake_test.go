@@ -28,10 +28,13 @@ rules:
 func testWhateverComesLastIsJudged(t *testing.T, f *fixture) {
 	now := time.Now().UTC().Truncate(24 * time.Hour).Add(12 * time.Hour)
 	f.watermarks(t, now)
-	for _, view := range []string{"known_by_counters", "known_by_records", "known_by_tickets"} { // they fill known_accounts_all after the part that they read is in sight
-		f.exec(t, "DETACH TABLE "+view)
-		defer f.exec(t, "ATTACH TABLE "+view)
+	each := func(what string) { // of the views that fill known_accounts_all after the part that they read is in sight
+		for _, view := range []string{"known_by_counters", "known_by_records", "known_by_tickets"} {
+			f.exec(t, what+" TABLE "+view)
+		}
 	}
+	each("DETACH")
+	defer each("ATTACH")
 	pieces := []func(account string){
 		func(a string) { f.escalate(t, a, 1, now) },
 		func(a string) {

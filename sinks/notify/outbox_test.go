@@ -251,8 +251,8 @@ func TestRedrivenWhileItIsLookedAt(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			store := sharedStore(t)
 			crm := newInbox(t)
-			o := newOfficeThat(t, store, Targets{"crm": crm.target()}, 5*time.Millisecond, sweep)
-			for i := range 10 {
+			o := newOfficeThat(t, store, Targets{"crm": crm.target()}, 20*time.Millisecond, sweep)
+			for i := range 4 {
 				crm.status.Store(http.StatusGone)
 				n := transition(fmt.Sprintf("al_%d", i), 1, Fired)
 				require.NoError(t, tell(t.Context(), store, []string{"crm"}, n))

@@ -92,7 +92,7 @@ func columnsOf(sql string) []string {
 	list, _, _ := strings.Cut(rest, "\n)")
 	var names []string
 	for _, part := range topLevel(list) {
-		if m := column.FindStringSubmatch(part); m != nil && m[1] != "INDEX" {
+		if m := column.FindStringSubmatch(part); len(m) > 1 && m[1] != "INDEX" {
 			names = append(names, m[1])
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -116,7 +117,7 @@ func (b *backends) expire(t *testing.T) (topic, partition string) {
 		if end.Offset == 0 {
 			continue
 		}
-		partition = string('0' + rune(end.Partition))
+		partition = strconv.Itoa(int(end.Partition))
 		deleted, err := admin.DeleteRecords(t.Context(), kadm.Offsets{"telemetry": {end.Partition: {Topic: "telemetry", Partition: end.Partition, At: end.Offset}}})
 		require.NoError(t, err)
 		require.NoError(t, deleted.Error())

@@ -27,7 +27,7 @@ func TestNormaliseSection(t *testing.T) {
 		{"  topics:\n    a: {format: json, to: tickets, kind: zendesk}\n", "t.yaml:3: to and events are both set; records either are tickets already, or become events by rules: keep one"},
 		{"  topics:\n    a: {format: json, kind: zendesc}\n", `t.yaml:3: kind "zendesc" is unknown; did you mean zendesk?`},
 		{"  topics:\n    a: {format: debezium, to: tickets}\n", "t.yaml:3: rows are accounts; to make tickets of them, say how under events"},
-		{"  topics:\n    a:\n      format: json\n      events:\n        - event: {nmae: $.x, user_id: $.u}\n", "t.yaml:6: an event has no field \"nmae\"; did you mean name?\nt.yaml:6: an event needs name"},
+		{"  topics:\n    a:\n      format: json\n      events:\n        - event: {nam: $.x, user_id: $.u}\n", "t.yaml:6: an event has no field \"nam\"; did you mean name?\nt.yaml:6: an event needs name"},
 		{"  topics:\n    a:\n      format: json\n      events:\n        - account: {plan: $.plan}\n", "t.yaml:6: an account needs account_id"},
 		{"  topics:\n    a:\n      format: json\n      events:\n        - event: {name: x}\n          ticket: {kind: created}\n", "t.yaml:6: an event is one of ticket, survey, event and account; declare one of them"},
 		{"  topics:\n    a: {format: avro, to: tickets}\n", "normalise.topics.a: its format avro needs a schema registry; set normalise.registry.urls"},

@@ -23,7 +23,8 @@ func records(b *collect.Batch, raw []byte, now time.Time, limits decode.Limits) 
 	}
 	said := func(name string) bool { return len(event[name]) > 0 && string(event[name]) != "null" }
 	var form func(*collect.Batch, []byte, time.Time) ([]*kgo.Record, *decode.Rejection)
-	at, err := time.Time{}, error(nil)
+	var at time.Time
+	var err error
 	switch {
 	case said("specversion"):
 		form = (*collect.Batch).CloudEvent

@@ -120,7 +120,7 @@ func (o *Options) setDefaults() error {
 	case o.Transport == nil:
 		return errors.New("Transport is missing: use HTTP or Kafka")
 	case o.Dir == "":
-		return errors.New("Dir is missing: name a directory for the spool")
+		return errors.New("no Dir is given: name a directory for the spool")
 	case o.MaxDisk < max(1<<20, 4*int64(o.MaxEvent)):
 		return fmt.Errorf("MaxDisk is %d bytes: a spool needs 1 MiB, and four times MaxEvent", o.MaxDisk)
 	case o.MaxEvent < 1 || o.MaxEvent > 1<<20:

@@ -110,7 +110,7 @@ func (w Who) event(m wire, now time.Time) (Event, error) {
 		at = now
 	}
 	if at = at.UTC(); at.Year() < 1 || at.Year() > 9999 {
-		return Event{}, fmt.Errorf("Time is in the year %d: RFC 3339 has 1 to 9999", at.Year())
+		return Event{}, fmt.Errorf("the event's Time is in the year %d: RFC 3339 has 1 to 9999", at.Year())
 	}
 	m.MessageID = cmp.Or(w.MessageID, uuid.NewString())
 	m.UserID, m.AnonymousID, m.Timestamp = w.UserID, w.AnonymousID, at.Format(wireTime)

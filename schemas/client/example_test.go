@@ -20,7 +20,7 @@ func Example() {
 	if err != nil {
 		panic(err)
 	}
-	defer os.RemoveAll(DIR)
+	defer func() { _ = os.RemoveAll(DIR) }()
 
 	events, err := client.Open(client.Options{Transport: client.HTTP(COLLECTOR, KEY), Dir: DIR})
 	if err != nil {

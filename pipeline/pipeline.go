@@ -170,7 +170,7 @@ func (p *Pipeline) Run(ctx context.Context) error {
 }
 
 func (p *Pipeline) poll(ctx context.Context) error {
-	unreadable := unreadable{p, map[partition]int{}}
+	unreadable := unreadable{Pipeline: p, broken: map[partition]int{}}
 	for {
 		fetches := p.client.PollRecords(ctx, pollRecords)
 		p.unpacker.Reset() // from here on the records are in the workers' room
@@ -178,16 +178,16 @@ func (p *Pipeline) poll(ctx context.Context) error {
 			p.client.AllowRebalance()
 			return nil
 		}
-		var fatal error
-		fetches.EachError(func(topic string, n int32, err error) {
-			if err := unreadable.failed(topic, n, err); err != nil {
-				fatal = err
-			}
-		})
 		fetches.EachPartition(func(f kgo.FetchTopicPartition) {
 			if w := p.worker(f.Topic, f.Partition); w != nil && len(f.Records) > 0 {
 				unreadable.read(f.Topic, f.Partition)
 				w.Queue(f.Records, f.HighWatermark)
+			}
+		})
+		var fatal error
+		fetches.EachError(func(topic string, n int32, err error) { // after the records, so that it is known where each partition stands
+			if err := unreadable.failed(topic, n, err); err != nil {
+				fatal = err
 			}
 		})
 		p.client.AllowRebalance()
@@ -268,9 +268,9 @@ func (p *Pipeline) adjust(ctx context.Context, offsets map[string]map[int32]kgo.
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for topic, partitions := range offsets {
-		for n := range partitions {
+		for n, at := range partitions {
 			if w := p.workers[partition{topic, n}]; w != nil {
-				w.Start(p.run)
+				w.Start(p.run, at.EpochOffset().Offset)
 			}
 		}
 	}

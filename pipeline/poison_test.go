@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -77,6 +78,31 @@ func TestBatchesTooLargeGoToTheDeadLetters(t *testing.T) {
 		for first, next := range offsets {
 			require.Equal(t, "oversize", letters[fmt.Sprintf("%s:%d", w.sourceOf(1), first)], "the batch of offsets %d to %d", first, next)
 		}
+	})
+}
+
+// TestBatchesTooLargeOfManyPartitionsAtOnce: the client stops each partition at such a batch, and forgets to say so of one when the offset of
+// another is set meanwhile.
+func TestBatchesTooLargeOfManyPartitionsAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t.Context(), t, 1, nodes)
+		defer w.close()
+		m := w.join("m")
+		w.produce(50)
+		require.True(t, w.settle(time.Minute))
+		batch, err := poison.Crowd(kgo.CodecZstd, unpack.MaxRecords+1)
+		require.NoError(t, err)
+		for round := range 10 {
+			for n := range int32(partitions) {
+				_, err := poison.Produce(w.ctx, w.client, "telemetry", n, batch)
+				require.NoError(t, err)
+				time.Sleep(time.Duration(round) * time.Millisecond)
+			}
+			w.produce(20)
+			require.True(t, w.settle(time.Minute), "%d records are left", w.left())
+		}
+		require.Empty(t, stopped(m))
+		w.leave(m)
 	})
 }
 

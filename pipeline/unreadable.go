@@ -23,6 +23,7 @@ const damagedAfter = 3
 type unreadable struct {
 	*Pipeline
 	broken map[partition]int // how often in a row what was fetched was broken
+	skips  int32             // batches that were not unpacked
 }
 
 // failed takes note of a partition's error. Most the client sees to by itself, with the group and with every partition that
@@ -44,7 +45,7 @@ func (u *unreadable) failed(topic string, n int32, err error) (fatal error) {
 			topic, n)})
 	case errors.As(err, &tooLarge):
 		w.Skip(tooLarge)
-		u.client.SetOffsets(map[string]map[int32]kgo.EpochOffset{topic: {n: {Epoch: tooLarge.Epoch, Offset: tooLarge.NextOffset}}})
+		u.client.SetOffsets(u.positions())
 	case damaged(err):
 		at := partition{topic, n}
 		if u.broken[at]++; u.broken[at] >= damagedAfter {
@@ -54,6 +55,25 @@ func (u *unreadable) failed(topic string, n int32, err error) (fatal error) {
 		}
 	}
 	return nil
+}
+
+// positions returns from where each partition is to be fetched. Setting one's offset alone is not enough to go on behind a batch that was not
+// unpacked: it makes the client drop what it has fetched of the others, and with it that one of them has stopped before such a batch too.
+// The client takes no notice of a position that was set before: every second time the epoch, which is unknown, is another negative number.
+func (u *unreadable) positions() map[string]map[int32]kgo.EpochOffset {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.skips++
+	at := map[string]map[int32]kgo.EpochOffset{}
+	for k, w := range u.workers {
+		if next := w.Next(); next >= 0 {
+			if at[k.topic] == nil {
+				at[k.topic] = map[int32]kgo.EpochOffset{}
+			}
+			at[k.topic][k.n] = kgo.EpochOffset{Epoch: -1 - u.skips%2, Offset: next}
+		}
+	}
+	return at
 }
 
 // read takes note that a partition's records could be read.

@@ -112,10 +112,11 @@ func Produce(ctx context.Context, client *kgo.Client, topic string, partition in
 	p.Partition, p.Records = partition, batch
 	t.Topic, t.TopicID, t.Partitions = topic, topics[topic].ID, append(t.Partitions, p)
 	req.Topics = append(req.Topics, t)
-	resp, err := req.RequestWith(ctx, client)
+	answer, err := client.Broker(int(topics[topic].Partitions[partition].Leader)).RetriableRequest(ctx, req)
 	if err != nil {
 		return 0, fmt.Errorf("produce to %s/%d: %w", topic, partition, err)
 	}
+	resp := answer.(*kmsg.ProduceResponse) //nolint:forcetypeassert // a request has one kind of response
 	at := resp.Topics[0].Partitions[0]
 	return at.BaseOffset, kerr.ErrorForCode(at.ErrorCode)
 }

@@ -20,6 +20,7 @@ type tooLarge struct{}
 
 // Skip hands over, in the log's order, a batch that holds more than is unpacked. Its records go to the dead letters as one.
 func (w *Worker) Skip(batch *kgo.ErrDecompressTooLarge) {
+	w.next.Store(batch.NextOffset)
 	w.queue.put([]*kgo.Record{{
 		Topic: batch.Topic, Partition: batch.Partition, Offset: batch.NextOffset - 1, Timestamp: time.Now(),
 		Context: context.WithValue(context.Background(), tooLarge{}, batch),

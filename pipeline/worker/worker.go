@@ -59,6 +59,7 @@ type Worker struct {
 	ended  chan struct{} // closed by Run
 	failed chan error    // why the source cannot be read any more
 	queue  *queue
+	next   atomic.Int64 // the offset to be fetched next; it may be behind
 	end    atomic.Int64 // where the log ended when it was last fetched
 
 	mu     sync.Mutex
@@ -99,12 +100,16 @@ func New(cfg Config, topic string, partition int32, spec Spec) *Worker {
 	}
 }
 
-// Queue hands over records in the log's order, with the offset that the log ended at when they were fetched. It never blocks.
+// Queue hands over records, at least one, in the log's order, with the offset that the log ended at when they were fetched. It never blocks.
 func (w *Worker) Queue(records []*kgo.Record, end int64) {
 	reach("polled")
 	w.end.Store(end)
+	w.next.Store(records[len(records)-1].Offset + 1)
 	w.queue.put(records)
 }
+
+// Next returns the offset from which to fetch, if it has to be done again. Records that come twice are folded once.
+func (w *Worker) Next() int64 { return w.next.Load() }
 
 // Fail stops the source, as an error that needs a person does. Nothing more is fetched for it.
 func (w *Worker) Fail(err error) {
@@ -147,8 +152,14 @@ func (w *Worker) neverStarted() {
 	close(w.ended)
 }
 
-// Start runs the worker in a goroutine of its own until it is drained or abandoned, or ctx ends.
-func (w *Worker) Start(ctx context.Context) { w.start.Do(func() { w.launch(ctx) }) }
+// Start runs the worker, whose log is fetched from an offset on, in a goroutine of its own until it is drained or abandoned, or ctx
+// ends.
+func (w *Worker) Start(ctx context.Context, from int64) {
+	w.start.Do(func() {
+		w.next.Store(from)
+		w.launch(ctx)
+	})
+}
 
 func (w *Worker) launch(ctx context.Context) {
 	ctx, w.cancel = context.WithCancel(ctx)

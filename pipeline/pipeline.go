@@ -17,6 +17,7 @@ import (
 
 	"tidemark/pipeline/decode"
 	"tidemark/pipeline/metrics"
+	"tidemark/pipeline/source"
 	"tidemark/pipeline/unpack"
 	"tidemark/pipeline/worker"
 	"tidemark/schemas"
@@ -68,9 +69,6 @@ func (c *Config) TopicNames() []string {
 const (
 	// drainTimeout bounds the last flush of a revoked partition; it must stay well below Kafka's rebalance timeout.
 	drainTimeout = 20 * time.Second
-	// leaveTimeout bounds how long a member that ends waits for a rebalance under way, in which others may take rebalanceTimeout to
-	// answer: all that it has read is committed by then.
-	leaveTimeout = 5 * time.Second
 	// rebalanceTimeout is how long a member may take to give partitions away.
 	rebalanceTimeout = 60 * time.Second
 	// metadataAge is how long an added partition may go unnoticed; the client's default is five minutes.
@@ -207,9 +205,7 @@ func (p *Pipeline) close() {
 	}
 	p.mu.Unlock()
 	p.drain(all)
-	late := time.AfterFunc(leaveTimeout, p.cut)
-	defer late.Stop()
-	p.client.CloseAllowingRebalance() // after this no callback runs
+	source.Leave(p.client.CloseAllowingRebalance, p.cut) // after this no callback runs
 	p.cut()
 }
 

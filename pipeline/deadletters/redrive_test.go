@@ -52,7 +52,7 @@ func (w *world) letters(t *testing.T, n int) {
 			Headers: []kgo.RecordHeader{{Key: "trace", Value: []byte("x")}},
 		}
 		for range 2 {
-			letter := kafka.DeadLetter("dead-letters", "telemetry/1@AAAAAAAAAAAAAAAAAAAAAA", r, schemas.BadTime, "no time")
+			letter := kafka.DeadLetter("dead-letters", "telemetry/1@AAAAAAAAAAAAAAAAAAAAAA", r, schemas.BadTime, "no time", "")
 			require.NoError(t, w.client.ProduceSync(t.Context(), letter).FirstErr())
 		}
 	}
@@ -98,7 +98,7 @@ func TestRedriven(t *testing.T) {
 
 	again := *sent[0]
 	again.Offset = 77
-	letter := kafka.DeadLetter("dead-letters", "telemetry/1@AAAAAAAAAAAAAAAAAAAAAA", &again, schemas.BadTime, "no time")
+	letter := kafka.DeadLetter("dead-letters", "telemetry/1@AAAAAAAAAAAAAAAAAAAAAA", &again, schemas.BadTime, "no time", "")
 	require.NoError(t, w.client.ProduceSync(t.Context(), letter).FirstErr())
 	fates, err := w.redrive().Run(t.Context(), &Filter{})
 	require.NoError(t, err)

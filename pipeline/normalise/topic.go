@@ -30,8 +30,6 @@ const (
 	MaxEventBytes = 512 << 10
 	// endTimeout is how long a transaction that was begun may still take when the stage stops.
 	endTimeout = 10 * time.Second
-	// leaveTimeout bounds how long a client that ends waits for a rebalance under way.
-	leaveTimeout = 5 * time.Second
 	// firstRetry and lastRetry bound the pause before a client is made anew, or the registry asked again.
 	firstRetry = 100 * time.Millisecond
 	lastRetry  = 5 * time.Second
@@ -128,10 +126,7 @@ func (t *topic) session(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer func() {
-		defer time.AfterFunc(leaveTimeout, cut).Stop()
-		session.Close()
-	}()
+	defer source.Leave(session.Close, cut)
 	if err := t.identify(ctx, session.Client()); err != nil {
 		return err
 	}

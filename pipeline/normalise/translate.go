@@ -21,9 +21,6 @@ import (
 	"tidemark/sinks/kafka"
 )
 
-// HeaderField is the header of a dead letter that names the field that was wrong, where it was one.
-const HeaderField = "tidemark-field"
-
 // document is what a format makes of a record.
 type document struct {
 	json    []byte    // an object; nil = the record says nothing
@@ -98,11 +95,7 @@ func (t *topic) await(ctx context.Context, r *kgo.Record) (document, error) {
 }
 
 func (t *topic) deadLetter(r *kgo.Record, rejection *decode.Rejection) *kgo.Record {
-	letter := kafka.DeadLetter(t.stage.config.DeadLetters, t.source(r.Partition), r, rejection.Reason, rejection.Detail)
-	if rejection.Field != "" {
-		letter.Headers = append(letter.Headers, kgo.RecordHeader{Key: HeaderField, Value: []byte(rejection.Field)})
-	}
-	return letter
+	return kafka.DeadLetter(t.stage.config.DeadLetters, t.source(r.Partition), r, rejection.Reason, rejection.Detail, rejection.Field)
 }
 
 // skip leaves out a batch that holds more than is unpacked: one dead letter, at the first of its records, stands for all of them.

@@ -6,14 +6,12 @@ import (
 	"fmt"
 	"slices"
 	"sync"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.uber.org/zap"
-)
 
-// leaveTimeout bounds how long a process that ends waits for a rebalance under way, in which others may take a minute to answer.
-const leaveTimeout = 5 * time.Second
+	"tidemark/pipeline/source"
+)
 
 // Leader finds which of several processes judges: the member of a Kafka consumer group that has partition 0 of a topic. Nothing
 // is consumed. A process that dies loses the partition after the session timeout, and another gets it.
@@ -65,11 +63,7 @@ func (l *Leader) Run(ctx context.Context, lead func(context.Context) error) erro
 	if err != nil {
 		return fmt.Errorf("connect to Kafka: %w", err)
 	}
-	defer func() {
-		late := time.AfterFunc(leaveTimeout, cut)
-		defer late.Stop()
-		client.Close()
-	}()
+	defer source.Leave(client.Close, cut)
 	client.PauseFetchTopics(l.Topic)
 	return l.turns(ctx, turns, lead)
 }

@@ -11,10 +11,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.uber.org/zap"
 
-	"tidemark/pipeline/decode"
 	"tidemark/pipeline/metrics"
 	"tidemark/pipeline/source"
-	"tidemark/sinks/kafka"
 )
 
 const (
@@ -292,82 +290,6 @@ func (w *Worker) due(now time.Time) bool {
 	}
 	w.period = period
 	return true
-}
-
-// foldQueued folds one fetched batch and comes back for the next.
-func (w *Worker) foldQueued(ctx context.Context) error {
-	records := w.queue.get()
-	if records == nil {
-		return nil
-	}
-	if err := w.fold(ctx, records); err != nil {
-		return err
-	}
-	reach("folded")
-	w.folded += len(records)
-	w.samples = append(w.samples, records[0].Timestamp, records[len(records)-1].Timestamp)
-	w.publish()
-	w.note(w.pending())
-	return nil
-}
-
-// note tells the backlog how many rows there are to write.
-func (w *Worker) note(rows int) {
-	w.Backlog.add(rows - w.noted)
-	w.noted = rows
-}
-
-func (w *Worker) fold(ctx context.Context, records []*kgo.Record) error {
-	before, over := w.core.prefix, w.core.Over()
-	for i, r := range records {
-		rec := record(r)
-		if rec.Offset < w.core.Position() {
-			continue // fetched from an older commit than the one recovered from
-		}
-		if r.Attrs.IsControl() { // the end of a transaction: nothing to fold, but the log has moved on
-			w.core.Pass(rec.Offset)
-			continue
-		}
-		if w.refused(r) {
-			continue
-		}
-		v, rej := w.core.Step(&rec)
-		for tries := 0; v == Blocked; tries++ {
-			if tries > 3 {
-				return fmt.Errorf("offset %d of %s stays blocked after loading", rec.Offset, w.id)
-			}
-			if err := w.load(ctx, records[i:min(i+ahead, len(records))]); err != nil {
-				return err
-			}
-			v, rej = w.core.Step(&rec)
-		}
-		if v == DeadLettered {
-			w.deadLetter(r, rej)
-		}
-	}
-	after := w.core.prefix
-	label := metrics.Partition(w.topic, w.partition)
-	count := func(result string, n uint64) {
-		w.Metrics.Records.WithLabelValues(append(label, result)...).Add(float64(n))
-	}
-	count("applied", after.Applied-before.Applied)
-	count("duplicate", after.Duplicate-before.Duplicate)
-	count("filtered", after.Filtered-before.Filtered)
-	count("dead_lettered", after.DeadLettered-before.DeadLettered)
-	w.Metrics.FeaturesOver.Add(float64(w.core.Over() - over))
-	return nil
-}
-
-func (w *Worker) deadLetter(r *kgo.Record, rej *decode.Rejection) {
-	if w.LettersFrom == nil || r.Offset >= w.LettersFrom(w.topic, w.partition) {
-		w.deadBytes += len(r.Key) + len(r.Value)
-		letter := kafka.DeadLetter(w.DeadLetters, w.spec.Source, r, rej.Reason, rej.Detail)
-		if rej.Field != "" {
-			letter.Headers = append(letter.Headers, kgo.RecordHeader{Key: kafka.HeaderField, Value: []byte(rej.Field)})
-		}
-		w.dead = append(w.dead, letter)
-	}
-	w.Metrics.DeadLetters.WithLabelValues(w.topic, string(rej.Reason)).Inc()
 }
 
 // flush sends what has changed on its way, unless a flush is on its way already or nothing has changed.

@@ -36,9 +36,9 @@ const (
 )
 
 // DeadLetter returns the record to produce to topic for a record that could not be folded: its bytes and headers
-// unchanged, with the reason and the position added. Of a record too large to be produced it has the key and the value as far
+// unchanged, with the reason, the position and, if it is one in particular, the field that was wrong added. Of a record too large to be produced it has the key and the value as far
 // as they fit, without the headers. It shares no memory with the record, which is part of a large batch.
-func DeadLetter(topic, source string, r *kgo.Record, reason schemas.Reason, detail string) *kgo.Record {
+func DeadLetter(topic, source string, r *kgo.Record, reason schemas.Reason, detail, field string) *kgo.Record {
 	key, value, headers := r.Key, r.Value, r.Headers
 	size := 0
 	for _, h := range headers {
@@ -49,7 +49,7 @@ func DeadLetter(topic, source string, r *kgo.Record, reason schemas.Reason, deta
 		key, headers = key[:min(len(key), maxKey)], nil
 		value = value[:min(len(value), maxBytes-len(key))]
 	}
-	out := make([]kgo.RecordHeader, 0, len(headers)+6)
+	out := make([]kgo.RecordHeader, 0, len(headers)+7)
 	for _, h := range headers {
 		out = append(out, kgo.RecordHeader{Key: h.Key, Value: bytes.Clone(h.Value)})
 	}
@@ -62,6 +62,9 @@ func DeadLetter(topic, source string, r *kgo.Record, reason schemas.Reason, deta
 	)
 	if cut {
 		out = append(out, kgo.RecordHeader{Key: HeaderCut, Value: fmt.Appendf(nil, "key %d, value %d, %d headers %d bytes", len(r.Key), len(r.Value), len(r.Headers), size)})
+	}
+	if field != "" {
+		out = append(out, kgo.RecordHeader{Key: HeaderField, Value: []byte(field)})
 	}
 	return &kgo.Record{Topic: topic, Key: bytes.Clone(key), Value: bytes.Clone(value), Headers: slices.Clip(out)}
 }

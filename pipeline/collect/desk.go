@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	kafka "github.com/segmentio/kafka-go"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.uber.org/zap"
 
@@ -27,7 +28,7 @@ type Desk struct {
 	directory *directory
 }
 
-// NewDesk returns a desk that knows nobody until Run has caught up. Of the configuration it needs the brokers, the topics, MaxEventBytes
+// NewDesk returns a desk that knows nobody until it is open. Of the configuration it needs the brokers, the topics, MaxEventBytes
 // and the limits.
 func NewDesk(c Config, log *zap.Logger) (*Desk, error) {
 	c, err := c.withDefaults()
@@ -43,17 +44,28 @@ func NewDesk(c Config, log *zap.Logger) (*Desk, error) {
 	return d, err
 }
 
-// Run follows the users and accounts until ctx ends.
-func (d *Desk) Run(ctx context.Context) {
-	d.directory.run(ctx)
-	d.directory.close()
+// Open runs what works at the desk: while it follows the users and accounts, and once it knows those that its topics held before. Then it
+// is closed.
+func (d *Desk) Open(ctx context.Context, work func() error) error {
+	following, stop := context.WithCancel(context.WithoutCancel(ctx))
+	followed := make(chan struct{})
+	go func() {
+		defer close(followed)
+		d.directory.run(following)
+		d.directory.close()
+	}()
+	defer func() {
+		stop()
+		<-followed
+	}()
+	if err := d.directory.catchUp(ctx); err != nil { // what is known already must not be waited for
+		return fmt.Errorf("read users and accounts: %w", err)
+	}
+	return work()
 }
 
-// Close ends a desk that is not run.
+// Close ends a desk that was not opened.
 func (d *Desk) Close() { d.directory.close() }
-
-// CatchUp returns when the desk knows the users and accounts that its topics held when it was called.
-func (d *Desk) CatchUp(ctx context.Context) error { return d.directory.catchUp(ctx) }
 
 // accountOf returns the account of a user or of an organisation.
 func (d *Desk) accountOf(user string) (string, bool) {
@@ -150,12 +162,9 @@ func (b *Batch) Written(ctx context.Context) error {
 
 // Message makes the records of a message of Segment's, in JSON. id is its messageId if it has none.
 func (b *Batch) Message(body []byte, id string, received time.Time) ([]*kgo.Record, *decode.Rejection) {
-	o, _, r := parseJSON(body)
+	o, r := oneObject(body)
 	if r != nil {
 		return nil, r.rejection()
-	}
-	if o == nil {
-		return nil, invalidObject("", errNotObject).rejection()
 	}
 	if !o.has("messageId") {
 		o.set("messageId", encodeString(id))
@@ -169,10 +178,7 @@ func (b *Batch) Message(body []byte, id string, received time.Time) ([]*kgo.Reco
 
 // CloudEvent makes the records of a CloudEvent in its structured form.
 func (b *Batch) CloudEvent(event []byte, received time.Time) ([]*kgo.Record, *decode.Rejection) {
-	o, _, r := parseJSON(event)
-	if r == nil && o == nil {
-		r = invalidObject("", errNotObject)
-	}
+	o, r := oneObject(event)
 	q := &request{}
 	if r == nil {
 		r = q.addCloudEvent(0, o, b.desk.limits())
@@ -185,10 +191,7 @@ func (b *Batch) CloudEvent(event []byte, received time.Time) ([]*kgo.Record, *de
 
 // PostHog makes the records of one of PostHog's events, in JSON.
 func (b *Batch) PostHog(event []byte, received time.Time) ([]*kgo.Record, *decode.Rejection) {
-	o, _, r := parseJSON(event)
-	if r == nil && o == nil {
-		r = invalidObject("", errNotObject)
-	}
+	o, r := oneObject(event)
 	q := &request{}
 	if r == nil {
 		p := posthog{groups: b.desk.config.PostHogGroups, received: received}
@@ -223,7 +226,7 @@ func (b *Batch) Mapped(source string, e mapping.Event, received time.Time) ([]*k
 	if r != nil {
 		return nil, r.rejection()
 	}
-	return []*kgo.Record{{Topic: m.Topic, Key: m.Key, Value: m.Value}}, nil
+	return []*kgo.Record{recordOf(m)}, nil
 }
 
 // Account makes the record of an account record, in JSON. All that a source says of an account is one record, so that compaction
@@ -264,10 +267,7 @@ func (b *Batch) account(source string, a accountimport.Account, at time.Time) ([
 
 // Ticket makes the record of a ticket event in JSON. id is its source_event_id if it has none.
 func (b *Batch) Ticket(value []byte, id string, received time.Time) ([]*kgo.Record, *decode.Rejection) {
-	o, _, r := parseJSON(value)
-	if r == nil && o == nil {
-		r = invalidObject("", errNotObject)
-	}
+	o, r := oneObject(value)
 	if r != nil {
 		return nil, r.rejection()
 	}
@@ -288,10 +288,7 @@ func (b *Batch) Ticket(value []byte, id string, received time.Time) ([]*kgo.Reco
 
 // Signal makes the record of a signal in JSON. What has no id of its own is told from others by all that it says.
 func (b *Batch) Signal(value []byte, received time.Time) ([]*kgo.Record, *decode.Rejection) {
-	o, _, r := parseJSON(value)
-	if r == nil && o == nil {
-		r = invalidObject("", errNotObject)
-	}
+	o, r := oneObject(value)
 	if r != nil {
 		return nil, r.rejection()
 	}
@@ -299,7 +296,21 @@ func (b *Batch) Signal(value []byte, received time.Time) ([]*kgo.Record, *decode
 	if r != nil {
 		return nil, r.rejection()
 	}
-	return []*kgo.Record{{Topic: m.Topic, Key: m.Key, Value: m.Value}}, nil
+	return []*kgo.Record{recordOf(m)}, nil
+}
+
+// oneObject reads what has to be one JSON object.
+func oneObject(text []byte) (object, *refusal) {
+	o, _, r := parseJSON(text)
+	if r == nil && o == nil {
+		r = invalidObject("", errNotObject)
+	}
+	return o, r
+}
+
+// recordOf is the collector's message for the other Kafka client, which has transactions.
+func recordOf(m kafka.Message) *kgo.Record {
+	return &kgo.Record{Topic: m.Topic, Key: m.Key, Value: m.Value}
 }
 
 // messages makes the records of messages: their own, and those of what they say of users and accounts.
@@ -333,7 +344,7 @@ func (b *Batch) messages(messages []*message, received time.Time) ([]*kgo.Record
 		if err != nil {
 			return nil, invalid("", err.Error()).rejection()
 		}
-		records = append(records, &kgo.Record{Topic: record.Topic, Key: record.Key, Value: record.Value})
+		records = append(records, recordOf(record))
 	}
 	return records, nil
 }

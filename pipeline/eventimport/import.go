@@ -23,7 +23,7 @@ const batchEvents = 500
 // Options say where events go. All are needed but the last five.
 type Options struct {
 	Kafka  []kgo.Opt
-	Desk   *collect.Desk // which Run runs
+	Desk   *collect.Desk // which Run opens
 	Limits decode.Limits // of times, as the pipeline's
 	State  string        // file that says what was imported
 
@@ -87,22 +87,11 @@ func Run(ctx context.Context, files []string, o Options) (Summary, error) {
 		return r.sum, errors.Join(fmt.Errorf("connect to Kafka: %w", err), r.journal.close())
 	}
 	defer r.client.Close()
-	following, stop := context.WithCancel(context.WithoutCancel(ctx))
-	followed := make(chan struct{})
-	go func() {
-		defer close(followed)
-		o.Desk.Run(following)
-	}()
-	err = r.files(ctx, files)
-	stop()
-	<-followed
+	err = o.Desk.Open(ctx, func() error { return r.files(ctx, files) })
 	return r.sum, errors.Join(err, r.journal.close())
 }
 
 func (r *run) files(ctx context.Context, files []string) error {
-	if err := r.Desk.CatchUp(ctx); err != nil {
-		return fmt.Errorf("read users and accounts: %w", err)
-	}
 	r.batch = r.Desk.Batch()
 	for _, path := range files {
 		content, err := hash(path)

@@ -39,7 +39,7 @@ type Config struct {
 	SessionTimeout time.Duration
 	Topics         mapping.Topics
 	DeadLetters    string
-	Desk           *collect.Desk // which Stage.Run runs
+	Desk           *collect.Desk // which Stage.Run opens
 	Registry       *sr.Client    // of topics whose records name schemas
 	Log            *zap.Logger
 	Metrics        prometheus.Registerer
@@ -76,28 +76,19 @@ func New(c Config) (*Stage, error) {
 
 // Run normalises until ctx ends.
 func (s *Stage) Run(ctx context.Context) error {
-	following, stop := context.WithCancel(context.WithoutCancel(ctx))
-	followed := make(chan struct{})
-	go func() {
-		defer close(followed)
-		s.config.Desk.Run(following)
-	}()
-	defer func() {
-		stop()
-		<-followed
-	}()
-	// An account that is known already must not be waited for.
-	if err := s.config.Desk.CatchUp(ctx); err != nil {
-		if ctx.Err() != nil {
-			return nil
+	known := false
+	err := s.config.Desk.Open(ctx, func() error {
+		known = true
+		group, ctx := errgroup.WithContext(ctx)
+		for _, t := range s.topics {
+			group.Go(func() error { return t.run(ctx) })
 		}
-		return fmt.Errorf("read users and accounts: %w", err)
+		return group.Wait()
+	})
+	if !known && ctx.Err() != nil {
+		return nil // told to end before it began
 	}
-	group, ctx := errgroup.WithContext(ctx)
-	for _, t := range s.topics {
-		group.Go(func() error { return t.run(ctx) })
-	}
-	return group.Wait()
+	return err
 }
 
 // Ready says why the stage does not normalise, or nil.

@@ -31,6 +31,7 @@ type demoCmd struct {
 	Accounts       int           `default:"50" env:"TIDEMARK_DEMO_ACCOUNTS" help:"Simulated accounts (${default})."`
 	Seed           uint64        `default:"1" env:"TIDEMARK_DEMO_SEED" help:"Seed of the simulated customer base (${default})."`
 	History        time.Duration `default:"336h" env:"TIDEMARK_DEMO_HISTORY" help:"Past that is filled in first (${default})."`
+	BoardPort      int           `default:"8088" env:"TIDEMARK_DEMO_BOARD_PORT" help:"Port of the board (${default}; 0: any)."`
 	CollectorPort  int           `default:"8080" env:"TIDEMARK_DEMO_COLLECTOR_PORT" help:"Port that SDKs send to (${default}; 0: any)."`
 	AdminPort      int           `default:"9090" env:"TIDEMARK_DEMO_ADMIN_PORT" help:"Port of /metrics and health (${default}; 0: any)."`
 	KafkaPort      int           `default:"9092" env:"TIDEMARK_DEMO_KAFKA_PORT" help:"Port of the embedded Kafka (${default}; 0: any)."`
@@ -92,7 +93,7 @@ func (d *demoCmd) portsFree(ctx context.Context) error {
 		port int
 		flag string
 	}{
-		{d.CollectorPort, "collector-port"}, {d.AdminPort, "admin-port"}, {d.KafkaPort, "kafka-port"},
+		{d.BoardPort, "board-port"}, {d.CollectorPort, "collector-port"}, {d.AdminPort, "admin-port"}, {d.KafkaPort, "kafka-port"},
 		{d.ClickHousePort, "clickhouse-port"}, {d.HTTPPort, "clickhouse-http-port"},
 	} {
 		var lc net.ListenConfig
@@ -139,6 +140,7 @@ func (d *demoCmd) configure(cfg *config.Config, broker *devkafka.Broker, engine 
 	for _, l := range []*config.Login{&cfg.ClickHouse.Migrator, &cfg.ClickHouse.Writer, &cfg.ClickHouse.Reader} {
 		l.Password = config.NewSecret(l.User)
 	}
+	cfg.Board = config.Board{Listen: net.JoinHostPort("127.0.0.1", strconv.Itoa(d.BoardPort))}
 	cfg.Collector.Listen = net.JoinHostPort("127.0.0.1", strconv.Itoa(d.CollectorPort))
 	cfg.Admin.Listen = net.JoinHostPort("127.0.0.1", strconv.Itoa(d.AdminPort))
 	return nil
@@ -177,7 +179,12 @@ func (d *demoCmd) play(ctx context.Context, g *globals, cfg *config.Config, log 
 		return err
 	}
 	defer alerts.Close() //nolint:errcheck // what it told is stored
-	d.welcome(g, cfg, engine, collector.Addr(), ops.Addr())
+	pages, closeBoard, err := newBoard(ctx, cfg, log)
+	if err != nil {
+		return err
+	}
+	defer closeBoard()
+	d.welcome(g, cfg, engine, pages.URL(), collector.Addr(), ops.Addr())
 
 	// The simulator ends first; the rest serves until it has, and until what it sent is in ClickHouse.
 	serve, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -238,7 +245,7 @@ func (d *demoCmd) simulate(
 	return d.compare(ctx, g, truth, reader)
 }
 
-func (d *demoCmd) welcome(g *globals, cfg *config.Config, engine *devclickhouse.Server, collector, ops string) {
+func (d *demoCmd) welcome(g *globals, cfg *config.Config, engine *devclickhouse.Server, board, collector, ops string) {
 	data, err := filepath.Abs(d.DataDir)
 	if err != nil {
 		data = d.DataDir
@@ -250,6 +257,8 @@ func (d *demoCmd) welcome(g *globals, cfg *config.Config, engine *devclickhouse.
 Tidemark demo: %d simulated accounts, their past first, then %.0f events a second. Ctrl-C ends it; a second start goes on.
 
   collector   http://%s   (Segment API; any write key)
+  board       %s
+
   ClickHouse  http://%s and %s   (user reader, password reader)
   Kafka       %s
   metrics     http://%s/metrics
@@ -265,7 +274,7 @@ Try, in another terminal: count an event of your own, see it, look at the custom
 
   %s
 
-`, d.Accounts, d.Rate, collector, engine.HTTPAddr(), engine.NativeAddr(), cfg.Kafka.Brokers[0], ops, data, collector,
+`, d.Accounts, d.Rate, board, collector, engine.HTTPAddr(), engine.NativeAddr(), cfg.Kafka.Brokers[0], ops, data, collector,
 		sql("SELECT window_start, events, active_users, features_used FROM usage_minute WHERE account_id = 'my-company' ORDER BY window_start DESC LIMIT 3 FORMAT PrettyCompact"),
 		sql("SELECT account_id, plan, seats, active_users, seat_utilization, sessions, active_minutes FROM usage_day WHERE window_start = today() ORDER BY active_users DESC LIMIT 10 FORMAT PrettyCompact"),
 		sql("SELECT rule, account_id, severity, value, fired_at, playbook FROM alerts ORDER BY fired_at DESC LIMIT 10 FORMAT PrettyCompact"))

@@ -30,6 +30,7 @@ type cli struct {
 	Lag       lagCmd       `cmd:"" help:"Show how far the pipeline is behind: partitions, owners, records by result."`
 	Doctor    doctorCmd    `cmd:"" help:"Say what is wrong with a running Tidemark, since when, whom it affects, and what to do."`
 	Dlq       dlqCmd       `cmd:"" help:"Dead letters: list and show the records that could not be counted, redrive and drop them."`
+	Board     boardCmd     `cmd:"" help:"Serve the board: portfolio, accounts, alerts and lag in a browser."`
 	Top       topCmd       `cmd:"" help:"Watch partitions, rates, lag, watermarks and ClickHouse in the terminal; q ends it."`
 	Verify    verifyCmd    `cmd:"" help:"Compare the rows in ClickHouse with the log, by other code, while everything runs."`
 	Rebuild   rebuildCmd   `cmd:"" help:"Compute the rollups anew from the log, beside the live ones, and switch to them; or back."`

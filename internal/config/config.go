@@ -21,6 +21,7 @@ type Config struct {
 	Normalise  Normalise  `yaml:"normalise"`
 	Admin      Admin      `yaml:"admin"`
 	Log        Log        `yaml:"log"`
+	Board      Board      `yaml:"board"`
 	Canary     Canary     `yaml:"canary"`
 	Triggers   Triggers   `yaml:"triggers"`
 }
@@ -161,6 +162,16 @@ type Canary struct {
 	Enabled  bool          `yaml:"enabled"`
 	Interval time.Duration `yaml:"interval"`
 	Account  string        `yaml:"account"`
+}
+
+// Board is the pages in a browser, and who may look at them.
+type Board struct {
+	Listen       string   `yaml:"listen"`
+	Token        Secret   `yaml:"token"`
+	Tenant       string   `yaml:"tenant"`
+	Proxies      []string `yaml:"proxies"`
+	UserHeader   string   `yaml:"user_header"`
+	TenantHeader string   `yaml:"tenant_header"`
 }
 
 // Triggers says which rules are evaluated, how often, and where alerts go.

@@ -15,7 +15,7 @@ func demo(t *testing.T, dir string, args ...string) *Process {
 	t.Helper()
 	return Start(t, Binary(t, ""), "demo", nil, append([]string{
 		"demo", "--data-dir", dir, "--accounts", "6", "--history", "24h", "--rate", "100", "--seed", "7",
-		"--kafka-port", "0", "--clickhouse-port", "0", "--clickhouse-http-port", "0", "--collector-port", "0", "--admin-port", "0",
+		"--board-port", "0", "--kafka-port", "0", "--clickhouse-port", "0", "--clickhouse-http-port", "0", "--collector-port", "0", "--admin-port", "0",
 	}, args...)...)
 }
 

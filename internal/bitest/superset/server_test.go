@@ -28,7 +28,7 @@ func simulated(t *testing.T) *devclickhouse.Server {
 	dir := t.TempDir()
 	demo := e2e.Start(t, e2e.Binary(t, ""), "demo", nil,
 		"demo", "--data-dir", dir, "--accounts", "16", "--history", "336h", "--duration", "5s", "--seed", "6",
-		"--kafka-port", "0", "--clickhouse-port", "0", "--clickhouse-http-port", "0", "--collector-port", "0", "--admin-port", "0")
+		"--board-port", "0", "--kafka-port", "0", "--clickhouse-port", "0", "--clickhouse-http-port", "0", "--collector-port", "0", "--admin-port", "0")
 	ends(t, demo, demoTimeout)
 	require.Contains(t, demo.Log(t), "0 differences")
 	return chtest.StartWith(t, devclickhouse.Options{Dir: filepath.Join(dir, "clickhouse")})

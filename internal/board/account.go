@@ -1,0 +1,3 @@
+package board
+
+func accountPage() page { return page{path: "/accounts/{account}", title: "Account"} }

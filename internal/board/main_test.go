@@ -1,0 +1,159 @@
+package board
+
+import (
+	"context"
+	"database/sql"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/andybalholm/cascadia"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+	"go.uber.org/zap/zaptest"
+	"golang.org/x/net/html"
+
+	"tidemark/internal/devclickhouse"
+	"tidemark/internal/devclickhouse/chtest"
+	"tidemark/sinks/clickhouse/migrate"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(chtest.WithShared(m)) }
+
+// stage is a migrated database of its own and a board that reads it.
+type stage struct {
+	*chtest.Database
+	db  *sql.DB
+	url string // of the board, without the last slash
+}
+
+// now is the time for the views and the pages of the tests: noon of a Tuesday.
+var now = time.Date(2026, 3, 10, 12, 0, 0, 0, time.UTC)
+
+// newStage migrates a database; the statements, as INSERTs, are its rows.
+func newStage(t *testing.T, statements ...string) *stage {
+	t.Helper()
+	d := chtest.Shared(t)
+	opts, err := clickhouse.ParseDSN(d.DSN(devclickhouse.Migrator))
+	require.NoError(t, err)
+	f := &stage{Database: d, db: clickhouse.OpenDB(opts)}
+	t.Cleanup(func() { require.NoError(t, f.db.Close()) })
+	o := migrate.DefaultOptions()
+	o.Now = "toDateTime('2026-03-10 12:00:00', 'UTC')"
+	require.NoError(t, migrate.Up(t.Context(), f.db, o))
+	for _, table := range []string{"counters", "member_sets", "user_minutes", "facts", "checkpoints", "dead_letters"} {
+		f.exec(t, "ALTER TABLE "+table+"_all REMOVE TTL") // the rows' time is long past, and they must stay all the same
+	}
+	for _, s := range statements {
+		f.exec(t, s)
+	}
+	f.url = serve(t, Config{Reader: d.Open(t, devclickhouse.Reader)})
+	return f
+}
+
+func (f *stage) exec(t *testing.T, text string) {
+	t.Helper()
+	_, err := f.db.ExecContext(t.Context(), text)
+	require.NoError(t, err, text)
+}
+
+// serve runs a board until the test's end, and returns its URL without the last slash.
+func serve(t *testing.T, cfg Config) string {
+	t.Helper()
+	if cfg.Listen == "" {
+		cfg.Listen = "127.0.0.1:0"
+	}
+	if cfg.Now == nil {
+		cfg.Now = func() time.Time { return now }
+	}
+	cfg.Log = zaptest.NewLogger(t)
+	s, err := Listen(t.Context(), cfg)
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		require.NoError(t, <-done)
+	})
+	return strings.TrimSuffix(s.URL(), "/")
+}
+
+// get asks for a URL with headers, given as pairs, and does not follow redirects.
+func get(t *testing.T, url string, header ...string) (*http.Response, string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	require.NoError(t, err)
+	for i := 0; i+1 < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	return do(t, req)
+}
+
+func do(t *testing.T, req *http.Request) (*http.Response, string) {
+	t.Helper()
+	transport := &http.Transport{}
+	defer transport.CloseIdleConnections()
+	client := http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	resp, err := client.Do(req)
+	require.NoError(t, err)
+	defer resp.Body.Close() //nolint:errcheck // it was read to its end
+	body, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	return resp, string(body)
+}
+
+// page is the HTML at a path.
+func (f *stage) page(t *testing.T, path string) *html.Node {
+	t.Helper()
+	resp, body := get(t, f.url+path)
+	require.Equal(t, http.StatusOK, resp.StatusCode, body)
+	doc, err := html.Parse(strings.NewReader(body))
+	require.NoError(t, err)
+	return doc
+}
+
+// texts are the texts of the nodes that a CSS selector finds, with spaces made single.
+func texts(t *testing.T, node *html.Node, selector string) []string {
+	t.Helper()
+	compiled, err := cascadia.Compile(selector)
+	require.NoError(t, err)
+	all := []string{}
+	for _, n := range cascadia.QueryAll(node, compiled) {
+		all = append(all, textOf(n))
+	}
+	return all
+}
+
+func textOf(n *html.Node) string {
+	var out strings.Builder
+	for d := range n.Descendants() {
+		if d.Type == html.TextNode {
+			out.WriteString(d.Data)
+		}
+	}
+	return strings.Join(strings.Fields(out.String()), " ")
+}
+
+// table is a page's first table that the selector finds: a line a row, cells apart by |.
+func table(t *testing.T, node *html.Node, selector string) []string {
+	t.Helper()
+	compiled, err := cascadia.Compile(selector)
+	require.NoError(t, err)
+	found := cascadia.Query(node, compiled)
+	require.NotNil(t, found, selector)
+	var rows []string
+	for _, tr := range cascadia.QueryAll(found, cascadia.MustCompile("tbody tr")) {
+		var cells []string
+		for c := range tr.ChildNodes() {
+			if c.Type == html.ElementNode {
+				cells = append(cells, textOf(c))
+			}
+		}
+		rows = append(rows, strings.Join(cells, " | "))
+	}
+	return rows
+}

@@ -1,0 +1,10 @@
+package board
+
+// pages are all pages, in the order of the navigation.
+func pages() []page {
+	return []page{
+		portfolioPage(),
+		accountPage(),
+		pipelinePage(),
+	}
+}

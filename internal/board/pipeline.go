@@ -1,0 +1,3 @@
+package board
+
+func pipelinePage() page { return page{path: "/pipeline", title: "Pipeline", nav: "Pipeline"} }

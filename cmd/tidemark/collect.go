@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
@@ -25,6 +26,11 @@ func (*collectCmd) Run(ctx context.Context, g *globals) error {
 	cc, err := collectConfig(&cfg)
 	if err != nil {
 		return err
+	}
+	if t := cfg.Collector.TLS; t.CertFile != "" {
+		if cc.Certificate, err = collect.Certificate(t.CertFile, t.KeyFile); err != nil {
+			return fmt.Errorf("collector.tls: %w", err)
+		}
 	}
 	registry := admin.NewRegistry()
 	c, err := collect.New(cc, log, registry)

@@ -192,7 +192,7 @@ func collectConfig(cfg *config.Config) (collect.Config, error) {
 		Topics:        collect.Topics{Telemetry: t.Telemetry, Users: t.Users, Accounts: t.Accounts, Signals: t.Signals, Tickets: t.Tickets, Parked: t.Parked},
 		Limits:        decode.Limits{MaxFuture: cfg.Pipeline.MaxFuture, MaxAge: cfg.Pipeline.Retention.Day},
 		MaxEventBytes: int(c.MaxEvent), MaxBatchBytes: int(c.MaxBatch), MaxInFlight: c.MaxInFlight,
-		PostHogGroups: c.PostHogGroups, Sources: c.Sources,
+		PostHogGroups: c.PostHogGroups, Sources: c.Sources, Keys: c.Keys, Origins: c.CORSOrigins, Privacy: c.Privacy, HashKey: []byte(c.HashKey.Reveal()),
 	}
 	if s := cfg.Kafka.SASL; s.Mechanism != "" {
 		out.SASL = &collect.SASL{Mechanism: s.Mechanism, User: s.User, Password: s.Password.Reveal()}

@@ -8,6 +8,7 @@ package config
 import (
 	"time"
 
+	"tidemark/schemas/access"
 	"tidemark/schemas/mapping"
 	"tidemark/sinks/notify"
 )
@@ -124,7 +125,12 @@ type Collector struct {
 	Listen        string          `yaml:"listen"`
 	WriteKeys     []Secret        `yaml:"write_keys"`
 	MaxEvent      Size            `yaml:"max_event"`
+	TLS           ServerTLS       `yaml:"tls"`
 	MaxBatch      Size            `yaml:"max_batch"`
+	Keys          access.Keys     `yaml:"keys"`
+	CORSOrigins   []string        `yaml:"cors_origins"`
+	HashKey       Secret          `yaml:"hash_key"`
+	Privacy       access.Policies `yaml:"privacy"`
 	MaxInFlight   int             `yaml:"max_in_flight"`
 	PostHogGroups []string        `yaml:"posthog_groups"`
 	Sources       mapping.Sources `yaml:"sources"`
@@ -132,6 +138,12 @@ type Collector struct {
 
 // Normalise says which raw topics are normalised, and in which registry their schemas are.
 type Normalise struct {
+// ServerTLS is a server's certificate and its key, in PEM files; both empty means plain HTTP.
+type ServerTLS struct {
+	CertFile string `yaml:"cert_file"`
+	KeyFile  string `yaml:"key_file"`
+}
+
 	Group    string         `yaml:"group"`
 	Registry Registry       `yaml:"registry"`
 	Topics   mapping.Topics `yaml:"topics"`

@@ -27,6 +27,9 @@ func (c *Config) Validate() error {
 	}
 	p.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	p.oneOf("log.format", c.Log.Format, "console", "json")
+	if u, err := url.Parse(c.Tracing.Endpoint); c.Tracing.Endpoint != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
+		p.addf("tracing.endpoint", "%q is no URL such as http://otel-collector:4318", c.Tracing.Endpoint)
+	}
 	if c.Canary.Enabled {
 		p.positive("canary.interval", c.Canary.Interval)
 		p.notEmpty("canary.account", c.Canary.Account)
@@ -170,13 +173,7 @@ func (l *Pipeline) validate(p *problems) {
 
 func (c *Collector) validate(p *problems) {
 	p.listen("collector.listen", c.Listen)
-	if len(c.WriteKeys) == 0 && !loopback(c.Listen) {
-		p.addf("collector.write_keys", "none is set, so anybody who reaches %s could write; "+
-			"set collector.write_keys_file to a file with one key a line, or listen on 127.0.0.1", c.Listen)
-	}
-	if slices.ContainsFunc(c.WriteKeys, func(key Secret) bool { return !key.IsSet() }) {
-		p.addf("collector.write_keys", "one of them is empty; remove it")
-	}
+	c.validateAccess(p)
 	if c.MaxEvent < 1 {
 		p.addf("collector.max_event", "must be at least 1B, such as 32KB")
 	}
@@ -188,7 +185,7 @@ func (c *Collector) validate(p *problems) {
 		p.addf("collector.posthog_groups", "must name the group types that are accounts, such as company")
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Sources)) {
-		if !c.Sources[name].Secret.IsSet() && len(c.WriteKeys) == 0 && !loopback(c.Listen) {
+		if !c.Sources[name].Secret.IsSet() && len(c.WriteKeys)+len(c.Keys) == 0 && !loopback(c.Listen) {
 			p.addf("collector.sources."+name, "has no secret and there are no write keys, so that anybody who reaches %s could write; set secret_file", c.Listen)
 		}
 	}
@@ -199,6 +196,35 @@ func (n *Normalise) validate(p *problems, k *Kafka) {
 	if n.Group == k.Group {
 		p.addf("normalise.group", "%s is kafka.group as well; give it a group of its own", n.Group)
 	}
+// validateAccess checks who may send, and what is kept.
+func (c *Collector) validateAccess(p *problems) {
+	if (c.TLS.CertFile == "") != (c.TLS.KeyFile == "") {
+		p.addf("collector.tls", "a certificate and its key go together; set cert_file and key_file, or neither")
+	}
+	if len(c.WriteKeys)+len(c.Keys) == 0 && !loopback(c.Listen) {
+		p.addf("collector.write_keys", "none is set, so anybody who reaches %s could write; set collector.keys, or "+
+			"collector.write_keys_file to a file with one key a line, or listen on 127.0.0.1", c.Listen)
+	}
+	if slices.ContainsFunc(c.WriteKeys, func(key Secret) bool { return !key.IsSet() }) {
+		p.addf("collector.write_keys", "one of them is empty; remove it")
+	}
+	for _, origin := range c.CORSOrigins {
+		u, err := url.Parse(origin)
+		if origin != "*" && (err != nil || u.Host == "" || origin != u.Scheme+"://"+u.Host || u.Scheme != "https" && u.Scheme != "http") {
+			p.addf("collector.cors_origins", "%q is no origin; write it as https://app.example.com, without a path, or *", origin)
+		}
+	}
+	if n := len(c.HashKey.Reveal()); n > 0 && n < 16 {
+		p.addf("collector.hash_key", "has %d bytes, so that it could be guessed; use 32 random ones, such as from: head -c 32 /dev/urandom | base64", n)
+	}
+	webhooks := slices.Collect(maps.Keys(c.Sources))
+	for _, err := range []error{c.Keys.Check(webhooks), c.Privacy.Check(webhooks, c.HashKey.IsSet())} {
+		if err != nil {
+			*p = append(*p, err)
+		}
+	}
+}
+
 	n.Registry.validate(p)
 	own := k.Topics.byKey()
 	for _, name := range slices.Sorted(maps.Keys(n.Topics)) {

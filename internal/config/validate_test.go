@@ -35,7 +35,7 @@ func TestValidate(t *testing.T) {
 		"never flush":    {func(c *Config) { c.Pipeline.FlushInterval = 0 }, `pipeline.flush_interval: must be more than 0s, not 0s`},
 		"disorder":       {func(c *Config) { c.Pipeline.Disorder.Tickets = -time.Second }, `pipeline.disorder.tickets: must not be negative, but is -1s`},
 		"retention":      {func(c *Config) { c.Pipeline.Retention.Day = time.Hour }, `pipeline.retention: a finer tier outlives a coarser one; choose minute <= hour <= day`},
-		"open to all":    {func(c *Config) { c.Collector.Listen = ":8080" }, `collector.write_keys: none is set, so anybody who reaches :8080 could write; set collector.write_keys_file to a file with one key a line, or listen on 127.0.0.1`},
+		"open to all":    {func(c *Config) { c.Collector.Listen = ":8080" }, `collector.write_keys: none is set, so anybody who reaches :8080 could write; set collector.keys, or collector.write_keys_file to a file with one key a line, or listen on 127.0.0.1`},
 		"empty key":      {func(c *Config) { c.Collector.WriteKeys = []Secret{{}} }, `collector.write_keys: one of them is empty; remove it`},
 		"batch":          {func(c *Config) { c.Collector.MaxBatch = 1 }, `collector.max_batch: 1B is less than collector.max_event, 32KB; a batch must hold an event`},
 		"same port":      {func(c *Config) { c.Admin.Listen = c.Collector.Listen }, `admin.listen: 127.0.0.1:8080 is collector.listen as well; give it another port`},

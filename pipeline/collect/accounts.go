@@ -34,7 +34,7 @@ func (c *Collector) routeAccounts(mux *http.ServeMux) {
 func (c *Collector) takeAccounts(r *http.Request, body []byte, received time.Time) (int, *refusal) {
 	q := &request{}
 	said, refused := c.parseAccounts(q, body, received)
-	if refused = c.admit(r, q, refused); refused != nil {
+	if refused = c.admit(r, "accounts", q, refused, received); refused != nil {
 		return 0, refused
 	}
 	return q.sent, c.deliver(r.Context(), q.sent, func(ctx context.Context) ([]kafka.Message, error) {

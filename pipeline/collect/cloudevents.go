@@ -68,6 +68,11 @@ func binaryCloudEvent(header http.Header, body []byte) (object, *refusal) {
 	}
 	contentType := header.Get("Content-Type")
 	event.setText("datacontenttype", contentType)
+	if contentType == "" || isJSONType(contentType) {
+		if r := checkNesting(body); r != nil {
+			return nil, r
+		}
+	}
 	switch {
 	case len(body) == 0:
 	case (contentType == "" || isJSONType(contentType)) && json.Valid(body) && utf8.Valid(body):

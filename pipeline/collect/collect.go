@@ -2,7 +2,7 @@ package collect
 
 import (
 	"context"
-	"crypto/sha256"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -22,7 +22,7 @@ import (
 type Collector struct {
 	*Desk
 	listener net.Listener
-	keys     [][sha256.Size]byte
+	keys     *keyring
 	releaser *releaser
 	writer   *writer
 
@@ -48,12 +48,12 @@ func New(c Config, log *zap.Logger, registerer prometheus.Registerer) (*Collecto
 		return nil, fmt.Errorf("register collector metrics: %w", err)
 	}
 	col := &Collector{
-		Desk:     &Desk{config: c, log: log, metrics: m},
+		Desk:     &Desk{config: c, log: log, metrics: m, privacy: newPolicies(c.Privacy, c.HashKey)},
 		requests: semaphore.NewWeighted(int64(c.MaxRequests)),
 		events:   semaphore.NewWeighted(int64(c.MaxInFlight)),
 	}
-	for _, key := range c.WriteKeys {
-		col.keys = append(col.keys, sha256.Sum256([]byte(key)))
+	if col.keys, err = newKeyring(c.WriteKeys, c.Keys, log); err != nil {
+		return nil, err
 	}
 	if col.writer, err = newWriter(c, m, log); err != nil {
 		return nil, err
@@ -88,7 +88,11 @@ func (c *Collector) Run(ctx context.Context) error {
 	g, running := errgroup.WithContext(ctx)
 	server := c.server(background)
 	g.Go(func() error {
-		if err := server.Serve(c.listener); !errors.Is(err, http.ErrServerClosed) {
+		serve := server.Serve
+		if server.TLSConfig != nil {
+			serve = func(l net.Listener) error { return server.ServeTLS(l, "", "") }
+		}
+		if err := serve(c.listener); !errors.Is(err, http.ErrServerClosed) {
 			return fmt.Errorf("serve %s: %w", c.Addr(), err)
 		}
 		return nil
@@ -114,8 +118,8 @@ func (c *Collector) Run(ctx context.Context) error {
 }
 
 func (c *Collector) server(background context.Context) *http.Server {
-	return &http.Server{
-		Handler:           c.routes(),
+	server := &http.Server{
+		Handler:           traced(identified(c.cors(c.routes()))),
 		BaseContext:       func(net.Listener) context.Context { return background },
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       30 * time.Second,
@@ -124,6 +128,13 @@ func (c *Collector) server(background context.Context) *http.Server {
 		MaxHeaderBytes:    16 << 10,
 		ErrorLog:          zap.NewStdLog(c.log),
 	}
+	if pair := c.config.Certificate; pair != nil {
+		server.TLSConfig = &tls.Config{
+			MinVersion:     tls.VersionTLS12,
+			GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return pair() },
+		}
+	}
+	return server
 }
 
 // start opens the collector for events once its topics are there and it knows

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tidemark/pipeline/decode"
+	"tidemark/schemas/access"
 	"tidemark/schemas/mapping"
 )
 
@@ -38,8 +39,18 @@ type Config struct {
 	// Sources are the webhooks that are taken, below /v1/webhooks/.
 	Sources mapping.Sources
 
-	// WriteKeys that clients may use; empty accepts any client.
+	// WriteKeys that clients may use for everything, and Keys with a scope; without any every client is accepted.
 	WriteKeys []string
+	Keys      access.Keys
+
+	// Privacy is what is kept of the events of a source, and HashKey what hashes are keyed by.
+	Privacy access.Policies
+	HashKey []byte
+
+	// Origins are those of the web pages whose scripts may send, such as https://app.example.com; * is all of them. Default none.
+	Origins []string
+	// Certificate is the collector's own, for TLS; nil serves plain HTTP.
+	Certificate func() (*tls.Certificate, error)
 
 	MaxEventBytes int // default 32 KiB, after decompression
 	MaxBatchBytes int // default 500 KiB, after decompression

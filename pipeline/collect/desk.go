@@ -26,6 +26,7 @@ type Desk struct {
 	log       *zap.Logger
 	metrics   *metrics
 	directory *directory
+	privacy   policies
 }
 
 // NewDesk returns a desk that knows nobody until it is open. Of the configuration it needs the brokers, the topics, MaxEventBytes
@@ -39,7 +40,7 @@ func NewDesk(c Config, log *zap.Logger) (*Desk, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Desk{config: c, log: log, metrics: m}
+	d := &Desk{config: c, log: log, metrics: m, privacy: newPolicies(c.Privacy, c.HashKey)}
 	d.directory, err = newDirectory(c, m, log)
 	return d, err
 }
@@ -173,7 +174,7 @@ func (b *Batch) Message(body []byte, id string, received time.Time) ([]*kgo.Reco
 	if r := q.add(0, translated{body: o}, len(body), b.desk.limits(), "send userId, or context.groupId"); r != nil {
 		return nil, r.rejection()
 	}
-	return b.messages(q.messages, received)
+	return b.messages("segment", q.messages, received)
 }
 
 // CloudEvent makes the records of a CloudEvent in its structured form.
@@ -186,7 +187,7 @@ func (b *Batch) CloudEvent(event []byte, received time.Time) ([]*kgo.Record, *de
 	if r != nil {
 		return nil, r.rejection()
 	}
-	return b.messages(q.messages, received)
+	return b.messages("cloudevents", q.messages, received)
 }
 
 // PostHog makes the records of one of PostHog's events, in JSON.
@@ -203,7 +204,7 @@ func (b *Batch) PostHog(event []byte, received time.Time) ([]*kgo.Record, *decod
 	if r != nil {
 		return nil, r.rejection()
 	}
-	return b.messages(q.messages, received)
+	return b.messages("posthog", q.messages, received)
 }
 
 // Mapped makes the records of an event that a mapping made; source names where it is from.
@@ -214,7 +215,7 @@ func (b *Batch) Mapped(source string, e mapping.Event, received time.Time) ([]*k
 		if r != nil {
 			return nil, r.rejection()
 		}
-		return b.messages([]*message{m}, received)
+		return b.messages(source, []*message{m}, received)
 	case mapping.Accounts:
 		a, r := mappedAccount(e)
 		if r != nil {
@@ -314,9 +315,13 @@ func recordOf(m kafka.Message) *kgo.Record {
 }
 
 // messages makes the records of messages: their own, and those of what they say of users and accounts.
-func (b *Batch) messages(messages []*message, received time.Time) ([]*kgo.Record, *decode.Rejection) {
-	if r := stamp(messages, received); r != nil {
-		return nil, r.rejection()
+func (b *Batch) messages(source string, messages []*message, received time.Time) ([]*kgo.Record, *decode.Rejection) {
+	refused := b.desk.privacy[source].messages(messages)
+	if refused == nil {
+		refused = stamp(messages, received)
+	}
+	if refused != nil {
+		return nil, refused.rejection()
 	}
 	r := &resolver{known: b.member, received: received, ignored: func(string) {}}
 	r.resolve(messages)

@@ -12,8 +12,9 @@ import (
 // dialect is how one kind of client that is not Segment's speaks: where it posts, how its body becomes messages, and what it
 // takes for success.
 type dialect struct {
-	paths []string
-	parse func(c *Collector, r *http.Request, body []byte, received time.Time) (*request, *refusal)
+	source string // as keys and policies name it
+	paths  []string
+	parse  func(c *Collector, r *http.Request, body []byte, received time.Time) (*request, *refusal)
 	// success answers a request whose events are all in Kafka.
 	success func(w http.ResponseWriter, r *http.Request, q *request)
 }
@@ -21,9 +22,9 @@ type dialect struct {
 // dialects are all of them. A path with and without a slash at its end is the same.
 func dialects() []dialect {
 	return []dialect{
-		{[]string{"/batch", "/capture", "/e", "/i/v0/e"}, parsePostHog, answerPostHog},
-		{[]string{"/v1/cloudevents", "/api/v1/events"}, parseCloudEvents, answerNothing},
-		{[]string{"/v1/logs"}, parseOTLP, answerOTLP},
+		{"posthog", []string{"/batch", "/capture", "/e", "/i/v0/e"}, parsePostHog, answerPostHog},
+		{"cloudevents", []string{"/v1/cloudevents", "/api/v1/events"}, parseCloudEvents, answerNothing},
+		{"opentelemetry", []string{"/v1/logs"}, parseOTLP, answerOTLP},
 	}
 }
 
@@ -43,7 +44,7 @@ func (c *Collector) routeDialects(mux *http.ServeMux) {
 				var q *request
 				c.serve(w, r, path, func(body []byte, received time.Time) (refused *refusal) {
 					q, refused = d.parse(c, r, body, received)
-					return c.takeMessages(r, q, refused, received)
+					return c.takeMessages(r, d.source, q, refused, received)
 				}, func() { d.success(w, r, q) })
 			}
 			mux.HandleFunc("POST "+path, serve)

@@ -68,7 +68,7 @@ func (f *follower) run(ctx context.Context) {
 		fetches.EachRecord(func(r *kgo.Record) {
 			if err := f.tables[r.Topic].apply(r); err != nil {
 				f.metrics.badRecords.WithLabelValues(r.Topic).Inc()
-				f.log.Warn("skip record", zap.Error(err))
+				f.log.Warn("skip record: it cannot be read", zap.String("topic", r.Topic), zap.Int32("partition", r.Partition), zap.Int64("offset", r.Offset)) // err may quote it
 			}
 		})
 	}

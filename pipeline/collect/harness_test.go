@@ -87,8 +87,13 @@ func testConfig(cluster *kfake.Cluster, change ...func(*Config)) Config {
 // start runs a collector and waits until it accepts events.
 func start(t testing.TB, c Config) *running {
 	t.Helper()
+	return startLogging(t, c, zaptest.NewLogger(t, zaptest.Level(zap.ErrorLevel)))
+}
+
+func startLogging(t testing.TB, c Config, log *zap.Logger) *running {
+	t.Helper()
 	registry := newRegistry()
-	col, err := New(c, zaptest.NewLogger(t, zaptest.Level(zap.ErrorLevel)), registry)
+	col, err := New(c, log, registry)
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &running{Collector: col, t: t, registry: registry, err: make(chan error, 1)}

@@ -223,7 +223,7 @@ func (e *parkedEvent) unwrap(body object, inner []byte) error {
 func (d departure) record(topics Topics) (*kgo.Record, error) {
 	body, err := parseObject(d.value)
 	if err != nil {
-		return nil, fmt.Errorf("parked event %q: %w", d.key, err)
+		return nil, fmt.Errorf("parked event at offset %d: %w", d.offset, err)
 	}
 	record := &kgo.Record{Topic: topics.Telemetry, Key: []byte(d.users[0])}
 	switch d.role {
@@ -237,7 +237,7 @@ func (d departure) record(topics Topics) (*kgo.Record, error) {
 		if d.role != mapping.Telemetry {
 			body.set("account_id", encodeString(d.account))
 		} else if body, err = withAccount(body, d.account); err != nil {
-			return nil, fmt.Errorf("parked event %q: %w", d.key, err)
+			return nil, fmt.Errorf("parked event at offset %d: %w", d.offset, err)
 		}
 	}
 	record.Value = body.encode()

@@ -37,6 +37,10 @@ func unauthorized() *refusal {
 		Message: "the write key is missing or unknown: send a configured one as the basic-auth user name or as writeKey in the body"}
 }
 
+func forbidden(message string) *refusal {
+	return &refusal{status: http.StatusForbidden, Code: "forbidden", Field: "writeKey", Message: message}
+}
+
 func overloaded(what string) *refusal {
 	return &refusal{status: http.StatusTooManyRequests, retryAfter: time.Second, Code: "overloaded",
 		Message: what + ": send the same request again after Retry-After seconds"}

@@ -179,7 +179,7 @@ func (p *partition) read(ctx context.Context, client *kgo.Client, barrier int64)
 		fetches.EachRecord(func(r *kgo.Record) {
 			if err := p.room.apply(r); err != nil {
 				p.metrics.badRecords.WithLabelValues(r.Topic).Inc()
-				p.log.Warn("skip record", zap.Error(err))
+				p.log.Warn("skip record: it cannot be read", zap.String("topic", r.Topic), zap.Int32("partition", r.Partition), zap.Int64("offset", r.Offset)) // err may quote it
 			}
 			p.current = p.current || r.Offset >= barrier
 		})

@@ -153,6 +153,9 @@ func checkJSON(body []byte) *refusal {
 	if len(bytes.TrimSpace(body)) == 0 {
 		return invalid("", "the body is empty: send a JSON object")
 	}
+	if r := checkNesting(body); r != nil {
+		return r
+	}
 	var raw json.RawMessage
 	err := json.Unmarshal(body, &raw)
 	if err == nil {

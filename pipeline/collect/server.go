@@ -2,8 +2,6 @@ package collect
 
 import (
 	"context"
-	"crypto/sha256"
-	"crypto/subtle"
 	"errors"
 	"net/http"
 	"strconv"
@@ -51,6 +49,8 @@ func (c *Collector) serve(w http.ResponseWriter, r *http.Request, path string, t
 	if refused := c.accept(r, take); refused != nil {
 		code = refused.status
 		refused.write(w)
+		// Not the message, nor the field: both may quote what was sent.
+		c.log.Info("refused", requestID(r.Context()), zap.String("path", path), zap.Int("status", code), zap.String("error", refused.Code))
 	} else {
 		success()
 	}
@@ -80,7 +80,7 @@ func (c *Collector) take(r *http.Request, call string, body []byte, received tim
 		return c.takeSignals(r, body, received)
 	}
 	q, refused := parseRequest(body, call, c.limits())
-	return c.takeMessages(r, q, refused, received)
+	return c.takeMessages(r, "segment", q, refused, received)
 }
 
 func (d *Desk) limits() limits {
@@ -88,11 +88,14 @@ func (d *Desk) limits() limits {
 }
 
 // takeMessages returns nil once Kafka has every message of the request, which was refused before if refused is set.
-func (c *Collector) takeMessages(r *http.Request, q *request, refused *refusal, received time.Time) *refusal {
+func (c *Collector) takeMessages(r *http.Request, source string, q *request, refused *refusal, received time.Time) *refusal {
+	if refused == nil {
+		refused = c.privacy[source].messages(q.messages)
+	}
 	if refused == nil {
 		refused = stamp(q.messages, received)
 	}
-	if refused = c.admit(r, q, refused); refused != nil {
+	if refused = c.admit(r, source, q, refused, received); refused != nil {
 		return refused
 	}
 	return c.deliver(r.Context(), len(q.messages), func(ctx context.Context) ([]kafka.Message, error) {
@@ -100,16 +103,24 @@ func (c *Collector) takeMessages(r *http.Request, q *request, refused *refusal, 
 	})
 }
 
-// admit returns why the request is not taken: its key, or what was found wrong with it. A body that cannot be read may hold
-// a good key: then say what is wrong with it.
-func (c *Collector) admit(r *http.Request, q *request, refused *refusal) *refusal {
-	if (refused == nil || q.key(r) != "") && !c.authorized(q.key(r)) {
-		return unauthorized()
+// admit returns why the request is not taken: its key, what was found wrong with it, or too many events of the key. A body that cannot be
+// read may hold a good key: then say what is wrong with it.
+func (c *Collector) admit(r *http.Request, source string, q *request, refused *refusal, now time.Time) *refusal {
+	var key *writeKey
+	if refused == nil || q.key(r) != "" {
+		var wrong *refusal
+		if key, wrong = c.keys.identify(q.key(r), now); wrong == nil {
+			wrong = key.permit(source, q.types())
+		}
+		if wrong != nil {
+			return wrong
+		}
 	}
 	if refused != nil {
 		c.metrics.events.WithLabelValues(resultRejected).Add(float64(q.sent))
+		return refused
 	}
-	return refused
+	return key.spend(q.sent, now)
 }
 
 // deliver makes the records of a request's events, whose number is given, and writes them, by the write timeout.
@@ -129,11 +140,11 @@ func (c *Collector) deliver(ctx context.Context, events int, prepare func(contex
 	defer cancel()
 	records, err := prepare(ctx)
 	if err != nil {
-		c.log.Warn("write users and accounts", zap.Error(err))
+		c.log.Warn("write users and accounts", requestID(ctx), zap.Error(err))
 		return unavailable("kafka did not take the users and accounts of the request in time")
 	}
 	if err := c.writer.write(records, deadline); err != nil {
-		c.log.Warn("write events", zap.Int("events", len(records)), zap.Error(err))
+		c.log.Warn("write events", requestID(ctx), zap.Int("events", len(records)), zap.Error(err))
 		return unavailable("kafka did not take all events in time")
 	}
 	c.metrics.writeSeconds.Observe(time.Since(started).Seconds())
@@ -193,35 +204,14 @@ func (c *Collector) countWritten(records []kafka.Message) {
 	c.metrics.events.WithLabelValues(resultAccepted).Add(float64(len(records) - parked))
 }
 
-// key returns the write key of the request: by basic auth, or else in its body, or else as a bearer token.
-func (q *request) key(r *http.Request) string {
-	if key, _, _ := r.BasicAuth(); key != "" {
-		return key
-	}
-	if q.writeKey != "" {
-		return q.writeKey
-	}
-	return bearer(r)
-}
-
-// authorized reports whether key is one of the configured write keys. It
-// compares digests, in constant time.
-func (c *Collector) authorized(key string) bool {
-	if len(c.keys) == 0 {
-		return true
-	}
-	sum := sha256.Sum256([]byte(key))
-	found := 0
-	for _, known := range c.keys {
-		found |= subtle.ConstantTimeCompare(sum[:], known[:])
-	}
-	return found == 1
-}
-
 func (c *Collector) serveParked(w http.ResponseWriter, r *http.Request) {
 	const sample = 100
-	if !c.authorized((&request{}).key(r)) {
-		unauthorized().write(w)
+	key, refused := c.keys.identify((&request{}).key(r), c.config.Now())
+	if refused == nil {
+		refused = key.permit(parkedSource, nil)
+	}
+	if refused != nil {
+		refused.write(w)
 		return
 	}
 	writeJSON(w, http.StatusOK, c.releaser.report(sample))

@@ -55,6 +55,9 @@ func (c *Collector) parseSignals(body []byte, received time.Time) (*request, []k
 
 // signalRecord stamps a signal and checks it. It is keyed by its account, a release by its version.
 func (d *Desk) signalRecord(signal object, received time.Time) (kafka.Message, *refusal) {
+	if r := d.privacy["signals"].record(&signal); r != nil {
+		return kafka.Message{}, r
+	}
 	signal.set("receivedAt", quoteTime(received))
 	value := signal.encode()
 	if len(value) > d.config.MaxEventBytes {
@@ -74,7 +77,7 @@ func (d *Desk) signalRecord(signal object, received time.Time) (kafka.Message, *
 // takeSignals returns nil once Kafka has every signal of the body.
 func (c *Collector) takeSignals(r *http.Request, body []byte, received time.Time) *refusal {
 	q, records, refused := c.parseSignals(body, received)
-	if refused = c.admit(r, q, refused); refused != nil {
+	if refused = c.admit(r, "signals", q, refused, received); refused != nil {
 		return refused
 	}
 	return c.deliver(r.Context(), len(records), func(context.Context) ([]kafka.Message, error) { return records, nil })

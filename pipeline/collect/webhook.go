@@ -37,8 +37,8 @@ func (c *Collector) takeWebhook(r *http.Request, name string, source *mapping.So
 		if err := source.Verify(r.Header, body, received); err != nil {
 			return 0, &refusal{status: http.StatusUnauthorized, Code: "unauthorized", Field: source.Signature.Header, Message: err.Error()}
 		}
-	} else if !c.authorized((&request{}).key(r)) {
-		return 0, unauthorized()
+	} else if refused := c.admit(r, name, &request{}, nil, received); refused != nil {
+		return 0, refused
 	}
 	w, refused := c.readWebhook(name, source, body, received)
 	if refused != nil {
@@ -83,6 +83,9 @@ func (c *Collector) readWebhook(name string, source *mapping.Source, body []byte
 			return nil, r.at(i)
 		}
 	}
+	if r := c.privacy[name].messages(w.messages); r != nil {
+		return nil, r
+	}
 	return w, stamp(w.messages, received)
 }
 
@@ -123,6 +126,16 @@ func (d *Desk) mappedRecord(name string, e mapping.Event, received time.Time) (k
 	value, err := json.Marshal(e.Fields)
 	if err != nil {
 		return kafka.Message{}, invalid("", err.Error())
+	}
+	if p := d.privacy[name]; p != nil {
+		o, err := parseObject(value)
+		if err != nil {
+			return kafka.Message{}, invalidObject("", err)
+		}
+		if r := p.record(&o); r != nil {
+			return kafka.Message{}, r
+		}
+		value = o.encode()
 	}
 	if len(value) > d.config.MaxEventBytes {
 		return kafka.Message{}, eventTooLarge(len(value), d.config.MaxEventBytes)

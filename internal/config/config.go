@@ -123,27 +123,27 @@ type Retention struct {
 // Collector is the HTTP endpoint that SDKs and webhooks send to.
 type Collector struct {
 	Listen        string          `yaml:"listen"`
-	WriteKeys     []Secret        `yaml:"write_keys"`
-	MaxEvent      Size            `yaml:"max_event"`
 	TLS           ServerTLS       `yaml:"tls"`
-	MaxBatch      Size            `yaml:"max_batch"`
+	WriteKeys     []Secret        `yaml:"write_keys"`
 	Keys          access.Keys     `yaml:"keys"`
 	CORSOrigins   []string        `yaml:"cors_origins"`
 	HashKey       Secret          `yaml:"hash_key"`
 	Privacy       access.Policies `yaml:"privacy"`
+	MaxEvent      Size            `yaml:"max_event"`
+	MaxBatch      Size            `yaml:"max_batch"`
 	MaxInFlight   int             `yaml:"max_in_flight"`
 	PostHogGroups []string        `yaml:"posthog_groups"`
 	Sources       mapping.Sources `yaml:"sources"`
 }
 
-// Normalise says which raw topics are normalised, and in which registry their schemas are.
-type Normalise struct {
 // ServerTLS is a server's certificate and its key, in PEM files; both empty means plain HTTP.
 type ServerTLS struct {
 	CertFile string `yaml:"cert_file"`
 	KeyFile  string `yaml:"key_file"`
 }
 
+// Normalise says which raw topics are normalised, and in which registry their schemas are.
+type Normalise struct {
 	Group    string         `yaml:"group"`
 	Registry Registry       `yaml:"registry"`
 	Topics   mapping.Topics `yaml:"topics"`

@@ -27,9 +27,6 @@ func (c *Config) Validate() error {
 	}
 	p.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	p.oneOf("log.format", c.Log.Format, "console", "json")
-	if u, err := url.Parse(c.Tracing.Endpoint); c.Tracing.Endpoint != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
-		p.addf("tracing.endpoint", "%q is no URL such as http://otel-collector:4318", c.Tracing.Endpoint)
-	}
 	if c.Canary.Enabled {
 		p.positive("canary.interval", c.Canary.Interval)
 		p.notEmpty("canary.account", c.Canary.Account)
@@ -191,11 +188,6 @@ func (c *Collector) validate(p *problems) {
 	}
 }
 
-func (n *Normalise) validate(p *problems, k *Kafka) {
-	p.notEmpty("normalise.group", n.Group)
-	if n.Group == k.Group {
-		p.addf("normalise.group", "%s is kafka.group as well; give it a group of its own", n.Group)
-	}
 // validateAccess checks who may send, and what is kept.
 func (c *Collector) validateAccess(p *problems) {
 	if (c.TLS.CertFile == "") != (c.TLS.KeyFile == "") {
@@ -225,6 +217,11 @@ func (c *Collector) validateAccess(p *problems) {
 	}
 }
 
+func (n *Normalise) validate(p *problems, k *Kafka) {
+	p.notEmpty("normalise.group", n.Group)
+	if n.Group == k.Group {
+		p.addf("normalise.group", "%s is kafka.group as well; give it a group of its own", n.Group)
+	}
 	n.Registry.validate(p)
 	own := k.Topics.byKey()
 	for _, name := range slices.Sorted(maps.Keys(n.Topics)) {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/zap"
 
 	"tidemark/pipeline/decode"
@@ -55,6 +56,7 @@ type Config struct {
 	Store   worker.Store
 	Log     *zap.Logger
 	Metrics *metrics.Pipeline
+	Traces  trace.TracerProvider // of flushes; nil: none
 }
 
 // TopicNames returns the names of the topics, in their order.
@@ -143,11 +145,11 @@ func New(cfg Config) (*Pipeline, error) {
 	}
 	p.client = client
 	p.broker = &worker.Broker{Client: client, Admin: kadm.NewClient(client), Group: cfg.Group, Read: cfg.Kafka}
-	p.flusher = worker.NewFlusher(cfg.Store, client, cfg.FlushInterval, cfg.Log, cfg.Metrics)
+	p.flusher = worker.NewFlusher(cfg.Store, client, cfg.FlushInterval, cfg.Log, cfg.Metrics, cfg.Traces)
 	p.shared = worker.Config{
 		Store: cfg.Store, Flusher: p.flusher, Room: worker.NewRoom(cfg.QueueBytes), Broker: p.broker, Log: cfg.Log, Metrics: cfg.Metrics,
 		DeadLetters: cfg.DeadLetters, LettersFrom: cfg.LettersFrom, FlushInterval: cfg.FlushInterval, Backlog: worker.NewBacklog(cfg.FlushRows),
-		MaxWindows: p.share,
+		MaxWindows: p.share, Links: cfg.Traces != nil,
 		Pause:      func(topic string, n int32) { client.PauseFetchPartitions(map[string][]int32{topic: {n}}) },
 		Resume:     func(topic string, n int32) { client.ResumeFetchPartitions(map[string][]int32{topic: {n}}) },
 	}
@@ -280,6 +282,7 @@ func (p *Pipeline) lost(_ context.Context, _ *kgo.Client, gone map[string][]int3
 	for _, w := range p.remove(gone) {
 		w.Abandon()
 	}
+	p.forget(gone)
 }
 
 func (p *Pipeline) drain(gone map[string][]int32) {
@@ -290,6 +293,16 @@ func (p *Pipeline) drain(gone map[string][]int32) {
 		wg.Go(func() { w.Drain(ctx) })
 	}
 	wg.Wait()
+	p.forget(gone)
+}
+
+// forget removes the metrics of sources whose workers have ended: they are the next owner's.
+func (p *Pipeline) forget(gone map[string][]int32) {
+	for topic, partitions := range gone {
+		for _, n := range partitions {
+			p.cfg.Metrics.Forget(topic, n)
+		}
+	}
 }
 
 func (p *Pipeline) remove(gone map[string][]int32) []*worker.Worker {
@@ -302,7 +315,6 @@ func (p *Pipeline) remove(gone map[string][]int32) []*worker.Worker {
 				removed = append(removed, w)
 			}
 			delete(p.workers, partition{topic, n})
-			p.cfg.Metrics.Forget(topic, n)
 		}
 	}
 	return removed

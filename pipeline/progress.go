@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -29,13 +30,13 @@ type ProgressStore interface {
 func (p *Pipeline) Observe(ctx context.Context, store ProgressStore) {
 	ticker := time.NewTicker(observeEvery)
 	defer ticker.Stop()
-	stated := map[string]statement{}
+	seen := observations{map[string]statement{}, map[string]standing{}}
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case now := <-ticker.C:
-			if err := p.observe(ctx, store, now, stated); err != nil && ctx.Err() == nil {
+			if err := p.observe(ctx, store, now, seen); err != nil && ctx.Err() == nil {
 				p.cfg.Log.Warn("lag not measured", zap.Error(err))
 			}
 		}
@@ -48,10 +49,26 @@ type statement struct {
 	at            time.Time
 }
 
-func (p *Pipeline) observe(ctx context.Context, store ProgressStore, now time.Time, stated map[string]statement) error {
+// standing is where a source was first seen to stand with records of the log left, and when.
+type standing struct {
+	position uint64
+	since    time.Time
+}
+
+// observations are what is remembered of the sources from one measurement to the next, by their names.
+type observations struct {
+	stated   map[string]statement
+	standing map[string]standing
+}
+
+func (p *Pipeline) observe(ctx context.Context, store ProgressStore, now time.Time, seen observations) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	ends, err := p.broker.Admin.ListCommittedOffsets(ctx, p.cfg.TopicNames()...)
+	if err != nil {
+		return err
+	}
+	highs, err := p.broker.Admin.ListEndOffsets(ctx, p.cfg.TopicNames()...)
 	if err != nil {
 		return err
 	}
@@ -67,16 +84,23 @@ func (p *Pipeline) observe(ctx context.Context, store ProgressStore, now time.Ti
 	var rows clickhouse.Progress
 	for _, s := range all {
 		end, ok := ends.Lookup(s.ID.Topic, s.ID.Partition)
-		if !ok || end.Err != nil || !s.Folding {
+		if !ok || end.Err != nil {
 			continue
 		}
-		p.measure(s, end, commits, now)
+		high := end.Offset
+		if h, ok := highs.Lookup(s.ID.Topic, s.ID.Partition); ok && h.Err == nil {
+			high = max(high, h.Offset)
+		}
+		p.measure(s, high, commits, seen.stands(s, high, now), now)
+		if !s.Folding {
+			continue
+		}
 		is := statement{s.Position, uint64(end.Offset), now} //nolint:gosec // an offset
-		was := stated[s.ID.String()]
+		was := seen.stated[s.ID.String()]
 		if was.position == is.position && was.end == is.end && now.Sub(was.at) < restateEvery {
 			continue
 		}
-		stated[s.ID.String()] = is
+		seen.stated[s.ID.String()] = is
 		rows.Source = append(rows.Source, s.ID.String())
 		rows.ObservedAt = append(rows.ObservedAt, now.UnixMilli())
 		rows.Position = append(rows.Position, is.position)
@@ -90,15 +114,39 @@ func (p *Pipeline) observe(ctx context.Context, store ProgressStore, now time.Ti
 	return store.WriteProgress(ctx, &rows)
 }
 
-func (p *Pipeline) measure(s worker.Status, end kadm.ListedOffset, commits kadm.OffsetResponses, now time.Time) {
+// stands returns for how long the source has stood where it is, with records left before the log's end at high.
+func (o *observations) stands(s worker.Status, high int64, now time.Time) time.Duration {
+	key := fmt.Sprintf("%s/%d", s.ID.Topic, s.ID.Partition)
+	if high <= int64(s.Position) { //nolint:gosec // an offset
+		delete(o.standing, key)
+		return 0
+	}
+	was, ok := o.standing[key]
+	if !ok || was.position != s.Position {
+		was = standing{s.Position, now}
+		o.standing[key] = was
+	}
+	return now.Sub(was.since)
+}
+
+// measure sets the metrics of a source whose log ends at high, records of open transactions included. A record that cannot even be
+// fetched, or is not folded as the source still recovers, has no timestamp here: it has waited for as long as the source stands.
+//
+// It does nothing when the source was taken away meanwhile: its metrics are forgotten, and must stay so.
+func (p *Pipeline) measure(s worker.Status, high int64, commits kadm.OffsetResponses, stands time.Duration, now time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.workers[partition{s.ID.Topic, s.ID.Partition}] == nil {
+		return
+	}
 	m, label := p.cfg.Metrics, metrics.Partition(s.ID.Topic, s.ID.Partition)
-	m.LagRecords.WithLabelValues(label...).Set(float64(max(end.Offset-int64(s.Position), 0))) //nolint:gosec // an offset
+	m.LagRecords.WithLabelValues(label...).Set(float64(max(high-int64(s.Position), 0))) //nolint:gosec // an offset
 	if c, ok := commits.Lookup(s.ID.Topic, s.ID.Partition); ok && c.At >= 0 {
-		m.Uncommitted.WithLabelValues(label...).Set(float64(max(end.Offset-c.At, 0)))
+		m.Uncommitted.WithLabelValues(label...).Set(float64(max(high-c.At, 0)))
 	}
-	age := 0.0
+	age := stands
 	if !s.Oldest.IsZero() {
-		age = max(now.Sub(s.Oldest).Seconds(), 0)
+		age = max(age, now.Sub(s.Oldest))
 	}
-	m.LagSeconds.WithLabelValues(label...).Set(age)
+	m.LagSeconds.WithLabelValues(label...).Set(age.Seconds())
 }

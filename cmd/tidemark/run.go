@@ -16,6 +16,7 @@ import (
 	"tidemark/internal/config"
 	"tidemark/internal/preflight"
 	"tidemark/internal/rebuild"
+	"tidemark/internal/tracing"
 	"tidemark/pipeline"
 	"tidemark/pipeline/canary"
 	"tidemark/pipeline/metrics"
@@ -49,6 +50,14 @@ func (*runCmd) Run(ctx context.Context, g *globals) error {
 	defer store.Close() //nolint:errcheck // the process ends
 	registry := admin.NewRegistry()
 	pc.Metrics = metrics.New(registry)
+	if cfg.Tracing.Endpoint != "" {
+		traces, err := tracing.Start(ctx, cfg.Tracing.Endpoint, instanceID(&cfg), log.Named("tracing"))
+		if err != nil {
+			return err
+		}
+		defer endTraces(traces, log)
+		pc.Traces = traces
+	}
 	pipelines := &rebuild.Follower{Pipeline: pc, Store: store, Program: func() (*schemas.Program, error) { return program(&cfg) }}
 	ops, err := listenAdmin(ctx, &cfg.Admin, registry, pipelines.Ready)
 	if err != nil {
@@ -70,6 +79,17 @@ func (*runCmd) Run(ctx context.Context, g *globals) error {
 	err = group.Wait()
 	log.Info("pipeline ended")
 	return err
+}
+
+// tracesTimeout bounds the wait for the last spans to be sent.
+const tracesTimeout = 5 * time.Second
+
+func endTraces(traces interface{ Shutdown(context.Context) error }, log *zap.Logger) {
+	ctx, cancel := context.WithTimeout(context.Background(), tracesTimeout)
+	defer cancel()
+	if err := traces.Shutdown(ctx); err != nil {
+		log.Warn("the last spans are lost", zap.Error(err))
+	}
 }
 
 const (

@@ -23,6 +23,7 @@ type Config struct {
 	Admin      Admin      `yaml:"admin"`
 	Log        Log        `yaml:"log"`
 	Board      Board      `yaml:"board"`
+	Tracing    Tracing    `yaml:"tracing"`
 	Canary     Canary     `yaml:"canary"`
 	Triggers   Triggers   `yaml:"triggers"`
 }
@@ -167,6 +168,11 @@ type Admin struct {
 type Log struct {
 	Level  string `yaml:"level"`
 	Format string `yaml:"format"`
+}
+
+// Tracing says where the spans of flushes go; an empty Endpoint means nowhere.
+type Tracing struct {
+	Endpoint string `yaml:"endpoint"`
 }
 
 // Canary is the account whose steady beat measures freshness end to end.

@@ -27,6 +27,9 @@ func (c *Config) Validate() error {
 	}
 	p.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	p.oneOf("log.format", c.Log.Format, "console", "json")
+	if u, err := url.Parse(c.Tracing.Endpoint); c.Tracing.Endpoint != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
+		p.addf("tracing.endpoint", "%q is no URL such as http://otel-collector:4318", c.Tracing.Endpoint)
+	}
 	if c.Canary.Enabled {
 		p.positive("canary.interval", c.Canary.Interval)
 		p.notEmpty("canary.account", c.Canary.Account)

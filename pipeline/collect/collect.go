@@ -119,7 +119,7 @@ func (c *Collector) Run(ctx context.Context) error {
 
 func (c *Collector) server(background context.Context) *http.Server {
 	server := &http.Server{
-		Handler:           identified(c.cors(c.routes())),
+		Handler:           traced(identified(c.cors(c.routes()))),
 		BaseContext:       func(net.Listener) context.Context { return background },
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       30 * time.Second,

@@ -103,6 +103,9 @@ func (q *queue) take() []*pending {
 		bytes := 0
 		for _, r := range p.records {
 			bytes += len(r.Key) + len(r.Value) + recordOverhead
+			for _, h := range r.Headers {
+				bytes += len(h.Key) + len(h.Value)
+			}
 		}
 		if size += bytes; size > maxWriteBytes && len(batch) > 0 {
 			break
@@ -147,7 +150,7 @@ func (q *queue) write(batch []*pending) error {
 func kafkaRecords(messages []kafka.Message, now time.Time) []kafka.Record {
 	records := make([]kafka.Record, len(messages))
 	for i, m := range messages {
-		records[i] = kafka.Record{Key: kafka.NewBytes(m.Key), Value: kafka.NewBytes(m.Value), Time: now}
+		records[i] = kafka.Record{Key: kafka.NewBytes(m.Key), Value: kafka.NewBytes(m.Value), Headers: m.Headers, Time: now}
 	}
 	return records
 }

@@ -143,6 +143,11 @@ func (c *Collector) deliver(ctx context.Context, events int, prepare func(contex
 		c.log.Warn("write users and accounts", requestID(ctx), zap.Error(err))
 		return unavailable("kafka did not take the users and accounts of the request in time")
 	}
+	if headers := traceHeaders(ctx); headers != nil {
+		for i := range records {
+			records[i].Headers = headers
+		}
+	}
 	if err := c.writer.write(records, deadline); err != nil {
 		c.log.Warn("write events", requestID(ctx), zap.Int("events", len(records)), zap.Error(err))
 		return unavailable("kafka did not take all events in time")

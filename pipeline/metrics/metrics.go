@@ -60,7 +60,7 @@ func New(reg prometheus.Registerer) *Pipeline {
 		Help: "Uses of features beyond pipeline.max_features of an account in a day: they count under the feature __other__.",
 	})
 	reg.MustRegister(loads, violations, featuresOver)
-	return &Pipeline{
+	p := &Pipeline{
 		Records:      counter("records_total", "Records by what became of them.", append(partition, "result")...),
 		DeadLetters:  counter("dead_letters_total", "Records that could not be folded, by reason.", "topic", "reason"),
 		LagRecords:   gauge("source_lag_records", "End of the log less the position whose rows are queryable."),
@@ -80,6 +80,12 @@ func New(reg prometheus.Registerer) *Pipeline {
 		FeaturesOver: featuresOver,
 		Recovery:     histogram("recovery_duration_seconds", "From a source's assignment to folding its records.", seconds),
 	}
+	for _, v := range []*prometheus.CounterVec{p.Inserts, p.Commits} { // a rule that compares with 0 needs the series before the first one
+		v.WithLabelValues("ok")
+	}
+	p.Inserts.WithLabelValues("retried")
+	p.Commits.WithLabelValues("failed")
+	return p
 }
 
 // Partition returns a source's label values.

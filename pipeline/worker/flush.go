@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/zap"
 
 	"tidemark/pipeline/metrics"
@@ -46,6 +47,7 @@ type Flusher struct {
 	client  *kgo.Client
 	log     *zap.Logger
 	metrics *metrics.Pipeline
+	tracer  trace.Tracer
 	gather  time.Duration // how long a round waits for another flush
 	in      chan *request
 	joined  clickhouse.Batch // the rows of a round, in one
@@ -59,7 +61,9 @@ type request struct {
 	ctx    context.Context //nolint:containedctx // the source's life: a source given up takes its requests with it
 	id     source.ID
 	flush  Flush
+	from   uint64 // offset of the first record
 	dead   []*kgo.Record
+	links  []trace.Link
 	behind bool       // the source has more to fold than it can in an interval
 	done   chan error // receives once
 }
@@ -68,9 +72,11 @@ type request struct {
 const maxRequests = 1024
 
 // NewFlusher returns a flusher that commits with, and produces dead letters through, the client, for sources that flush
-// every interval.
-func NewFlusher(store Store, client *kgo.Client, interval time.Duration, log *zap.Logger, m *metrics.Pipeline) *Flusher {
-	return &Flusher{store: store, client: client, log: log, metrics: m, gather: interval / 10, in: make(chan *request, maxRequests)}
+// every interval. Without a provider there are no traces.
+func NewFlusher(store Store, client *kgo.Client, interval time.Duration, log *zap.Logger, m *metrics.Pipeline, traces trace.TracerProvider) *Flusher {
+	return &Flusher{
+		store: store, client: client, log: log, metrics: m, tracer: tracer(traces), gather: interval / 10, in: make(chan *request, maxRequests),
+	}
 }
 
 // Run writes flushes until ctx ends.
@@ -102,6 +108,7 @@ func (f *Flusher) Run(ctx context.Context) {
 // round writes some sources' flushes together, however long that takes, and tells each.
 func (f *Flusher) round(ctx context.Context, round []*request) {
 	start := time.Now()
+	ctx, span := f.span(ctx, round)
 	err := retry.Do(ctx, retry.WithCappedDuration(lastRetry, retry.NewExponential(firstRetry)), func(ctx context.Context) error {
 		round = living(round)
 		if len(round) == 0 {
@@ -109,6 +116,7 @@ func (f *Flusher) round(ctx context.Context, round []*request) {
 		}
 		if err := f.write(ctx, round); err != nil {
 			f.metrics.Inserts.WithLabelValues("retried").Inc()
+			span.RecordError(err)
 			f.log.Error("flush failed; trying again until it succeeds", zap.Int("sources", len(round)), zap.Error(err))
 			return retry.RetryableError(err)
 		}
@@ -120,6 +128,7 @@ func (f *Flusher) round(ctx context.Context, round []*request) {
 		f.commit(ctx, round)
 		f.metrics.FlushTime.Observe(time.Since(start).Seconds())
 	}
+	end(span, err)
 	for _, r := range round {
 		r.done <- err
 	}
@@ -194,6 +203,7 @@ func (f *Flusher) commit(ctx context.Context, round []*request) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, commitTimeout)
 	defer cancel()
+	ctx, span := f.tracer.Start(ctx, "commit")
 	ctx = kgo.PreCommitFnContext(ctx, func(req *kmsg.OffsetCommitRequest) error {
 		for i := range req.Topics {
 			for j := range req.Topics[i].Partitions {
@@ -216,6 +226,7 @@ func (f *Flusher) commit(ctx context.Context, round []*request) {
 			}
 		}
 	})
+	end(span, err)
 	if err != nil {
 		f.metrics.Commits.WithLabelValues("failed").Inc()
 		f.log.Warn("commit failed; the next flush commits further", zap.String("flush", describe(round)), zap.Error(err))

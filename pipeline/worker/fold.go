@@ -21,6 +21,9 @@ func (w *Worker) foldQueued(ctx context.Context) error {
 		return err
 	}
 	reach("folded")
+	if w.Links {
+		w.links = link(w.links, records)
+	}
 	w.folded += len(records)
 	w.samples = append(w.samples, records[0].Timestamp, records[len(records)-1].Timestamp)
 	w.publish()

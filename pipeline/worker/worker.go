@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/zap"
 
 	"tidemark/pipeline/metrics"
@@ -38,6 +39,7 @@ type Config struct {
 	FlushInterval time.Duration // the longest that a folded record waits to be written
 	MaxWindows    func() int    // that a source may keep in memory, about
 	Pause, Resume func(topic string, partition int32)
+	Links         bool // flushes are traced: they name the requests that their records came with
 }
 
 // Worker runs one source. Queue may be called by another goroutine than the one that Run is in.
@@ -67,11 +69,12 @@ type Worker struct {
 	dead      []*kgo.Record
 	deadBytes int         // of their keys and values
 	samples   []time.Time // timestamps of records folded since the last Take, for freshness
-	taken     uint64      // position of the last Take
-	folded    int         // records since the last tick
-	noted     int         // rows that it has in the backlog
-	period    time.Time   // of catching up, that the last flush was in
-	behind    bool        // more of the log was left at the last tick than it had folded since the one before
+	links     []trace.Link
+	taken     uint64    // position of the last Take
+	folded    int       // records since the last tick
+	noted     int       // rows that it has in the backlog
+	period    time.Time // of catching up, that the last flush was in
+	behind    bool      // more of the log was left at the last tick than it had folded since the one before
 	inFlight  *request
 	flying    []time.Time // the samples of the flush in flight
 }
@@ -81,7 +84,7 @@ type Status struct {
 	ID        source.ID
 	Folding   bool   // recovered, and not stopped
 	Stopped   string // why it needs a person; empty = it does not
-	Position  uint64 // offset below which all is written
+	Position  uint64 // offset below which all is written; where it is to begin, while it recovers
 	Watermark int64  // Unix ms
 	Oldest    time.Time
 }
@@ -155,6 +158,9 @@ func (w *Worker) neverStarted() {
 func (w *Worker) Start(ctx context.Context, from int64) {
 	w.start.Do(func() {
 		w.next.Store(from)
+		w.mu.Lock()
+		w.status.Position = uint64(max(from, 0)) //nolint:gosec // an offset
+		w.mu.Unlock()
 		w.launch(ctx)
 	})
 }
@@ -297,9 +303,11 @@ func (w *Worker) flush(ctx context.Context) {
 	if w.inFlight != nil || w.core.Position() == w.taken {
 		return
 	}
+	w.inFlight = &request{
+		ctx: ctx, id: w.id, from: w.taken, flush: w.core.Take(), dead: w.dead, links: w.links, behind: w.behind, done: make(chan error, 1),
+	}
 	w.taken = w.core.Position()
-	w.inFlight = &request{ctx: ctx, id: w.id, flush: w.core.Take(), dead: w.dead, behind: w.behind, done: make(chan error, 1)}
-	w.dead, w.deadBytes, w.flying, w.samples = nil, 0, w.samples, nil
+	w.dead, w.deadBytes, w.flying, w.samples, w.links = nil, 0, w.samples, nil, nil
 	w.note(0)
 	w.Flusher.in <- w.inFlight
 }
@@ -323,10 +331,10 @@ func (w *Worker) written() {
 func (w *Worker) publish() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.status.ID, w.status.Folding = w.id, true
-	if w.status.Position == 0 {
+	if !w.status.Folding {
 		w.status.Position, w.status.Watermark = w.core.Position(), w.core.Watermark()
 	}
+	w.status.ID, w.status.Folding = w.id, true
 	w.status.Oldest = time.Time{}
 	for _, unwritten := range [][]time.Time{w.samples, w.flying} {
 		if len(unwritten) > 0 {

@@ -6,6 +6,9 @@ import (
 	"slices"
 	"strings"
 
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -31,7 +34,19 @@ func (c *Client) WriteProgress(ctx context.Context, p *Progress) error {
 	return c.insert(ctx, p.table())
 }
 
-func (c *Client) insert(ctx context.Context, t table) error {
+func (c *Client) insert(ctx context.Context, t table) (err error) {
+	// A child of the caller's span, if it has one: otherwise this is nothing.
+	if parent := trace.SpanFromContext(ctx); parent.IsRecording() {
+		var span trace.Span
+		ctx, span = parent.TracerProvider().Tracer("tidemark").Start(ctx, "insert "+t.name, trace.WithAttributes(
+			attribute.String("db.system.name", "clickhouse"), attribute.String("db.collection.name", t.name), attribute.Int("tidemark.rows", t.rows())))
+		defer func() {
+			if err != nil {
+				span.SetStatus(codes.Error, err.Error())
+			}
+			span.End()
+		}()
+	}
 	generation := slices.Repeat([]uint16{c.generation}, t.rows())
 	t.columns = append(t.columns, col("generation", &generation))
 	names := make([]string, len(t.columns))

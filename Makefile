@@ -51,6 +51,10 @@ test-faults: ## Break everything: SEEDS=2000 worlds in virtual time, then real p
 
 SEEDS ?= 2000
 
+.PHONY: test-soak
+test-soak: ## Have SDKs in three languages send for minutes while collector, broker and pipeline are killed in turn.
+	go test -tags faults -count=1 -timeout 30m -v -run TestSoak ./internal/faults
+
 # A case that fails is kept in the package's testdata/fuzz, where go test runs it from then on: commit it with the fix.
 .PHONY: fuzz
 fuzz: ## Fuzz every decoder and HTTP body, one after another, FUZZTIME=10m each; one of them: FUZZ=FuzzTelemetry.

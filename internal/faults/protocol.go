@@ -83,6 +83,7 @@ func readdressing(from, to string) (func([]byte) []byte, error) {
 // clickhouseProtocol follows inserts of the native protocol: the query, the server's header of the columns, the rows, the
 // server's last word. Other messages are whatever one read returns.
 type clickhouseProtocol struct {
+	bytesProtocol
 	mu    sync.Mutex
 	table string
 	step  insertStep
@@ -104,15 +105,6 @@ const (
 	exception   = 2
 	endOfStream = 5
 )
-
-func (*clickhouseProtocol) message(_ bool, r *bufio.Reader) ([]byte, error) {
-	if _, err := r.Peek(1); err != nil {
-		return nil, err
-	}
-	chunk := make([]byte, r.Buffered())
-	_, err := io.ReadFull(r, chunk)
-	return chunk, err
-}
 
 func (c *clickhouseProtocol) points(fromClient bool, chunk []byte) (before, half, after Point) {
 	c.mu.Lock()
@@ -139,3 +131,17 @@ func (c *clickhouseProtocol) points(fromClient bool, chunk []byte) (before, half
 }
 
 func (c *clickhouseProtocol) at(step string) Point { return Point(c.table + " " + step) }
+
+// bytesProtocol knows nothing: a message is whatever one read returns.
+type bytesProtocol struct{}
+
+func (bytesProtocol) message(_ bool, r *bufio.Reader) ([]byte, error) {
+	if _, err := r.Peek(1); err != nil {
+		return nil, err
+	}
+	chunk := make([]byte, r.Buffered())
+	_, err := io.ReadFull(r, chunk)
+	return chunk, err
+}
+
+func (bytesProtocol) points(bool, []byte) (before, half, after Point) { return "", "", "" }

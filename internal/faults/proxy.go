@@ -29,15 +29,15 @@ type protocol interface {
 // goroutines.
 type Proxy struct {
 	listener net.Listener
-	target   string
 	protocol func() protocol // a new one a connection
 	pumps    sync.WaitGroup
 
-	mu    sync.Mutex
-	links map[*link]bool
-	mode  mode
-	delay time.Duration
-	trap  *trap
+	mu     sync.Mutex
+	target string
+	links  map[*link]bool
+	mode   mode
+	delay  time.Duration
+	trap   *trap
 }
 
 type mode int
@@ -78,6 +78,24 @@ func ClickHouse(server string) (*Proxy, error) {
 	p.protocol = func() protocol { return &clickhouseProtocol{} }
 	p.serve()
 	return p, nil
+}
+
+// TCP returns a proxy for whatever is spoken: it knows no points.
+func TCP(server string) (*Proxy, error) {
+	p, err := listen(server)
+	if err != nil {
+		return nil, err
+	}
+	p.protocol = func() protocol { return bytesProtocol{} }
+	p.serve()
+	return p, nil
+}
+
+// Lead leads new connections to another server: the old one came back elsewhere.
+func (p *Proxy) Lead(server string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.target = server
 }
 
 func listen(target string) (*Proxy, error) {
@@ -186,8 +204,11 @@ func (p *Proxy) serve() {
 
 func (p *Proxy) connect(client *net.TCPConn) {
 	l := &link{proxy: p, client: client, protocol: p.protocol(), closed: make(chan struct{})}
-	if m, _ := p.now(); m == passing {
-		server, err := new(net.Dialer).DialContext(context.Background(), "tcp", p.target)
+	p.mu.Lock()
+	passes, target := p.mode == passing, p.target
+	p.mu.Unlock()
+	if passes {
+		server, err := new(net.Dialer).DialContext(context.Background(), "tcp", target)
 		if err != nil {
 			l.reset()
 			return

@@ -21,7 +21,7 @@ import (
 //go:embed node python
 var files embed.FS
 
-// sendTimeout bounds one run of an SDK, its retries included.
+// sendTimeout bounds one run of an SDK, its retries included, but for the pauses of Plan.PerSecond.
 const sendTimeout = 4 * time.Minute
 
 // Plan is what an SDK is to send, in order.
@@ -31,6 +31,16 @@ type Plan struct {
 	FlushAt int `json:"flush_at,omitempty"`
 	// Gzip compresses the bodies. Only the Python SDK can.
 	Gzip bool `json:"gzip,omitempty"`
+	// PerSecond is how many calls are made in a second; 0 is as fast as they can. Only Segment's SDKs know it.
+	PerSecond int `json:"per_second,omitempty"`
+}
+
+// timeout bounds the SDK's run.
+func (p Plan) timeout() time.Duration {
+	if p.PerSecond == 0 {
+		return sendTimeout
+	}
+	return sendTimeout + time.Duration(len(p.Calls)/p.PerSecond)*time.Second
 }
 
 // Call is one call of an SDK, with the names of the Segment spec. The ids may be
@@ -123,5 +133,5 @@ func run(t testing.TB, plan Plan, command []string, args ...string) []byte {
 	require.NoError(t, err)
 	planFile := filepath.Join(t.TempDir(), "plan.json")
 	require.NoError(t, os.WriteFile(planFile, content, 0o600))
-	return foreign.Run(t, sendTimeout, "", command[0], append(append(slices.Clone(command[1:]), planFile), args...)...)
+	return foreign.Run(t, plan.timeout(), "", command[0], append(append(slices.Clone(command[1:]), planFile), args...)...)
 }

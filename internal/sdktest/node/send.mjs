@@ -17,8 +17,9 @@ for (const call of plan.calls) {
   if (params.timestamp) params.timestamp = new Date(params.timestamp)
   sent++
   analytics[type](params)
+  if (plan.per_second) await new Promise((resolve) => setTimeout(resolve, 1000 / plan.per_second))
   // An application is never endless without I/O: let the queue drain.
-  if (sent % 500 === 0) await new Promise((resolve) => setImmediate(resolve))
+  else if (sent % 500 === 0) await new Promise((resolve) => setImmediate(resolve))
 }
-await analytics.closeAndFlush({ timeout: 120000 })
+await analytics.closeAndFlush({ timeout: 210000 })
 console.log(JSON.stringify({ sent, failed }))

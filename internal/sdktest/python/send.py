@@ -6,6 +6,7 @@ usage: python send.py PLAN.json ENDPOINT WRITE_KEY
 
 import json
 import sys
+import time
 from datetime import datetime
 
 from segment.analytics.client import Client
@@ -42,6 +43,8 @@ def main():
         sent += 1
         if not queued:
             failed.append("the SDK's queue is full")
+        if "per_second" in plan:
+            time.sleep(1 / plan["per_second"])
     client.shutdown()
     print(json.dumps({"sent": sent, "failed": failed}))
 

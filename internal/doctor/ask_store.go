@@ -28,7 +28,7 @@ SELECT topic, reason, records, received, first, last.1, last.2, last.3 FROM
 ) AS dead
 LEFT JOIN
 (
-    SELECT splitByChar('/', of)[1] AS topic, sum(in_the_hour) AS received FROM
+    SELECT splitByChar('/', of)[1] AS topic, toUInt64(sum(in_the_hour)) AS received FROM
     (
         SELECT toString(source) AS of, max(received) - maxIf(received, log_time <= now() - INTERVAL 1 HOUR) AS in_the_hour FROM checkpoints GROUP BY of
     ) GROUP BY topic

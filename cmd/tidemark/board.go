@@ -4,11 +4,14 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"time"
 
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"go.uber.org/zap"
 
 	"tidemark/internal/board"
 	"tidemark/internal/config"
+	"tidemark/internal/explain"
 )
 
 type boardCmd struct {
@@ -48,17 +51,75 @@ func newBoard(ctx context.Context, cfg *config.Config, log *zap.Logger) (*board.
 		}
 		access.Proxies = append(access.Proxies, prefix)
 	}
-	store, err := clickhouseClient(&cfg.ClickHouse, cfg.ClickHouse.Reader)
+	answer, err := boardExplain(cfg)
 	if err != nil {
 		return nil, nil, err
 	}
-	closeAll := func() { _ = store.Close() } // it only reads
-	server, err := board.Listen(ctx, board.Config{Listen: c.Listen, Access: access, Reader: store.Conn(), Log: log})
+	gatherer, closeGatherer, err := newGatherer(ctx, cfg, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	gatherer.Pause = boardPause
+	closers := []func(){closeGatherer}
+	closeAll := func() {
+		for _, c := range closers {
+			c()
+		}
+	}
+	b := board.Config{Listen: c.Listen, Access: access, Explain: answer, Gather: gatherer.Gather, Tenants: map[string]driver.Conn{}, Log: log}
+	open := func(as config.Login) (driver.Conn, error) {
+		client, err := clickhouseClient(&cfg.ClickHouse, as)
+		if err != nil {
+			return nil, err
+		}
+		closers = append(closers, func() { _ = client.Close() }) // it only reads
+		return client.Conn(), nil
+	}
+	b.Reader, err = open(cfg.ClickHouse.Reader)
+	for name, t := range cfg.ClickHouse.Tenants {
+		if err == nil {
+			b.Tenants[name], err = open(config.Login{User: name, Password: t.Password})
+		}
+	}
+	var server *board.Server
+	if err == nil {
+		server, err = board.Listen(ctx, b)
+	}
 	if err != nil {
 		closeAll()
 		return nil, nil, err
 	}
 	return server, closeAll, nil
+}
+
+const (
+	// boardPause is between the two readings of a process's metrics that rates are worked out from.
+	boardPause = time.Second
+	// boardScan is how many records of a partition are read again, at most, to tell why a number is what it is; whoever wants
+	// more has tidemark explain. boardSamples is how many events of each sort are listed.
+	boardScan, boardSamples = 200_000, 20
+)
+
+// boardExplain is tidemark explain for the board.
+func boardExplain(cfg *config.Config) (board.Explain, error) {
+	log, catalogue, err := recountOptions(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context, conn driver.Conn, q board.Question) (*explain.Explanation, error) {
+		metric, err := explain.Find(catalogue, q.Metric)
+		if err != nil {
+			return nil, err
+		}
+		window, err := explain.ParseWindow(q.Window, "")
+		if err != nil {
+			return nil, err
+		}
+		return explain.Run(ctx, conn, explain.Options{
+			Catalogue: catalogue, Log: log, Disorder: disorderOf(cfg, metric),
+			Account: q.Account, Metric: metric, Window: window, By: q.By, Scan: boardScan, Samples: boardSamples,
+		})
+	}, nil
 }
 
 // network is an address, or all of a network such as 10.0.0.0/8.

@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"time"
 
+	"tidemark/internal/config"
 	"tidemark/internal/explain"
 	"tidemark/schemas"
 )
@@ -42,17 +44,13 @@ func (e *explainCmd) Run(ctx context.Context, g *globals) error {
 	if e.Scan < 0 || e.Samples < 0 {
 		return errors.New("--scan and --samples must not be negative")
 	}
-	disorder := cfg.Pipeline.Disorder.Telemetry
-	if metric.Aggregate == schemas.TicketFacts {
-		disorder = cfg.Pipeline.Disorder.Tickets
-	}
 	store, err := clickhouseClient(&cfg.ClickHouse, cfg.ClickHouse.Reader)
 	if err != nil {
 		return err
 	}
 	defer store.Close() //nolint:errcheck // it only reads
 	result, err := explain.Run(ctx, store.Conn(), explain.Options{
-		Catalogue: catalogue, Log: log, Disorder: disorder,
+		Catalogue: catalogue, Log: log, Disorder: disorderOf(&cfg, metric),
 		Account: e.Account, Metric: metric, Window: window, By: e.By, Scan: e.Scan, Samples: e.Samples,
 	})
 	if err != nil {
@@ -64,4 +62,12 @@ func (e *explainCmd) Run(ctx context.Context, g *globals) error {
 		return encoder.Encode(result)
 	}
 	return result.Write(g.stdout)
+}
+
+// disorderOf is that of the topic that a metric's events are in.
+func disorderOf(cfg *config.Config, m schemas.Metric) time.Duration {
+	if m.Aggregate == schemas.TicketFacts {
+		return cfg.Pipeline.Disorder.Tickets
+	}
+	return cfg.Pipeline.Disorder.Telemetry
 }

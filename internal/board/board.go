@@ -13,9 +13,10 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"go.uber.org/zap"
 
-	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"tidemark/internal/doctor"
 )
 
 // Config says what a board shows and to whom.
@@ -25,6 +26,8 @@ type Config struct {
 	Reader driver.Conn // as the reader, who sees all accounts
 	// Tenants are connections as users who see some accounts only, by the names by which viewers are assigned to them.
 	Tenants map[string]driver.Conn
+	Explain Explain                             // answers why; nil: it is not told
+	Gather  func(context.Context) *doctor.Facts // looks at the pipeline; nil: it is out of reach
 	Log     *zap.Logger
 	Now     func() time.Time // nil: the clock
 	// Tick is how often ClickHouse is asked for what is new, while anybody looks; 0: every second.
@@ -54,9 +57,11 @@ func Listen(ctx context.Context, cfg Config) (*Server, error) {
 	if cfg.Tick == 0 {
 		cfg.Tick = time.Second
 	}
-	s := &Server{cfg: cfg, stores: map[string]*store{"": {cfg.Reader}}, assets: newAssets(), shared: newCache()}
+	s := &Server{cfg: cfg, stores: map[string]*store{}, assets: newAssets(), shared: newCache()}
+	facts := &gathered{gather: cfg.Gather}
+	s.stores[""] = &store{cfg.Reader, cfg.Explain, facts}
 	for tenant, conn := range cfg.Tenants {
-		s.stores[tenant] = &store{conn}
+		s.stores[tenant] = &store{conn, cfg.Explain, facts}
 	}
 	s.live = newHub(s.stores[""], cfg.Tick, cfg.Log)
 	var err error

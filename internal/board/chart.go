@@ -22,6 +22,8 @@ type Chart struct {
 	Provisional int64  `json:"provisional,omitempty"`
 	Marks       []Mark `json:"marks,omitempty"`
 	Empty       string `json:"-"` // what is said when there is nothing to draw
+	// Why is where it is told how a metric's number of a window came about; nil: nowhere.
+	Why func(metric string, at time.Time) string `json:"-"`
 }
 
 // Series is one line of a chart, a value for each time; nil is a gap.
@@ -30,6 +32,7 @@ type Series struct {
 	Style  string     `json:"style,omitempty"` // line (the default), bars, band (from Low to Values) or reference
 	Values []*float64 `json:"values"`
 	Low    []*float64 `json:"low,omitempty"`
+	Metric string     `json:"-"` // by its name in the catalogue, for Why; empty: none
 }
 
 // Mark is an event on a chart's time axis: a release, an alert, an escalation.
@@ -83,14 +86,26 @@ func (c *Chart) Summary() string {
 
 // AsTable is the chart's numbers.
 func (c *Chart) AsTable() *Table {
-	t := &Table{Caption: c.Title, Columns: []Column{{Name: "window_start", Label: "From", Kind: When}}}
+	first := When
+	if c.Days {
+		first = Day
+	}
+	t := &Table{Caption: c.Title, Columns: []Column{{Name: "window_start", Label: "From", Kind: first}}}
 	for _, s := range c.Series {
 		t.Columns = append(t.Columns, Column{Name: s.Label, Label: s.Label, Kind: c.Kind})
 	}
 	for i, at := range c.Times {
-		row := []Cell{At(When, time.Unix(at, 0).UTC())}
+		start := time.Unix(at, 0).UTC()
+		row := []Cell{At(first, start)}
+		if c.Provisional != 0 && at >= c.Provisional {
+			row[0].State = "quiet"
+		}
 		for _, s := range c.Series {
-			row = append(row, Maybe(c.Kind, s.Values[i]))
+			cell := Maybe(c.Kind, s.Values[i])
+			if c.Why != nil && s.Metric != "" && cell.Known() {
+				cell.Why = c.Why(s.Metric, start)
+			}
+			row = append(row, cell)
 		}
 		t.Rows = append(t.Rows, row)
 	}

@@ -14,6 +14,9 @@ type page struct {
 	nav    string // its name in the navigation; empty: it is reached by links only
 	intro  string // a sentence under the heading
 	panels []panel
+	back   func(account string) string // URL of the page that it is a detail of; nil: it is none
+	// operators is set for pages about all of Tidemark: a viewer of a tenant does not see them.
+	operators bool
 	// filters makes the form at the page's head; nil: it has none.
 	filters func(ctx context.Context, s *store, q query) (*Filters, error)
 }

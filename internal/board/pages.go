@@ -5,6 +5,7 @@ func pages() []page {
 	return []page{
 		portfolioPage(),
 		accountPage(),
+		whyPage(),
 		pipelinePage(),
 	}
 }

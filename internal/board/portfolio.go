@@ -2,7 +2,6 @@ package board
 
 import (
 	"context"
-	"net/url"
 	"time"
 )
 
@@ -12,8 +11,6 @@ func portfolioPage() page {
 		panels: []panel{{name: "accounts", title: "Accounts", load: portfolio, every: 5 * time.Second, wide: true, first: true}},
 	}
 }
-
-func accountURL(id string) string { return "/accounts/" + url.PathEscape(id) }
 
 func portfolio(ctx context.Context, s *store, q query) (content, error) {
 	rows, err := read[struct {

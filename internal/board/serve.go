@@ -22,6 +22,7 @@ type shown struct {
 	Heading string
 	Intro   string
 	Path    string
+	Back    string // URL of the page that it is a detail of
 	Nav     []navItem
 	User    string
 	SignOut bool
@@ -48,6 +49,10 @@ type shownPanel struct {
 func (s *Server) page(p page) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		q := newQuery(r, s.cfg.Now())
+		if p.operators && viewerOf(r.Context()).tenant != "" {
+			s.missing(w, r)
+			return
+		}
 		name := r.URL.Query().Get("panel")
 		if name == "" {
 			s.whole(w, r, p, q)
@@ -91,20 +96,23 @@ func (s *Server) whole(w http.ResponseWriter, r *http.Request, p page, q query) 
 
 // frame is the page without its panels.
 func (s *Server) frame(r *http.Request, p page, q query) shown {
-	out := shown{Title: p.title, Heading: p.title, Intro: p.intro, Path: p.path, Nav: navigation(p.path)}
+	out := shown{Title: p.title, Heading: p.title, Intro: p.intro, Path: p.path, Nav: navigation(p.path, viewerOf(r.Context()))}
 	if q.account != "" {
 		out.Heading = q.account
 		out.Title = q.account + " · " + p.title
+		if p.back != nil {
+			out.Back = p.back(q.account)
+		}
 	}
 	who := viewerOf(r.Context())
 	out.User, out.SignOut = who.name, who.byToken
 	return out
 }
 
-func navigation(current string) []navItem {
+func navigation(current string, who viewer) []navItem {
 	var nav []navItem
 	for _, p := range pages() {
-		if p.nav != "" {
+		if p.nav != "" && (!p.operators || who.tenant == "") {
 			nav = append(nav, navItem{p.nav, strings.TrimSuffix(p.path, "{$}"), p.path == current})
 		}
 	}

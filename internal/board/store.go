@@ -17,8 +17,12 @@ var queries embed.FS
 // queryTimeout bounds what one panel may take of ClickHouse: its viewer has gone by then.
 const queryTimeout = 30 * time.Second
 
-// store reads ClickHouse as one of its users.
-type store struct{ conn driver.Conn }
+// store is what a viewer's pages are made of: ClickHouse as one of its users, and what is known of the pipeline.
+type store struct {
+	conn     driver.Conn
+	explain  Explain // nil: the log is out of reach
+	pipeline *gathered
+}
 
 // read runs sql/file.sql and returns its rows; the fields of T are tagged with `ch:"column"`. Parameters, given by
 // clickhouse.Named, are quoted by the client. Names and values given in replace, as pairs, stand for themselves: for

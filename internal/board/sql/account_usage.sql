@@ -1,0 +1,4 @@
+SELECT toUnixTimestamp(window_start) AS at, events, active_users, users, toNullable(sessions) AS sessions, active_minutes, features_used, errors, toNullable(seats) AS seats, complete
+FROM usage_{tier}
+WHERE account_id = @account AND window_start >= @from AND window_start <= @now
+ORDER BY window_start

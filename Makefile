@@ -91,6 +91,14 @@ test-alerts: .cache/bin/promtool ## Let faults be told to Prometheus's rules, an
 .cache/bin/promtool: deploy/prometheus/promtool/go.mod
 	cd deploy/prometheus/promtool && go build -o $(CURDIR)/$@ github.com/prometheus/prometheus/cmd/promtool
 
+# Prometheus is built from the same module, without its ways to find targets in clouds, in minutes, once.
+.PHONY: test-prometheus
+test-prometheus: .cache/bin/prometheus ## Have a real Prometheus watch real processes while faults are made, and follow the runbooks (10 minutes).
+	go test -tags prometheus -count=1 -parallel 2 -timeout 60m -v ./internal/oncall
+
+.cache/bin/prometheus: deploy/prometheus/promtool/go.mod
+	cd deploy/prometheus/promtool && go build -tags remove_all_sd -o $(CURDIR)/$@ github.com/prometheus/prometheus/cmd/prometheus
+
 # Helm is built from its module, in minutes, once; the JSON schemas of Kubernetes come as a Python package.
 .PHONY: test-helm
 test-helm: .cache/helm/.complete ## Render the Helm chart and hold it to Kubernetes's schemas; keep the rendering: make test-helm ARGS=-update.

@@ -32,6 +32,7 @@ type parkedEvent struct {
 	received time.Time
 	role     string // of the topic that it is for
 	value    []byte
+	headers  []kgo.RecordHeader
 }
 
 // waitingRoom holds the events of one partition of the parked topic that have
@@ -185,7 +186,7 @@ func readParked(record *kgo.Record) (*parkedEvent, error) {
 	if err != nil {
 		return nil, fmt.Errorf("parked event: %w", err)
 	}
-	event := &parkedEvent{key: string(record.Key), offset: record.Offset, role: mapping.Telemetry, value: record.Value}
+	event := &parkedEvent{key: string(record.Key), offset: record.Offset, role: mapping.Telemetry, value: record.Value, headers: record.Headers}
 	// No message of Segment's has an object there: its event is a name.
 	if inner := body.get("event"); len(inner) > 0 && inner[0] == '{' {
 		err = event.unwrap(body, inner)
@@ -225,7 +226,7 @@ func (d departure) record(topics Topics) (*kgo.Record, error) {
 	if err != nil {
 		return nil, fmt.Errorf("parked event at offset %d: %w", d.offset, err)
 	}
-	record := &kgo.Record{Topic: topics.Telemetry, Key: []byte(d.users[0])}
+	record := &kgo.Record{Topic: topics.Telemetry, Key: []byte(d.users[0]), Headers: d.headers}
 	switch d.role {
 	case mapping.Tickets:
 		record.Topic = topics.Tickets

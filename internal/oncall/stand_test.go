@@ -1,0 +1,175 @@
+//go:build prometheus
+
+package oncall
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"go.uber.org/goleak"
+
+	"tidemark/internal/devclickhouse/chtest"
+	"tidemark/internal/devkafka"
+	"tidemark/internal/e2e"
+	"tidemark/internal/faults"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(e2e.Main(chtest.WithShared(m))) }
+
+// stand is what somebody on call has: processes of tidemark under steady traffic, and Prometheus.
+type stand struct {
+	*e2e.Stage
+	T          *testing.T
+	prometheus *prometheus
+	client     *kgo.Client   // for what no collector would write
+	kafka      *faults.Proxy // between the collector and Kafka
+	store      *faults.Proxy // between the pipeline and ClickHouse
+	collector  *e2e.Process
+	pipeline   *e2e.Process
+	triggers   *e2e.Process
+	url        string // of the collector
+}
+
+// newStand starts everything but Prometheus. Alerts of customers go to a journal.
+func newStand(t *testing.T) *stand {
+	t.Helper()
+	return newStandWith(t, "{journal: {log: {}}}")
+}
+
+func newStandWith(t *testing.T, targets string) *stand {
+	t.Helper()
+	broker, err := devkafka.Start(t.Context(), devkafka.Options{})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, broker.Close()) })
+	s := &stand{Stage: e2e.NewStage(t, broker.Addrs(), chtest.Shared(t)), T: t}
+	s.Env = append(s.Env, "TIDEMARK_CANARY_ENABLED=true", "TIDEMARK_PIPELINE_FLUSH_INTERVAL=500ms", "TIDEMARK_PIPELINE_MAX_FEATURES=50")
+	s.Migrate()
+	s.client, err = kgo.NewClient(kgo.SeedBrokers(s.Brokers...), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	require.NoError(t, err)
+	t.Cleanup(s.client.Close)
+	s.kafka, err = faults.Kafka(s.Brokers[0])
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.kafka.Close()) })
+	s.store, err = faults.ClickHouse(s.DB.Server.NativeAddr())
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.store.Close()) })
+	binary := e2e.Binary(t, "")
+	s.collector = e2e.Start(t, binary, "collector", slices.Concat(s.Env, []string{
+		"TIDEMARK_COLLECTOR_LISTEN=127.0.0.1:0", "TIDEMARK_KAFKA_BROKERS=" + s.kafka.Addr(),
+	}), "collect")
+	s.url = "http://" + s.collector.Says(t, `collector started.*"listen": ?"([^"]+)"`)
+	s.collector.Says(t, "collector ready")
+	config := filepath.Join(t.TempDir(), "triggers.yml")
+	require.NoError(t, os.WriteFile(config, []byte("triggers: {targets: "+targets+"}\n"), 0o600))
+	s.Env = append(s.Env, "TIDEMARK_CONFIG="+config)
+	s.triggers = e2e.Start(t, binary, "triggers", s.Env, "triggers", "run")
+	s.triggers.Says(t, "triggers started")
+	s.start()
+	return s
+}
+
+// start starts the pipeline, and has Prometheus, if it runs, scrape it.
+func (s *stand) start() {
+	s.T.Helper()
+	s.pipeline = s.Pipeline(e2e.Binary(s.T, ""), "a", "TIDEMARK_CLICKHOUSE_ADDR="+s.store.Addr(), "TIDEMARK_CLICKHOUSE_READ_TIMEOUT=30s")
+	s.pipeline.Says(s.T, `"msg":"folding"`) // after all have said where they listen
+	s.scrape()
+}
+
+// watch starts Prometheus.
+func (s *stand) watch() {
+	s.T.Helper()
+	s.prometheus = startPrometheus(s.T)
+	s.scrape()
+}
+
+func (s *stand) scrape() {
+	if s.prometheus != nil {
+		s.prometheus.scrape(s.admin(s.collector), s.admin(s.pipeline), s.admin(s.triggers))
+	}
+}
+
+// admin is the address of a process's metrics and health, which may have ended.
+func (s *stand) admin(p *e2e.Process) string {
+	s.T.Helper()
+	said := regexp.MustCompile(`"admin":"([^"]+)"`).FindStringSubmatch(p.Log(s.T))
+	require.NotEmpty(s.T, said, "%s has not said where it listens", p.Name)
+	return said[1]
+}
+
+// customers send good events to the collector until the returned function is called. What it refuses is sent again.
+func (s *stand) customers() (stop func()) {
+	done := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for n := 0; ; {
+			if err := s.post("/v1/batch", s.batch(n)); err == nil {
+				n++
+			}
+			select {
+			case <-done:
+				return
+			case <-time.After(250 * time.Millisecond):
+			}
+		}
+	})
+	stop = sync.OnceFunc(func() { close(done); wg.Wait() })
+	s.T.Cleanup(stop)
+	return stop
+}
+
+// batch is a call with events of twenty accounts, which go to all partitions.
+func (s *stand) batch(n int) any {
+	var events []any
+	for account := range 20 {
+		events = append(events, map[string]any{
+			"type": "track", "event": "Report Viewed", "messageId": fmt.Sprintf("m-%d-%d", n, account), "userId": fmt.Sprintf("u%d", account),
+			"context": map[string]any{"groupId": fmt.Sprintf("account-%d", account)}, "timestamp": time.Now().UTC().Format(time.RFC3339Nano),
+			"properties": map[string]any{"feature": fmt.Sprintf("f%d", n%10)},
+		})
+	}
+	return map[string]any{"batch": events}
+}
+
+func (s *stand) post(path string, body any) error {
+	text, err := json.Marshal(body)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url+path, bytes.NewReader(text))
+	if err != nil {
+		return err
+	}
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	resp, err := client.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close() //nolint:errcheck // only its status matters
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s", resp.Status)
+	}
+	return nil
+}
+
+// produce writes records to a partition, as any producer can.
+func (s *stand) produce(topic string, partition int32, values ...string) {
+	s.T.Helper()
+	for _, v := range values {
+		require.NoError(s.T, s.client.ProduceSync(s.T.Context(), &kgo.Record{Topic: topic, Partition: partition, Value: []byte(v)}).FirstErr())
+	}
+}

@@ -76,11 +76,6 @@ func newBoard(ctx context.Context, cfg *config.Config, log *zap.Logger) (*board.
 		return client.Conn(), nil
 	}
 	b.Reader, err = open(cfg.ClickHouse.Reader)
-	for name, t := range cfg.ClickHouse.Tenants {
-		if err == nil {
-			b.Tenants[name], err = open(config.Login{User: name, Password: t.Password})
-		}
-	}
 	var server *board.Server
 	if err == nil {
 		server, err = board.Listen(ctx, b)

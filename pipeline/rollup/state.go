@@ -201,30 +201,43 @@ func (s *State) Install(keys []clickhouse.WindowKey, rows *clickhouse.Counters) 
 }
 
 func (s *State) install(rows *clickhouse.Counters, counted bool) {
+	ofAccount, ofFeature := slotsOf(s.program.AccountCounters), slotsOf(s.program.FeatureCounters)
+	var a *account
 	for n := range rows.Value {
-		a, i, start := s.account(rows.AccountID.At(n)), int(rows.Tier[n])-1, rows.WindowStart[n]
+		if id := rows.AccountID.At(n); a == nil || a.id != id {
+			a = s.account(id)
+		}
+		i, start := int(rows.Tier[n])-1, rows.WindowStart[n]
 		w := a.window(i, start)
 		if w == nil {
 			w = a.open(i, start, s)
 		}
-		r, names := &w.row, s.program.AccountCounters
+		r, slots := &w.row, ofAccount
 		if f := rows.Feature.At(n); f != "" {
-			r, names = s.featureRow(w, a.ownFeatures().number(f)), s.program.FeatureCounters
+			r, slots = s.featureRow(w, a.ownFeatures().number(f)), ofFeature
 			if i == dayTier {
 				w.admit(r, []byte(f))
 			}
 		}
-		for k, name := range names {
-			if name == rows.Metric.At(n) { // a metric that the catalogue no longer has stays as it is
-				sl := r.slot(k)
-				if counted {
-					s.count(i, start, sl)
-				}
-				*sl = slot{rows.Value[n], rows.AppliedOffset[n]}
-				s.loaded = max(s.loaded, sl.applied+1)
-			}
+		k, known := slots[rows.Metric.At(n)]
+		if !known { // a metric that the catalogue no longer has stays as it is
+			continue
 		}
+		sl := r.slot(k)
+		if counted {
+			s.count(i, start, sl)
+		}
+		*sl = slot{rows.Value[n], rows.AppliedOffset[n]}
+		s.loaded = max(s.loaded, sl.applied+1)
 	}
+}
+
+func slotsOf(names []string) map[string]int {
+	slots := make(map[string]int, len(names))
+	for i, name := range names {
+		slots[name] = i
+	}
+	return slots
 }
 
 // count counts a counter row that comes to be, before its slot is set.

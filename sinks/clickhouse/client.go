@@ -29,6 +29,7 @@ type Client struct {
 	conn       driver.Conn
 	quorum     string
 	generation uint16 // of the rows that are written and loaded
+	openings   *openings
 }
 
 // Open returns a client. It does not connect until the first query.
@@ -56,7 +57,7 @@ func Open(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open ClickHouse %v: %w", cfg.Addr, err)
 	}
-	return &Client{conn: conn, quorum: cfg.Quorum}, nil
+	return &Client{conn: conn, quorum: cfg.Quorum, openings: &openings{}}, nil
 }
 
 // local reports whether all addresses are of this machine.

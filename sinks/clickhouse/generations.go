@@ -28,7 +28,7 @@ const (
 // OfGeneration returns a client over the same connections that writes and loads the rows of another generation.
 func (c *Client) OfGeneration(n uint16) *Client {
 	other := *c
-	other.generation = n
+	other.generation, other.openings = n, &openings{}
 	return &other
 }
 

@@ -16,31 +16,21 @@ type WindowKey struct {
 	Start     int64 // Unix seconds
 }
 
-// selectCounters reads the final rows of counters: merging takes the highest value and offset, so max needs no FINAL.
+// selectCounters reads the final rows of counters: merging takes the highest value and offset, so max needs no FINAL. In the
+// order of the table's key they need no hash table there, and an account's rows come together.
 const selectCounters = `
-SELECT toInt8(tier), account_id, toInt64(toUnixTimestamp(window_start)), feature, metric, max(value), max(applied_offset)
-FROM counters_all WHERE generation = {generation:UInt16} AND source = {source:String} AND `
+SELECT toInt8(tier), account_id, toInt64(toUnixTimestamp(window_start)), feature, metric, source, max(value), max(applied_offset)
+FROM counters_all WHERE generation = {generation:UInt16} AND source IN {sources:Array(String)} AND `
 
-const groupCounters = ` GROUP BY tier, account_id, window_start, feature, metric`
+const groupCounters = ` GROUP BY tier, account_id, window_start, feature, metric, source SETTINGS optimize_aggregation_in_order = 1`
 
 // named is the client's generation as the parameter of a query.
 func (c *Client) named() any { return clickhouse.Named("generation", int64(c.generation)) }
 
-// OpenCounters loads the counters of a source in every window that holds the watermark, in Unix ms, or starts later.
-func (c *Client) OpenCounters(ctx context.Context, source string, watermark int64) (*Counters, error) {
-	rows := &Counters{}
-	for _, tier := range Tiers {
-		if err := c.counters(ctx, rows, source, tier, `window_start >= toDateTime({start:Int64}, 'UTC')`,
-			clickhouse.Named("start", tier.Start(max(watermark, 0)))); err != nil {
-			return nil, fmt.Errorf("load the open windows of %s: %w", source, err)
-		}
-	}
-	return rows, nil
-}
-
 // WindowCounters loads the counters of a source in the given windows.
 func (c *Client) WindowCounters(ctx context.Context, source string, keys []WindowKey) (*Counters, error) {
 	rows := &Counters{}
+	all := func(string, int64) *Counters { return rows }
 	for _, tier := range Tiers {
 		var accounts []string
 		var starts []int64
@@ -54,7 +44,7 @@ func (c *Client) WindowCounters(ctx context.Context, source string, keys []Windo
 		const part = 2000
 		for len(accounts) > 0 {
 			n := min(part, len(accounts))
-			if err := c.counters(ctx, rows, source, tier,
+			if err := c.counters(ctx, []string{source}, tier, all,
 				`(account_id, window_start) IN (SELECT arrayJoin(arrayZip({accounts:Array(String)},
 				 arrayMap(s -> toDateTime(s, 'UTC'), {starts:Array(Int64)}))))`,
 				clickhouse.Named("accounts", accounts[:n]), clickhouse.Named("starts", starts[:n])); err != nil {
@@ -66,8 +56,9 @@ func (c *Client) WindowCounters(ctx context.Context, source string, keys []Windo
 	return rows, nil
 }
 
-func (c *Client) counters(ctx context.Context, into *Counters, source string, tier Tier, where string, args ...any) error {
-	args = append(args, c.named(), clickhouse.Named("source", source), clickhouse.Named("tier", int64(tier)))
+// counters loads rows of some sources in one tier, each into what of its source and the start of its window returns; nil: nowhere.
+func (c *Client) counters(ctx context.Context, sources []string, tier Tier, into func(source string, start int64) *Counters, where string, args ...any) error {
+	args = append(args, c.named(), clickhouse.Named("sources", sources), clickhouse.Named("tier", int64(tier)))
 	result, err := c.conn.Query(c.LoadContext(ctx), selectCounters+`tier = CAST({tier:Int8}, 'Enum8(\'minute\' = 1, \'hour\' = 2, \'day\' = 3)') AND `+where+groupCounters, args...)
 	if err != nil {
 		return err
@@ -75,20 +66,24 @@ func (c *Client) counters(ctx context.Context, into *Counters, source string, ti
 	defer result.Close() //nolint:errcheck // Err tells
 	for result.Next() {
 		var tier int8
-		var account, feature, metric string
+		var account, feature, metric, source string
 		var start int64
 		var value, applied uint64
-		if err := result.Scan(&tier, &account, &start, &feature, &metric, &value, &applied); err != nil {
+		if err := result.Scan(&tier, &account, &start, &feature, &metric, &source, &value, &applied); err != nil {
 			return err
 		}
-		into.Tier = append(into.Tier, tier)
-		into.AccountID.Append(account)
-		into.WindowStart = append(into.WindowStart, start)
-		into.Feature.Append(feature)
-		into.Metric.Append(metric)
-		into.Source.Append(source)
-		into.Value = append(into.Value, value)
-		into.AppliedOffset = append(into.AppliedOffset, applied)
+		rows := into(source, start)
+		if rows == nil {
+			continue
+		}
+		rows.Tier = append(rows.Tier, tier)
+		rows.AccountID.appendRun(account)
+		rows.WindowStart = append(rows.WindowStart, start)
+		rows.Feature.Append(feature)
+		rows.Metric.Append(metric)
+		rows.Source.appendRun(source)
+		rows.Value = append(rows.Value, value)
+		rows.AppliedOffset = append(rows.AppliedOffset, applied)
 	}
 	return result.Err()
 }

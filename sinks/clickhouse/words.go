@@ -62,6 +62,18 @@ func (w *Words) Append(words ...string) {
 	}
 }
 
+// appendRun appends a word of a column in which equal words stand together, and which is only read: it does not look whether the
+// word was there before the last row.
+func (w *Words) appendRun(word string) {
+	n := len(w.keys)
+	if n > 0 && w.list[w.keys[n-1]] == word {
+		w.keys = append(w.keys, w.keys[n-1])
+		return
+	}
+	w.list = append(w.list, word)
+	w.keys = append(w.keys, uint32(len(w.list)-1)) //nolint:gosec // no more than there are rows
+}
+
 // AppendKey appends the word of a number that Key has given.
 func (w *Words) AppendKey(k uint32) { w.keys = append(w.keys, k) }
 

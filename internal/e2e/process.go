@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"tidemark/internal/child"
 )
 
 // built holds the binaries that this test binary has built, by their build tags. It is global because a test binary has
@@ -79,11 +81,11 @@ func Start(t *testing.T, binary, name string, env []string, args ...string) *Pro
 	p.cmd = exec.Command(binary, args...)
 	p.cmd.Env = append(os.Environ(), env...)
 	p.cmd.Stderr, p.cmd.Stdout = log, log
-	require.NoError(t, p.cmd.Start())
-	go func() {
-		p.Err = p.cmd.Wait()
+	// Its end does not wait for a cleanup, which a test that runs out of time never comes to.
+	require.NoError(t, child.Start(p.cmd, syscall.SIGKILL, func(err error) {
+		p.Err = err
 		close(p.Done)
-	}()
+	}))
 	t.Cleanup(func() {
 		p.Kill()
 		if t.Failed() {

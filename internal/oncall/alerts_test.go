@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -181,6 +182,21 @@ func TestCollectorFails(t *testing.T) {
 	require.Contains(t, said, `code="503"`)
 	s.kafka.Heal()
 	s.prometheus.ends("TidemarkCollectorFails")
+}
+
+// TestCollectorStopped ends the only collector, and starts it again.
+func TestCollectorStopped(t *testing.T) {
+	t.Parallel()
+	s := newStand(t)
+	s.customers()
+	s.watch()
+	pass(10 * time.Second)
+	s.collector.Terminate(t)
+	s.prometheus.raises("TidemarkCollectorGone")
+	s.walk("collector.md", map[string]string{})
+	s.collect(strings.TrimPrefix(s.url, "http://"))
+	s.scrape()
+	s.prometheus.ends("TidemarkCollectorGone")
 }
 
 // TestWhatWaitsForTheMorning has an app put ids into feature names, events that wait for an account since yesterday, and a checkpoint written

@@ -154,7 +154,8 @@ func (p *prometheus) raises(want ...string) {
 	}, patience, 250*time.Millisecond, "%s is not raised", want)
 	p.t.Logf("%s after %s", want, time.Since(began).Round(100*time.Millisecond))
 	pass(8 * time.Second) // more than any page waits
-	require.Equal(p.t, want, p.alerts("[1h]"), "alerts that fired")
+	slow, _ := p.query("tidemark:freshness_slow:ratio_rate5m")
+	require.Equal(p.t, want, p.alerts("[1h]"), "alerts that fired; of the records %s are late", slow)
 }
 
 // ends waits until an alert fires no longer.

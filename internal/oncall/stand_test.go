@@ -39,6 +39,7 @@ type stand struct {
 	collector  *e2e.Process
 	pipeline   *e2e.Process
 	triggers   *e2e.Process
+	normaliser *e2e.Process
 	url        string // of the collector
 }
 
@@ -66,18 +67,31 @@ func newStandWith(t *testing.T, targets string) *stand {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.store.Close()) })
 	binary := e2e.Binary(t, "")
-	s.collector = e2e.Start(t, binary, "collector", slices.Concat(s.Env, []string{
-		"TIDEMARK_COLLECTOR_LISTEN=127.0.0.1:0", "TIDEMARK_KAFKA_BROKERS=" + s.kafka.Addr(),
-	}), "collect")
-	s.url = "http://" + s.collector.Says(t, `collector started.*"listen": ?"([^"]+)"`)
-	s.collector.Says(t, "collector ready")
-	config := filepath.Join(t.TempDir(), "triggers.yml")
-	require.NoError(t, os.WriteFile(config, []byte("triggers: {targets: "+targets+"}\n"), 0o600))
+	s.url = "http://" + s.collect("127.0.0.1:0")
+	config := filepath.Join(t.TempDir(), "tidemark.yml")
+	require.NoError(t, os.WriteFile(config, fmt.Appendf(nil, `triggers: {targets: %s}
+normalise: {topics: {desk: {format: json, events: [{ticket: {ticket_id: $.id, kind: created, occurred_at: $.at, account_id: $.account}}]}}}
+`, targets), 0o600))
 	s.Env = append(s.Env, "TIDEMARK_CONFIG="+config)
 	s.triggers = e2e.Start(t, binary, "triggers", s.Env, "triggers", "run")
 	s.triggers.Says(t, "triggers started")
+	_, err = s.Admin.CreateTopic(t.Context(), 1, 1, nil, "desk")
+	require.NoError(t, err)
+	s.normaliser = e2e.Start(t, binary, "normaliser", s.Env, "normalise")
+	s.normaliser.Says(t, "normalising started")
+	s.produce("desk", 0, fmt.Sprintf(`{"id":7,"at":%q,"account":"account-7"}`, time.Now().UTC().Format(time.RFC3339)))
 	s.start()
 	return s
+}
+
+// collect starts the collector, and returns where it listens.
+func (s *stand) collect(listen string) string {
+	s.T.Helper()
+	s.collector = e2e.Start(s.T, e2e.Binary(s.T, ""), "collector", slices.Concat(s.Env, []string{
+		"TIDEMARK_COLLECTOR_LISTEN=" + listen, "TIDEMARK_KAFKA_BROKERS=" + s.kafka.Addr(),
+	}), "collect")
+	s.collector.Says(s.T, "collector ready")
+	return s.collector.Says(s.T, `collector started.*"listen": ?"([^"]+)"`)
 }
 
 // start starts the pipeline, and has Prometheus, if it runs, scrape it.
@@ -97,7 +111,7 @@ func (s *stand) watch() {
 
 func (s *stand) scrape() {
 	if s.prometheus != nil {
-		s.prometheus.scrape(s.admin(s.collector), s.admin(s.pipeline), s.admin(s.triggers))
+		s.prometheus.scrape(s.admin(s.collector), s.admin(s.pipeline), s.admin(s.triggers), s.admin(s.normaliser))
 	}
 }
 
@@ -166,10 +180,8 @@ func (s *stand) post(path string, body any) error {
 	return nil
 }
 
-// produce writes records to a partition, as any producer can.
-func (s *stand) produce(topic string, partition int32, values ...string) {
+// produce writes a record to a partition, as any producer can.
+func (s *stand) produce(topic string, partition int32, value string) {
 	s.T.Helper()
-	for _, v := range values {
-		require.NoError(s.T, s.client.ProduceSync(s.T.Context(), &kgo.Record{Topic: topic, Partition: partition, Value: []byte(v)}).FirstErr())
-	}
+	require.NoError(s.T, s.client.ProduceSync(s.T.Context(), &kgo.Record{Topic: topic, Partition: partition, Value: []byte(value)}).FirstErr())
 }

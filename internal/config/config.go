@@ -21,8 +21,8 @@ type Config struct {
 	Collector  Collector  `yaml:"collector"`
 	Normalise  Normalise  `yaml:"normalise"`
 	Admin      Admin      `yaml:"admin"`
-	Log        Log        `yaml:"log"`
 	Board      Board      `yaml:"board"`
+	Log        Log        `yaml:"log"`
 	Tracing    Tracing    `yaml:"tracing"`
 	Canary     Canary     `yaml:"canary"`
 	Triggers   Triggers   `yaml:"triggers"`

@@ -17,6 +17,7 @@ import (
 	"go.uber.org/zap"
 
 	"tidemark/pipeline/decode"
+	"tidemark/pipeline/forgotten"
 	"tidemark/pipeline/metrics"
 	"tidemark/pipeline/source"
 	"tidemark/pipeline/unpack"
@@ -48,6 +49,7 @@ type Config struct {
 	Retention     [3]time.Duration
 	DedupRecords  int64
 	MaxFeatures   int // of an account in a day
+	Forgotten     *forgotten.List
 	MaxWindows    int // in memory, over all sources, about
 	FlushInterval time.Duration
 	FlushRows     int
@@ -150,8 +152,8 @@ func New(cfg Config) (*Pipeline, error) {
 		Store: cfg.Store, Flusher: p.flusher, Room: worker.NewRoom(cfg.QueueBytes), Broker: p.broker, Log: cfg.Log, Metrics: cfg.Metrics,
 		DeadLetters: cfg.DeadLetters, LettersFrom: cfg.LettersFrom, FlushInterval: cfg.FlushInterval, Backlog: worker.NewBacklog(cfg.FlushRows),
 		MaxWindows: p.share, Links: cfg.Traces != nil,
-		Pause:      func(topic string, n int32) { client.PauseFetchPartitions(map[string][]int32{topic: {n}}) },
-		Resume:     func(topic string, n int32) { client.ResumeFetchPartitions(map[string][]int32{topic: {n}}) },
+		Pause:  func(topic string, n int32) { client.PauseFetchPartitions(map[string][]int32{topic: {n}}) },
+		Resume: func(topic string, n int32) { client.ResumeFetchPartitions(map[string][]int32{topic: {n}}) },
 	}
 	close(p.made)
 	return p, nil
@@ -242,7 +244,7 @@ func (p *Pipeline) share() int {
 func (p *Pipeline) spec(topic string) worker.Spec {
 	spec := worker.Spec{
 		Program: p.cfg.Program, Limits: p.cfg.Limits, Retention: p.cfg.Retention, DedupRecords: p.cfg.DedupRecords,
-		MaxFeatures: p.cfg.MaxFeatures,
+		MaxFeatures: p.cfg.MaxFeatures, Forgotten: p.cfg.Forgotten,
 	}
 	for _, t := range p.cfg.Topics {
 		if t.Name == topic {

@@ -125,7 +125,7 @@ func (d *demoCmd) startEngine(ctx context.Context, g *globals) (*devclickhouse.S
 // demoPasswords are the roles' own names: everything listens on the loopback interface only.
 func demoPasswords() map[devclickhouse.Role]string {
 	passwords := map[devclickhouse.Role]string{}
-	for _, r := range []devclickhouse.Role{devclickhouse.Migrator, devclickhouse.Writer, devclickhouse.Reader} {
+	for _, r := range []devclickhouse.Role{devclickhouse.Migrator, devclickhouse.Writer, devclickhouse.Reader, devclickhouse.Eraser} {
 		passwords[r] = string(r)
 	}
 	return passwords
@@ -137,7 +137,7 @@ func (d *demoCmd) configure(cfg *config.Config, broker *devkafka.Broker, engine 
 	cfg.Kafka.SessionTimeout = 6 * time.Second // so that a start after a crash does not wait long for the dead member
 	cfg.ClickHouse.Addr = []string{engine.NativeAddr()}
 	cfg.ClickHouse.Protocol = "native"
-	for _, l := range []*config.Login{&cfg.ClickHouse.Migrator, &cfg.ClickHouse.Writer, &cfg.ClickHouse.Reader} {
+	for _, l := range []*config.Login{&cfg.ClickHouse.Migrator, &cfg.ClickHouse.Writer, &cfg.ClickHouse.Reader, &cfg.ClickHouse.Eraser} {
 		l.Password = config.NewSecret(l.User)
 	}
 	cfg.Board = config.Board{Listen: net.JoinHostPort("127.0.0.1", strconv.Itoa(d.BoardPort))}

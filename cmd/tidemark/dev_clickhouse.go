@@ -29,7 +29,7 @@ type devRole struct {
 }
 
 func devRoles(c *config.ClickHouse) []devRole {
-	return []devRole{{devclickhouse.Migrator, c.Migrator}, {devclickhouse.Writer, c.Writer}, {devclickhouse.Reader, c.Reader}}
+	return []devRole{{devclickhouse.Migrator, c.Migrator}, {devclickhouse.Writer, c.Writer}, {devclickhouse.Reader, c.Reader}, {devclickhouse.Eraser, c.Eraser}}
 }
 
 // Run serves ClickHouse's protocols until it is told to end. Passwords are those of the configuration, and where it has

@@ -42,7 +42,7 @@ func startBackends(t *testing.T) *backends {
 		"TIDEMARK_CLICKHOUSE_DATABASE=" + b.store.Name, "TIDEMARK_ADMIN_LISTEN=127.0.0.1:0", "TIDEMARK_COLLECTOR_LISTEN=127.0.0.1:0",
 	}
 	for role, variable := range map[devclickhouse.Role]string{
-		devclickhouse.Migrator: "MIGRATOR", devclickhouse.Writer: "WRITER", devclickhouse.Reader: "READER",
+		devclickhouse.Migrator: "MIGRATOR", devclickhouse.Writer: "WRITER", devclickhouse.Reader: "READER", devclickhouse.Eraser: "ERASER",
 	} {
 		options, err := driver.ParseDSN(b.store.DSN(role))
 		require.NoError(t, err)

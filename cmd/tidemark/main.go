@@ -33,6 +33,7 @@ type cli struct {
 	Board     boardCmd     `cmd:"" help:"Serve the board: portfolio, accounts, alerts and lag in a browser."`
 	Top       topCmd       `cmd:"" help:"Watch partitions, rates, lag, watermarks and ClickHouse in the terminal; q ends it."`
 	Verify    verifyCmd    `cmd:"" help:"Compare the rows in ClickHouse with the log, by other code, while everything runs."`
+	Forget    forgetCmd    `cmd:"" help:"Forget an account or a user, for good: rows, topics, and every replay."`
 	Rebuild   rebuildCmd   `cmd:"" help:"Compute the rollups anew from the log, beside the live ones, and switch to them; or back."`
 	Catalogue catalogueCmd `cmd:"" help:"Work on the catalogue: its schema, what it changes, its tests."`
 	Explain   explainCmd   `cmd:"" help:"Tell how a number in a view came about: formula, rows, account, events."`

@@ -26,7 +26,7 @@ func (m *migrateCmd) Run(ctx context.Context, g *globals) error {
 	if m.PrintGrants {
 		c := cfg.ClickHouse
 		grants, err := migrate.RoleGrants(migrate.Accounts{
-			Database: c.Database, Migrator: c.Migrator.User, Writer: c.Writer.User, Reader: c.Reader.User,
+			Database: c.Database, Migrator: c.Migrator.User, Writer: c.Writer.User, Reader: c.Reader.User, Eraser: c.Eraser.User,
 		})
 		if err == nil {
 			_, err = fmt.Fprint(g.stdout, grants)

@@ -107,6 +107,7 @@ func runRebuild(ctx context.Context, g *globals, o rebuild.Options) error {
 	}
 	bar := newRebuildBar(demo.NewLine(g.stderr))
 	o.Store, o.Admin, o.Progress = s.store, s.admin, bar.show
+	o.Forgotten = forgottenIn(&s.cfg.Kafka)
 	o.Begun = func(n uint16, resumed bool) {
 		fmt.Fprintf(g.stdout, "%s generation %d beside the live one. It may be cut short and run again.\n",
 			map[bool]string{false: "Building", true: "Going on with"}[resumed], n)

@@ -58,7 +58,7 @@ func (*runCmd) Run(ctx context.Context, g *globals) error {
 		defer endTraces(traces, log)
 		pc.Traces = traces
 	}
-	pipelines := &rebuild.Follower{Pipeline: pc, Store: store, Program: func() (*schemas.Program, error) { return program(&cfg) }}
+	pipelines := &rebuild.Follower{Pipeline: pc, Store: store, Program: func() (*schemas.Program, error) { return program(&cfg) }, Forgotten: forgottenIn(&cfg.Kafka)}
 	ops, err := listenAdmin(ctx, &cfg.Admin, registry, pipelines.Ready)
 	if err != nil {
 		return err
@@ -67,6 +67,9 @@ func (*runCmd) Run(ctx context.Context, g *globals) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return ops.Run(ctx) })
 	group.Go(func() error {
+		if err := requireRights(ctx, &cfg.Kafka, pipelineRights(&cfg.Kafka, cfg.Canary.Enabled)); err != nil {
+			return err
+		}
 		if err := awaitStore(ctx, &cfg.ClickHouse, log); err != nil {
 			if ctx.Err() != nil {
 				return nil // told to end while it waited
@@ -156,6 +159,9 @@ func newPipeline(ctx context.Context, cfg *config.Config, log *zap.Logger, regis
 		return nil, nil, err
 	}
 	live, err := store.LiveGeneration(ctx)
+	if err == nil {
+		pc.Forgotten, err = forgottenIn(&cfg.Kafka)(ctx)
+	}
 	if err != nil {
 		return nil, nil, errors.Join(err, store.Close())
 	}

@@ -91,10 +91,14 @@ func (v *verifyCmd) verify(ctx context.Context, g *globals) (*verify.Report, err
 		return nil, err
 	}
 	defer store.Close() //nolint:errcheck // it only reads
+	list, err := forgottenIn(&cfg.Kafka)(ctx)
+	if err != nil {
+		return nil, err
+	}
 	bar := newProgressBar(demo.NewLine(g.stderr))
 	defer bar.line.End()
 	return verify.Run(ctx, store.Conn(), verify.Options{
-		Log: log, Catalogue: catalogue.Hash(), Quorum: cfg.ClickHouse.InsertQuorum != "",
+		Log: log, Catalogue: catalogue.Hash(), Forgotten: list, Quorum: cfg.ClickHouse.InsertQuorum != "",
 		Partition: v.Partition, From: v.From, To: v.To, Account: v.Account,
 		Rate: v.Rate, ReadAhead: v.ReadAhead, MaxRows: v.MaxRows, Progress: bar.show,
 	})

@@ -19,6 +19,7 @@ import (
 	"tidemark/pipeline"
 	"tidemark/pipeline/collect"
 	"tidemark/pipeline/decode"
+	"tidemark/pipeline/forgotten"
 	"tidemark/pipeline/worker"
 	"tidemark/schemas"
 	"tidemark/sinks/clickhouse"
@@ -67,6 +68,7 @@ func declaredTopics(k *config.Kafka) []topics.Topic {
 		topic(k.Topics.Users, 1, compacted),
 		topic(k.Topics.Parked, k.Partitions, compacted),
 		topic(k.Topics.DeadLetters, 1, log),
+		topic(k.Topics.Forgotten, 1, compacted),
 	}
 }
 
@@ -130,6 +132,17 @@ func listenAdmin(ctx context.Context, cfg *config.Admin, registry *prometheus.Re
 		server.Profile()
 	}
 	return server, err
+}
+
+// forgottenIn reads who is forgotten.
+func forgottenIn(k *config.Kafka) func(context.Context) (*forgotten.List, error) {
+	return func(ctx context.Context) (*forgotten.List, error) {
+		opts, err := kafkaOptions(k)
+		if err != nil {
+			return nil, err
+		}
+		return forgotten.Read(ctx, opts, k.Topics.Forgotten)
+	}
 }
 
 // program compiles the catalogue.

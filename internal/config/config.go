@@ -67,6 +67,7 @@ type Topics struct {
 	Users       string `yaml:"users"`
 	Parked      string `yaml:"parked"`
 	DeadLetters string `yaml:"dead_letters"`
+	Forgotten   string `yaml:"forgotten"`
 }
 
 // Folded lists the topics that the pipeline folds.
@@ -81,6 +82,7 @@ type ClickHouse struct {
 	Migrator     Login         `yaml:"migrator"`
 	Writer       Login         `yaml:"writer"`
 	Reader       Login         `yaml:"reader"`
+	Eraser       Login         `yaml:"eraser"`
 	InsertQuorum string        `yaml:"insert_quorum"`
 	DialTimeout  time.Duration `yaml:"dial_timeout"`
 	ReadTimeout  time.Duration `yaml:"read_timeout"`

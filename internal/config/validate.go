@@ -100,6 +100,7 @@ func (t *Topics) byKey() []keyedTopic {
 		{"users", t.Users},
 		{"parked", t.Parked},
 		{"dead_letters", t.DeadLetters},
+		{"forgotten", t.Forgotten},
 	}
 }
 
@@ -140,6 +141,7 @@ func (c *ClickHouse) validate(p *problems) {
 	p.notEmpty("clickhouse.migrator.user", c.Migrator.User)
 	p.notEmpty("clickhouse.writer.user", c.Writer.User)
 	p.notEmpty("clickhouse.reader.user", c.Reader.User)
+	p.notEmpty("clickhouse.eraser.user", c.Eraser.User)
 	if q := c.InsertQuorum; q != "" && q != "auto" {
 		if n, err := strconv.ParseUint(q, 10, 16); err != nil || n == 0 {
 			p.addf("clickhouse.insert_quorum", "%q is not a number of replicas; write auto, or 2 or more, or leave it empty", q)

@@ -27,6 +27,7 @@ const (
 	Migrator Role = "migrator" // Migrator creates, alters and drops tables, and reads and writes them.
 	Writer   Role = "writer"   // Writer inserts and reads.
 	Reader   Role = "reader"   // Reader reads only (readonly=2): dashboards, BI tools.
+	Eraser   Role = "eraser"   // Eraser deletes rows and overwrites columns, and inserts nothing.
 )
 
 //go:embed config.xml.tmpl users.xml.tmpl
@@ -54,6 +55,10 @@ func users(passwords map[Role]string) []user {
 		}},
 		{Reader, sha256Hex(passwords[Reader]), "reader", []string{
 			"GRANT SHOW, SELECT ON " + Database + "*.*",
+			"GRANT SELECT ON system.*",
+		}},
+		{Eraser, sha256Hex(passwords[Eraser]), "default", []string{
+			"GRANT SHOW, SELECT, ALTER DELETE, ALTER UPDATE ON " + Database + "*.*",
 			"GRANT SELECT ON system.*",
 		}},
 	}

@@ -32,6 +32,7 @@ func TestRolesMayDoTheirJobAndNoMore(t *testing.T) {
 	migrator := db.Open(t, devclickhouse.Migrator)
 	writer := db.Open(t, devclickhouse.Writer)
 	reader := db.Open(t, devclickhouse.Reader)
+	eraser := db.Open(t, devclickhouse.Eraser)
 
 	require.NoError(t, migrator.Exec(ctx, "CREATE TABLE t (a UInt64) ENGINE = MergeTree ORDER BY a"))
 	require.NoError(t, migrator.Exec(ctx, "ALTER TABLE t ADD COLUMN b UInt64"))
@@ -47,11 +48,18 @@ func TestRolesMayDoTheirJobAndNoMore(t *testing.T) {
 	requireCode(t, reader.Exec(ctx, "INSERT INTO t (a) VALUES (3)"), accessDenied, readOnly)
 	requireCode(t, reader.Exec(ctx, "TRUNCATE TABLE t"), accessDenied, readOnly)
 	requireCode(t, reader.Exec(ctx, "SELECT * FROM file('/etc/hostname', LineAsString)"), accessDenied, readOnly)
-	for _, conn := range []clickhouse.Conn{migrator, writer, reader} {
+	requireCode(t, eraser.Exec(ctx, "INSERT INTO t (a) VALUES (3)"), accessDenied)
+	for _, query := range []string{"ALTER TABLE t DROP COLUMN b", "DROP TABLE t", "TRUNCATE TABLE t", "CREATE TABLE u (a UInt64) ENGINE = MergeTree ORDER BY a", "ALTER TABLE t DROP PARTITION tuple()"} {
+		requireCode(t, eraser.Exec(ctx, query), accessDenied)
+	}
+	for _, conn := range []clickhouse.Conn{migrator, writer, reader, eraser} {
 		var total uint64
 		require.NoError(t, conn.QueryRow(ctx, "SELECT total FROM v").Scan(&total))
 		require.EqualValues(t, 3, total)
 	}
+	sync := clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{"mutations_sync": 2}))
+	require.NoError(t, eraser.Exec(sync, "ALTER TABLE t DELETE WHERE a = 1"))
+	require.NoError(t, eraser.Exec(sync, "ALTER TABLE t UPDATE b = 1 WHERE a = 2"))
 }
 
 // The loader of Tidemark may send its keys as an external table, and a client changes settings for its query.

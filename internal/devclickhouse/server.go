@@ -226,7 +226,7 @@ func (s *Server) Kill() {
 
 func withPasswords(given map[Role]string) map[Role]string {
 	out := make(map[Role]string)
-	for _, role := range []Role{Migrator, Writer, Reader} {
+	for _, role := range []Role{Migrator, Writer, Reader, Eraser} {
 		if out[role] = given[role]; out[role] == "" {
 			out[role] = rand.Text()
 		}

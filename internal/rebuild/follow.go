@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"tidemark/pipeline"
+	"tidemark/pipeline/forgotten"
 	"tidemark/schemas"
 	"tidemark/sinks/clickhouse"
 )
@@ -37,6 +38,8 @@ type Follower struct {
 	Store    *clickhouse.Client
 	// Program compiles the catalogue as it is now. It may have been replaced together with the generation.
 	Program func() (*schemas.Program, error)
+	// Forgotten reads whom there may be no rows of.
+	Forgotten func(ctx context.Context) (*forgotten.List, error)
 
 	ready atomic.Pointer[func() error]
 }
@@ -52,14 +55,14 @@ func (f *Follower) Ready() error {
 func (f *Follower) isReady(ready func() error) { f.ready.Store(&ready) }
 
 // errMoved ends the pipeline of a generation that is no longer live.
-var errMoved = errors.New("another generation went live")
+var errMoved = errors.New("another generation went live, or somebody was forgotten")
 
 // Run follows until ctx ends. It returns nil when it was told to end.
 func (f *Follower) Run(ctx context.Context) error {
 	log := f.Pipeline.Log
 	complained := ""
 	for ctx.Err() == nil {
-		live, program, err := f.look(ctx)
+		now, err := f.look(ctx)
 		if err != nil {
 			f.isReady(func() error { return err })
 			if text := err.Error(); text != complained && ctx.Err() == nil {
@@ -70,7 +73,7 @@ func (f *Follower) Run(ctx context.Context) error {
 			continue
 		}
 		complained = ""
-		err = f.run(ctx, live, program)
+		err = f.run(ctx, now)
 		if err != nil && !errors.Is(err, errMoved) {
 			return err
 		}
@@ -78,23 +81,31 @@ func (f *Follower) Run(ctx context.Context) error {
 	return nil
 }
 
-// look finds out which generation is live, and whether the catalogue at hand is right for it.
-func (f *Follower) look(ctx context.Context) (uint16, *schemas.Program, error) {
-	program, err := f.Program()
-	if err != nil {
-		return 0, nil, err
+// state is what a running pipeline goes by.
+type state struct {
+	live      uint16
+	program   *schemas.Program
+	forgotten *forgotten.List
+}
+
+// look finds out which generation is live, whether the catalogue at hand is right for it, and who is forgotten.
+func (f *Follower) look(ctx context.Context) (s state, err error) {
+	if s.program, err = f.Program(); err != nil {
+		return s, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
 	all, err := f.Store.Generations(ctx)
 	if err != nil {
-		return 0, nil, err
+		return s, err
 	}
-	live, err := f.Store.LiveGeneration(ctx)
-	if err != nil {
-		return 0, nil, err
+	if s.live, err = f.Store.LiveGeneration(ctx); err != nil {
+		return s, err
 	}
-	return live, program, suits(all, live, program.Hash)
+	if s.forgotten, err = f.Forgotten(ctx); err != nil {
+		return s, err
+	}
+	return s, suits(all, s.live, s.program.Hash)
 }
 
 // suits refuses the catalogue of another generation that was live: a process that was forgotten when a rebuild went live would
@@ -117,36 +128,44 @@ func suits(all []clickhouse.Generation, live uint16, hash string) error {
 		"%[1]d was computed with; or change back to generation %[2]d with tidemark rebuild back", live, other.Number)
 }
 
-// run runs the pipeline of one generation until ctx ends, or until another is live: then it returns errMoved.
-func (f *Follower) run(ctx context.Context, live uint16, program *schemas.Program) error {
+// run runs the pipeline of one generation until ctx ends, or until another is live or somebody more is forgotten: then it returns errMoved.
+func (f *Follower) run(ctx context.Context, now state) error {
 	cfg := f.Pipeline
-	store := f.Store.OfGeneration(live)
-	cfg.Store, cfg.Program, cfg.Group = store, program, Group(cfg.Group, live)
+	store := f.Store.OfGeneration(now.live)
+	cfg.Store, cfg.Program, cfg.Group, cfg.Forgotten = store, now.program, Group(cfg.Group, now.live), now.forgotten
 	p, err := pipeline.New(cfg) // which joins the group
 	if err != nil {
 		return err
 	}
 	f.isReady(p.Ready)
-	cfg.Log.Info("folding", zap.Uint16("generation", live), zap.String("group", cfg.Group), zap.String("catalogue", program.Hash))
+	cfg.Log.Info("folding", zap.Uint16("generation", now.live), zap.String("group", cfg.Group), zap.String("catalogue", now.program.Hash), zap.Int("forgotten", now.forgotten.Len()))
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { p.Observe(ctx, store); return nil })
 	group.Go(func() error { p.Account(ctx, store); return nil })
 	group.Go(func() error { return p.Run(ctx) })
-	group.Go(func() error { return f.watch(ctx, live) })
+	group.Go(func() error { return f.watch(ctx, now) })
 	return group.Wait()
 }
 
-// watch returns errMoved once another generation is live.
-func (f *Follower) watch(ctx context.Context, was uint16) error {
+// watch returns errMoved once another generation is live, or somebody more is forgotten.
+func (f *Follower) watch(ctx context.Context, was state) error {
 	for wait(ctx, lookEvery) {
 		look, cancel := context.WithTimeout(ctx, lookTimeout)
 		live, err := f.Store.LiveGeneration(look)
+		list, listErr := f.Forgotten(look)
 		cancel()
+		switch {
+		case listErr != nil && ctx.Err() == nil:
+			f.Pipeline.Log.Warn("who is forgotten could not be found out", zap.Error(listErr))
+		case listErr == nil && list.Len() != was.forgotten.Len():
+			f.Pipeline.Log.Info("somebody was forgotten: going on without them", zap.Int("forgotten", list.Len()))
+			return errMoved
+		}
 		switch {
 		case err != nil && ctx.Err() == nil:
 			f.Pipeline.Log.Warn("whether another generation is live could not be found out", zap.Error(err))
-		case err == nil && live != was:
-			f.Pipeline.Log.Info("another generation went live: changing to it", zap.Uint16("was", was), zap.Uint16("is", live))
+		case err == nil && live != was.live:
+			f.Pipeline.Log.Info("another generation went live: changing to it", zap.Uint16("was", was.live), zap.Uint16("is", live))
 			return errMoved
 		}
 	}

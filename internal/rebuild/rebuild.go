@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"tidemark/pipeline"
+	"tidemark/pipeline/forgotten"
 	"tidemark/sinks/clickhouse"
 )
 
@@ -39,6 +40,8 @@ type Options struct {
 	Pipeline pipeline.Config // but for its store; Group is that of generation 0
 	Store    *clickhouse.Client
 	Admin    *kadm.Client
+	// Forgotten reads whom there may be no rows of.
+	Forgotten func(ctx context.Context) (*forgotten.List, error)
 
 	Resume         bool // go on with a generation that is being built, and begin none
 	NoSwitch       bool // end when the new generation has caught up
@@ -96,6 +99,9 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	cfg.Store, cfg.Group = store, Group(cfg.Group, n)
 	cfg.InstanceID = "" // so that the group moves on at once when this member leaves
 	cfg.LettersFrom = before.lettersFrom()
+	if cfg.Forgotten, err = o.Forgotten(ctx); err != nil {
+		return nil, err
+	}
 	p, err := pipeline.New(cfg)
 	if err != nil {
 		return nil, err
@@ -105,6 +111,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	group, work := errgroup.WithContext(work)
 	group.Go(func() error { return p.Run(work) })
 	group.Go(func() error { p.Observe(work, store); return nil })
+	group.Go(func() error { return o.remember(work, cfg.Forgotten.Len()) })
 	group.Go(func() error {
 		defer stop()
 		if err := o.catchUp(work, p, cfg.Group, n); err != nil || o.NoSwitch {
@@ -117,6 +124,20 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		err = errors.Join(context.Cause(ctx), err)
 	}
 	return r, err
+}
+
+// remember ends the rebuild once somebody more is forgotten than its pipeline knows of.
+func (o *Options) remember(ctx context.Context, known int) error {
+	for wait(ctx, lookEvery) {
+		list, err := o.Forgotten(ctx)
+		switch {
+		case err != nil && ctx.Err() == nil:
+			o.Pipeline.Log.Warn("who is forgotten could not be found out", zap.Error(err))
+		case err == nil && list.Len() != known:
+			return errors.New("somebody was forgotten meanwhile: run tidemark rebuild again, it goes on where it was, without them")
+		}
+	}
+	return nil
 }
 
 // choose returns the generation that is being built, or a new one.

@@ -2,9 +2,11 @@ package verify
 
 import (
 	"fmt"
+	"maps"
 	"time"
 
 	"tidemark/internal/recount"
+	"tidemark/pipeline/forgotten"
 )
 
 // TooManyRowsError says that a range touches more rows than memory may hold.
@@ -22,6 +24,7 @@ const logRetention = 90 * 24 * time.Hour
 // out, and those of other accounts than the one that was asked for.
 type tally struct {
 	account     string
+	forgotten   *forgotten.List // of whom there may be no rows
 	maxRows     int
 	expired     map[recount.Tier]int64 // windows that start before this, in Unix ms, may have been deleted
 	oldest      map[recount.Tier]int64 // earliest window that was touched
@@ -51,7 +54,7 @@ type visited struct {
 
 func newTally(s *session) *tally {
 	t := &tally{
-		account: s.opts.Account, maxRows: s.opts.MaxRows, expired: map[recount.Tier]int64{}, oldest: map[recount.Tier]int64{},
+		account: s.opts.Account, forgotten: s.opts.Forgotten, maxRows: s.opts.MaxRows, expired: map[recount.Tier]int64{}, oldest: map[recount.Tier]int64{},
 		oldestVisit: s.now.UnixMilli(), letters: s.now.Add(-logRetention).UnixMilli(),
 		counters: map[recount.CounterKey]counted{}, members: map[recount.MemberKey]int64{}, minutes: map[recount.UserMinuteKey]visited{},
 		facts: map[recount.FactKey]recount.Fact{}, changes: map[recount.AccountChangeKey]recount.AccountChange{},
@@ -64,9 +67,14 @@ func newTally(s *session) *tally {
 	return t
 }
 
+// of says whether rows of the account are compared.
+func (t *tally) of(account string) bool {
+	return (t.account == "" || t.account == account) && !t.forgotten.Account([]byte(account))
+}
+
 // takes says whether rows of the account and window are compared.
 func (t *tally) takes(account string, tier recount.Tier, at int64) bool {
-	return (t.account == "" || t.account == account) && at >= t.expired[tier]
+	return t.of(account) && at >= t.expired[tier]
 }
 
 // Count adds to a counter. What adds nothing makes no row.
@@ -81,7 +89,7 @@ func (t *tally) Count(key recount.CounterKey, n uint64, offset int64) {
 
 // Member puts a user into a set.
 func (t *tally) Member(key recount.MemberKey, offset int64) {
-	if !t.takes(key.Account, key.Tier, key.Window) {
+	if !t.takes(key.Account, key.Tier, key.Window) || t.forgotten.User(key.Member) {
 		return
 	}
 	t.oldest[key.Tier] = min(t.oldest[key.Tier], key.Window)
@@ -92,7 +100,7 @@ func (t *tally) Member(key recount.MemberKey, offset int64) {
 
 // Visit stretches a user's minute.
 func (t *tally) Visit(key recount.UserMinuteKey, at, offset int64) {
-	if !t.takes(key.Account, recount.Hour, key.Minute) { // kept as long as their hours
+	if !t.takes(key.Account, recount.Hour, key.Minute) || t.forgotten.User(key.User) { // kept as long as their hours
 		return
 	}
 	t.oldestVisit = min(t.oldestVisit, key.Minute)
@@ -105,21 +113,26 @@ func (t *tally) Visit(key recount.UserMinuteKey, at, offset int64) {
 
 // Fact keeps a fact.
 func (t *tally) Fact(key recount.FactKey, fact recount.Fact) {
-	if t.takes(key.Account, recount.Day, key.At) {
-		t.facts[key] = fact
+	if !t.takes(key.Account, recount.Day, key.At) || key.User != 0 && t.forgotten.User(key.User) {
+		return
 	}
+	if id := fact.Attributes["requester_id"]; t.forgotten.User(forgotten.User("u:" + id).Hash) {
+		fact.Attributes = maps.Clone(fact.Attributes)
+		delete(fact.Attributes, "requester_id")
+	}
+	t.facts[key] = fact
 }
 
 // AccountChange keeps a change of an account.
 func (t *tally) AccountChange(key recount.AccountChangeKey, change recount.AccountChange) {
-	if t.account == "" || t.account == key.Account {
+	if t.of(key.Account) {
 		t.changes[key] = change
 	}
 }
 
 // UserAccount keeps the account of a user.
 func (t *tally) UserAccount(key recount.UserAccountKey, account string) {
-	if t.account == "" || t.account == account {
+	if t.of(account) && !t.forgotten.User(key.User) {
 		t.users[key] = account
 	}
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
 	"tidemark/internal/recount"
+	"tidemark/pipeline/forgotten"
 )
 
 // Options says what to compare, and how gently.
@@ -28,6 +29,8 @@ type Options struct {
 	Log recount.Options
 	// Catalogue is the hash of the catalogue that Log.Rules are of.
 	Catalogue string
+	// Forgotten are those of whom there may be no rows.
+	Forgotten *forgotten.List
 	// Quorum says that ClickHouse is replicated and written by quorum.
 	Quorum bool
 

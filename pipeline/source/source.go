@@ -27,11 +27,12 @@ func (s ID) Log() string { return base64.RawURLEncoding.EncodeToString(s.TopicID
 
 // Metadata is what a commit carries beside its offset, so that recovery can tell whether it sees everything it should.
 type Metadata struct {
-	TopicID   string `json:"topic"`     // of the log that the offset is from
-	Watermark int64  `json:"watermark"` // Unix ms
-	WarmFrom  uint64 `json:"warm"`      // offset from which the duplicate filter must be warmed
-	Catalogue string `json:"catalogue"` // hash of the catalogue that folded the rows
-	OpenRows  int    `json:"open"`      // counter rows that must be found in the windows open at the watermark, at least
+	TopicID   string `json:"topic"`               // of the log that the offset is from
+	Watermark int64  `json:"watermark"`           // Unix ms
+	WarmFrom  uint64 `json:"warm"`                // offset from which the duplicate filter must be warmed
+	Catalogue string `json:"catalogue"`           // hash of the catalogue that folded the rows
+	OpenRows  int    `json:"open"`                // counter rows that must be found in the windows open at the watermark, at least
+	Forgotten int    `json:"forgotten,omitempty"` // how many accounts and users were forgotten when it was written
 }
 
 // String returns the metadata as it is committed.

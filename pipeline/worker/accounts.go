@@ -8,6 +8,10 @@ func (c *Core) stepAccount(r *Record) (Verdict, *decode.Rejection) {
 	if rej != nil {
 		return DeadLettered, rej
 	}
+	if c.spec.Forgotten.Account([]byte(a.ID)) {
+		c.seen(a.ValidFrom)
+		return Applied, nil
+	}
 	deleted := uint8(0)
 	if a.Deleted {
 		deleted = 1

@@ -10,6 +10,7 @@ import (
 	"tidemark/pipeline/decode"
 	"tidemark/pipeline/dedup"
 	"tidemark/pipeline/enrich"
+	"tidemark/pipeline/forgotten"
 	"tidemark/pipeline/rollup"
 	"tidemark/schemas"
 	"tidemark/sinks/clickhouse"
@@ -56,6 +57,7 @@ type Spec struct {
 	Disorder     time.Duration    // how far events may be out of order before a window counts as complete
 	DedupRecords int64            // how many offsets back a duplicate is looked for
 	MaxFeatures  int              // of an account in a day; more are counted as one
+	Forgotten    *forgotten.List  // of whom there are no rows, though the log names them
 }
 
 // Core is the pure state of one source. It is not safe for concurrent use.
@@ -91,7 +93,7 @@ func (c *Core) Resume(from clickhouse.Checkpoint, open *clickhouse.Counters) {
 	c.prefix = from
 	c.prefix.Catalogue = c.spec.Program.Hash
 	c.users = enrich.NewUsers(c.spec.Source, false)
-	c.state.Resume(from.Offset, from.Watermark, open)
+	c.state.Resume(from.Offset, from.Watermark, c.remembered(open))
 }
 
 // Warm shows the duplicate filter a record from before the checkpoint.
@@ -168,11 +170,11 @@ func (c *Core) deadLetter(r *Record, rej *decode.Rejection) {
 	d.Source = append(d.Source, c.spec.Source)
 	d.Offset = append(d.Offset, r.Offset)
 	d.Reason = append(d.Reason, string(rej.Reason))
-	d.Detail = append(d.Detail, rej.Detail)
+	d.Detail = append(d.Detail, c.unlessForgotten(r, rej.Detail))
 	d.Field = append(d.Field, rej.Field)
 	d.Producer = append(d.Producer, decode.Producer(r.Value))
 	d.LogTime = append(d.LogTime, decode.Storable(r.Time))
-	d.Key = append(d.Key, string(r.Key))
+	d.Key = append(d.Key, c.unlessForgotten(r, string(r.Key)))
 	d.Size = append(d.Size, uint32(min(len(r.Value), 1<<32-1))) //nolint:gosec // bounded
 }
 
@@ -216,6 +218,7 @@ type Flush struct {
 	Checkpoint clickhouse.Checkpoint
 	OpenRows   int    // counter rows that a recovery at the checkpoint's watermark must find at least
 	WarmFrom   uint64 // offset from which a recovery must warm the duplicate filter
+	Forgotten  int    // how many accounts and users were forgotten by then
 }
 
 // Take returns everything that the records stepped so far have changed since the last Take.
@@ -225,6 +228,7 @@ func (c *Core) Take() Flush {
 		Checkpoint: c.prefix,
 		OpenRows:   c.state.OpenRows(c.prefix.Watermark),
 		WarmFrom:   c.WarmFrom(),
+		Forgotten:  c.spec.Forgotten.Len(),
 	}
 }
 

@@ -198,7 +198,7 @@ func (f *Flusher) commit(ctx context.Context, round []*request) {
 		p := &r.flush.Checkpoint
 		offsets[r.id.Topic][r.id.Partition] = kgo.EpochOffset{Epoch: -1, Offset: int64(p.Offset)} //nolint:gosec // an offset
 		metadata[r.id.Topic][r.id.Partition] = source.Metadata{
-			TopicID: r.id.Log(), Watermark: p.Watermark, WarmFrom: r.flush.WarmFrom, Catalogue: p.Catalogue, OpenRows: r.flush.OpenRows,
+			TopicID: r.id.Log(), Watermark: p.Watermark, WarmFrom: r.flush.WarmFrom, Catalogue: p.Catalogue, OpenRows: r.flush.OpenRows, Forgotten: r.flush.Forgotten,
 		}.String()
 	}
 	ctx, cancel := context.WithTimeout(ctx, commitTimeout)

@@ -79,6 +79,9 @@ func (w *Worker) fold(ctx context.Context, records []*kgo.Record) error {
 }
 
 func (w *Worker) deadLetter(r *kgo.Record, rej *decode.Rejection) {
+	if w.spec.Forgotten.Key(r.Key) {
+		return
+	}
 	if w.LettersFrom == nil || r.Offset >= w.LettersFrom(w.topic, w.partition) {
 		w.deadBytes += len(r.Key) + len(r.Value)
 		w.dead = append(w.dead, kafka.DeadLetter(w.DeadLetters, w.spec.Source, r, rej.Reason, rej.Detail, rej.Field))

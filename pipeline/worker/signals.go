@@ -15,6 +15,10 @@ func (c *Core) stepSignal(r *Record) (Verdict, *decode.Rejection) {
 	if c.duplicate(r, s.ID) {
 		return Duplicate, nil
 	}
+	if c.spec.Forgotten.Account([]byte(s.AccountID)) || s.User != 0 && c.spec.Forgotten.User(s.User) {
+		c.seen(s.Time)
+		return Applied, nil
+	}
 	c.state.Batch().Facts.Add(clickhouse.Fact{
 		Kind: s.Kind, AccountID: s.AccountID, Entity: s.Entity, At: s.Time, Name: s.Name, User: s.User,
 		ID: s.ID, Source: c.spec.Source, Offset: r.Offset, Value: s.Value, Attributes: s.Attributes,

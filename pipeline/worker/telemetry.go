@@ -13,9 +13,17 @@ func (c *Core) stepTelemetry(r *Record) (Verdict, *decode.Rejection) {
 	if c.duplicate(r, ev.ID) {
 		return Duplicate, nil
 	}
+	if c.forgotten(ev) {
+		c.seen(ev.Time)
+		return Applied, nil
+	}
 	account, ok := c.account(ev)
 	if !ok {
 		return Blocked, nil
+	}
+	if c.spec.Forgotten.Account(account) {
+		c.seen(ev.Time)
+		return Applied, nil
 	}
 	switch ev.Type {
 	case decode.Alias:
@@ -60,12 +68,15 @@ func (c *Core) lookTelemetry(r *Record, needs *Needs) {
 	if c.decoder.Decode(r.Value, r.Time, ev) != nil {
 		return
 	}
+	if c.forgotten(ev) {
+		return
+	}
 	switch ev.Type {
 	case decode.Track, decode.Page, decode.Screen:
 		account, ok := c.account(ev)
 		if !ok {
 			needs.Users = append(needs.Users, ev.User)
-		} else if len(account) > 0 {
+		} else if len(account) > 0 && !c.spec.Forgotten.Account(account) {
 			needs.Windows = c.state.Missing(ev, account, needs.Windows)
 		}
 	default:

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"tidemark/pipeline/decode"
+	"tidemark/pipeline/forgotten"
 	"tidemark/sinks/clickhouse"
 )
 
@@ -16,6 +17,13 @@ func (c *Core) stepTicket(r *Record) (Verdict, *decode.Rejection) {
 	}
 	if c.duplicate(r, t.ID) {
 		return Duplicate, nil
+	}
+	if c.spec.Forgotten.Account([]byte(t.AccountID)) {
+		c.seen(t.Time)
+		return Applied, nil
+	}
+	if c.spec.Forgotten.User(forgotten.User("u:" + t.RequesterID).Hash) {
+		t.RequesterID = ""
 	}
 	attributes := map[string]string{}
 	for _, a := range []struct{ name, value string }{

@@ -14,7 +14,7 @@ import (
 
 // The embedded engine can't create users, so that the statements mean what they should is tested by its parser alone.
 func TestGrantsParse(t *testing.T) {
-	script, err := migrate.RoleGrants(migrate.Accounts{Database: "metrics", Migrator: "m", Writer: "w", Reader: "r"})
+	script, err := migrate.RoleGrants(migrate.Accounts{Database: "metrics", Migrator: "m", Writer: "w", Reader: "r", Eraser: "e"})
 	require.NoError(t, err)
 	require.NotContains(t, script, "{")
 	require.NotContains(t, script, "tidemark_")
@@ -28,9 +28,9 @@ func TestGrantsParse(t *testing.T) {
 		}
 	}
 	require.Equal(t, 1, kinds["CreateQuery"], kinds)
-	require.Equal(t, 3, kinds["CreateUserQuery"], kinds)
+	require.Equal(t, 4, kinds["CreateUserQuery"], kinds)
 	require.Equal(t, 1, kinds["CreateSettingsProfileQuery"], kinds)
-	require.Equal(t, 8, kinds["GrantQuery"], kinds)
+	require.Equal(t, 9, kinds["GrantQuery"], kinds)
 }
 
 func TestGrantsRefuseOddNames(t *testing.T) {

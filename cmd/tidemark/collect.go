@@ -43,6 +43,7 @@ func (*collectCmd) Run(ctx context.Context, g *globals) error {
 	}
 	log.Info("collector started", zap.String("listen", c.Addr()), zap.String("admin", ops.Addr()))
 	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return requireRights(ctx, &cfg.Kafka, collectorRights(&cfg.Kafka)) })
 	group.Go(func() error { return ops.Run(ctx) })
 	group.Go(func() error { return c.Run(ctx) })
 	return group.Wait()

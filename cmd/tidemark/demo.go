@@ -63,7 +63,7 @@ func (d *demoCmd) Run(ctx context.Context, g *globals) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, broker.Close()) }()
-	engine, err := d.startEngine(ctx, g)
+	engine, err := d.startEngine(ctx, g, &cfg.ClickHouse)
 	if err != nil {
 		return err
 	}
@@ -110,12 +110,12 @@ func (d *demoCmd) portsFree(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-func (d *demoCmd) startEngine(ctx context.Context, g *globals) (*devclickhouse.Server, error) {
+func (d *demoCmd) startEngine(ctx context.Context, g *globals, c *config.ClickHouse) (*devclickhouse.Server, error) {
 	line := demo.NewLine(g.stdout)
 	defer line.End()
 	return devclickhouse.Start(ctx, devclickhouse.Options{
 		Dir: filepath.Join(d.DataDir, "clickhouse"), HTTPPort: d.HTTPPort, NativePort: d.ClickHousePort,
-		Passwords: demoPasswords(),
+		Passwords: demoPasswords(), Tenants: devTenants(c),
 		Progress: func(done, total int64) {
 			line.Show(time.Now(), "fetching ClickHouse's engine, once: %d of %d MB", done>>20, total>>20)
 		},
@@ -195,6 +195,7 @@ func (d *demoCmd) play(ctx context.Context, g *globals, cfg *config.Config, log 
 	group.Go(func() error { return p.Run(serve) })
 	group.Go(func() error { p.Observe(serve, store); return nil })
 	group.Go(func() error { return alerts.Run(serve) })
+	group.Go(func() error { return pages.Run(serve) })
 	group.Go(func() error {
 		select {
 		case <-serve.Done():
@@ -256,9 +257,9 @@ func (d *demoCmd) welcome(g *globals, cfg *config.Config, engine *devclickhouse.
 	fmt.Fprintf(g.stdout, `
 Tidemark demo: %d simulated accounts, their past first, then %.0f events a second. Ctrl-C ends it; a second start goes on.
 
-  collector   http://%s   (Segment API; any write key)
   board       %s
 
+  collector   http://%s   (Segment API; any write key)
   ClickHouse  http://%s and %s   (user reader, password reader)
   Kafka       %s
   metrics     http://%s/metrics

@@ -11,6 +11,7 @@ import (
 	"tidemark/internal/config"
 	"tidemark/internal/demo"
 	"tidemark/internal/devclickhouse"
+	"tidemark/sinks/clickhouse/migrate"
 )
 
 type devClickHouseCmd struct {
@@ -32,6 +33,15 @@ func devRoles(c *config.ClickHouse) []devRole {
 	return []devRole{{devclickhouse.Migrator, c.Migrator}, {devclickhouse.Writer, c.Writer}, {devclickhouse.Reader, c.Reader}, {devclickhouse.Eraser, c.Eraser}}
 }
 
+// devTenants are the configuration's.
+func devTenants(c *config.ClickHouse) []devclickhouse.Tenant {
+	var tenants []devclickhouse.Tenant
+	for user, tenant := range c.Tenants {
+		tenants = append(tenants, devclickhouse.Tenant{User: user, Password: tenant.Password.Reveal(), Policies: migrate.RowPolicies(devclickhouse.Database)})
+	}
+	return tenants
+}
+
 // Run serves ClickHouse's protocols until it is told to end. Passwords are those of the configuration, and where it has
 // none the names of the roles: only this machine reaches the ports.
 func (d *devClickHouseCmd) Run(ctx context.Context, g *globals) error {
@@ -47,6 +57,7 @@ func (d *devClickHouseCmd) Run(ctx context.Context, g *globals) error {
 	}
 	engine, err := startEngine(ctx, g, devclickhouse.Options{
 		Dir: d.DataDir, HTTPPort: d.HTTPPort, NativePort: d.NativePort, Passwords: passwords,
+		Tenants: devTenants(&cfg.ClickHouse),
 	})
 	if err != nil {
 		return explainDisk(withoutExitCode(err), d.DataDir)

@@ -35,6 +35,7 @@ type cli struct {
 	Verify    verifyCmd    `cmd:"" help:"Compare the rows in ClickHouse with the log, by other code, while everything runs."`
 	Forget    forgetCmd    `cmd:"" help:"Forget an account or a user, for good: rows, topics, and every replay."`
 	Rebuild   rebuildCmd   `cmd:"" help:"Compute the rollups anew from the log, beside the live ones, and switch to them; or back."`
+	Rewind    rewindCmd    `cmd:"" help:"Read again from where ClickHouse has counted to: after it was restored from a backup."`
 	Catalogue catalogueCmd `cmd:"" help:"Work on the catalogue: its schema, what it changes, its tests."`
 	Explain   explainCmd   `cmd:"" help:"Tell how a number in a view came about: formula, rows, account, events."`
 	Triggers  triggersCmd  `cmd:"" help:"Rules over accounts: check, test and run them; alerts, silences, deliveries."`

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -15,6 +17,7 @@ import (
 type migrateCmd struct {
 	SkipTopics  bool `help:"Leave Kafka's topics alone."`
 	PrintGrants bool `help:"Only print the SQL by which an administrator prepares a ClickHouse server: database, accounts, rights."`
+	PrintACLs   bool `name:"print-acls" help:"Only print the commands by which an administrator of Kafka grants each process what it needs."`
 }
 
 // Run creates what is missing: topics in Kafka, tables and views in ClickHouse.
@@ -23,10 +26,14 @@ func (m *migrateCmd) Run(ctx context.Context, g *globals) error {
 	if err != nil {
 		return err
 	}
+	if m.PrintACLs {
+		return printRights(g.stdout, &cfg)
+	}
 	if m.PrintGrants {
 		c := cfg.ClickHouse
 		grants, err := migrate.RoleGrants(migrate.Accounts{
 			Database: c.Database, Migrator: c.Migrator.User, Writer: c.Writer.User, Reader: c.Reader.User, Eraser: c.Eraser.User,
+			Tenants: slices.Sorted(maps.Keys(c.Tenants)),
 		})
 		if err == nil {
 			_, err = fmt.Fprint(g.stdout, grants)

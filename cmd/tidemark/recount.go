@@ -7,9 +7,6 @@ import (
 	"time"
 
 	"github.com/segmentio/kafka-go"
-	"github.com/segmentio/kafka-go/sasl"
-	"github.com/segmentio/kafka-go/sasl/plain"
-	"github.com/segmentio/kafka-go/sasl/scram"
 
 	"tidemark/internal/config"
 	"tidemark/internal/recount"
@@ -54,19 +51,8 @@ func kafkaTransport(k *config.Kafka) (*kafka.Transport, error) {
 		MetadataTopics: k.Topics.Folded(),
 		Context:        context.Background(), // of the pool, which ends with CloseIdleConnections
 	}
-	t.SASL, err = saslMechanism(k.SASL)
-	return t, err
-}
-
-// saslMechanism returns nil when there is no login.
-func saslMechanism(s config.SASL) (sasl.Mechanism, error) {
-	switch s.Mechanism {
-	case "PLAIN":
-		return plain.Mechanism{Username: s.User, Password: s.Password.Reveal()}, nil
-	case "SCRAM-SHA-256":
-		return scram.Mechanism(scram.SHA256, s.User, s.Password.Reveal())
-	case "SCRAM-SHA-512":
-		return scram.Mechanism(scram.SHA512, s.User, s.Password.Reveal())
+	if t.SASL, err = k.SASL.Login().KafkaGo(); err != nil {
+		return nil, fmt.Errorf("kafka.sasl: %w", err)
 	}
-	return nil, nil
+	return t, nil
 }

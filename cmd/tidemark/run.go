@@ -67,6 +67,9 @@ func (*runCmd) Run(ctx context.Context, g *globals) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return ops.Run(ctx) })
 	group.Go(func() error {
+		if err := requireRights(ctx, &cfg.Kafka, pipelineRights(&cfg.Kafka, cfg.Canary.Enabled)); err != nil {
+			return err
+		}
 		if err := awaitStore(ctx, &cfg.ClickHouse, log); err != nil {
 			if ctx.Err() != nil {
 				return nil // told to end while it waited

@@ -6,9 +6,6 @@ import (
 	"time"
 
 	"github.com/segmentio/kafka-go"
-	"github.com/segmentio/kafka-go/sasl"
-	"github.com/segmentio/kafka-go/sasl/plain"
-	"github.com/segmentio/kafka-go/sasl/scram"
 
 	"tidemark/internal/config"
 	"tidemark/internal/demo"
@@ -60,16 +57,7 @@ func kafkaGoTransport(k *config.Kafka) (*kafka.Transport, error) {
 	if err != nil {
 		return nil, fmt.Errorf("kafka.tls: %w", err)
 	}
-	var mechanism sasl.Mechanism
-	user, password := k.SASL.User, k.SASL.Password.Reveal()
-	switch k.SASL.Mechanism {
-	case "PLAIN":
-		mechanism = plain.Mechanism{Username: user, Password: password}
-	case "SCRAM-SHA-256":
-		mechanism, err = scram.Mechanism(scram.SHA256, user, password)
-	case "SCRAM-SHA-512":
-		mechanism, err = scram.Mechanism(scram.SHA512, user, password)
-	}
+	mechanism, err := k.SASL.Login().KafkaGo()
 	if err != nil {
 		return nil, fmt.Errorf("kafka.sasl: %w", err)
 	}

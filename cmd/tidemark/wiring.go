@@ -10,8 +10,6 @@ import (
 	driver "github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/sasl/plain"
-	"github.com/twmb/franz-go/pkg/sasl/scram"
 	"go.uber.org/zap"
 
 	"tidemark/internal/admin"
@@ -38,14 +36,12 @@ func kafkaOptions(k *config.Kafka) ([]kgo.Opt, error) {
 	if tls != nil {
 		opts = append(opts, kgo.DialTLSConfig(tls))
 	}
-	user, password := k.SASL.User, k.SASL.Password.Reveal()
-	switch k.SASL.Mechanism {
-	case "PLAIN":
-		opts = append(opts, kgo.SASL(plain.Auth{User: user, Pass: password}.AsMechanism()))
-	case "SCRAM-SHA-256":
-		opts = append(opts, kgo.SASL(scram.Auth{User: user, Pass: password}.AsSha256Mechanism()))
-	case "SCRAM-SHA-512":
-		opts = append(opts, kgo.SASL(scram.Auth{User: user, Pass: password}.AsSha512Mechanism()))
+	mechanism, err := k.SASL.Login().Franz()
+	if err != nil {
+		return nil, fmt.Errorf("kafka.sasl: %w", err)
+	}
+	if mechanism != nil {
+		opts = append(opts, kgo.SASL(mechanism))
 	}
 	return opts, nil
 }
@@ -78,7 +74,7 @@ func clickhouseConfig(c *config.ClickHouse, as config.Login) (clickhouse.Config,
 		return clickhouse.Config{}, fmt.Errorf("clickhouse.tls: %w", err)
 	}
 	return clickhouse.Config{
-		Addr: c.Addr, HTTP: c.Protocol == "http", Database: c.Database, User: as.User, Password: as.Password.Reveal(), TLS: tls,
+		Addr: c.Addr, HTTP: c.Protocol == "http", Database: c.Database, User: as.User, PasswordNow: as.Password.Reveal, TLS: tls,
 		DialTimeout: c.DialTimeout, ReadTimeout: c.ReadTimeout, Quorum: c.InsertQuorum,
 	}, nil
 }
@@ -103,7 +99,7 @@ func migratorDB(c *config.ClickHouse) (*sql.DB, error) {
 	}
 	return driver.OpenDB(&driver.Options{
 		Addr: cfg.Addr, Protocol: protocol, TLS: cfg.TLS, DialTimeout: cfg.DialTimeout, ReadTimeout: 5 * time.Minute, // views of a big database take a while
-		Auth: driver.Auth{Database: cfg.Database, Username: cfg.User, Password: cfg.Password},
+		Auth: driver.Auth{Database: cfg.Database, Username: cfg.User, Password: cfg.PasswordNow()}, // database/sql has one for all its connections
 	}), nil
 }
 
@@ -115,6 +111,7 @@ func migrateOptions(cfg *config.Config) (migrate.Options, error) {
 	t, p := cfg.Kafka.Topics, cfg.Pipeline
 	return migrate.Options{
 		Catalogue: catalogue,
+		Tenants:   cfg.ClickHouse.Tenants.Accounts(),
 		Retention: migrate.Retention{Minute: p.Retention.Minute, Hour: p.Retention.Hour, Day: p.Retention.Day},
 		Topics: views.Topics{
 			Telemetry: views.Topic{Name: t.Telemetry, Disorder: p.Disorder.Telemetry},
@@ -201,14 +198,11 @@ func collectConfig(cfg *config.Config) (collect.Config, error) {
 	}
 	c, t := cfg.Collector, cfg.Kafka.Topics
 	out := collect.Config{
-		Listen: c.Listen, Brokers: cfg.Kafka.Brokers, TLS: tls, Instance: instanceID(cfg), SessionTimeout: cfg.Kafka.SessionTimeout,
+		Listen: c.Listen, Brokers: cfg.Kafka.Brokers, TLS: tls, SASL: cfg.Kafka.SASL.Login(), Instance: instanceID(cfg), SessionTimeout: cfg.Kafka.SessionTimeout,
 		Topics:        collect.Topics{Telemetry: t.Telemetry, Users: t.Users, Accounts: t.Accounts, Signals: t.Signals, Tickets: t.Tickets, Parked: t.Parked},
 		Limits:        decode.Limits{MaxFuture: cfg.Pipeline.MaxFuture, MaxAge: cfg.Pipeline.Retention.Day},
 		MaxEventBytes: int(c.MaxEvent), MaxBatchBytes: int(c.MaxBatch), MaxInFlight: c.MaxInFlight,
 		PostHogGroups: c.PostHogGroups, Sources: c.Sources, Keys: c.Keys, Origins: c.CORSOrigins, Privacy: c.Privacy, HashKey: []byte(c.HashKey.Reveal()),
-	}
-	if s := cfg.Kafka.SASL; s.Mechanism != "" {
-		out.SASL = &collect.SASL{Mechanism: s.Mechanism, User: s.User, Password: s.Password.Reveal()}
 	}
 	for _, k := range c.WriteKeys {
 		out.WriteKeys = append(out.WriteKeys, k.Reveal())

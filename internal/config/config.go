@@ -10,6 +10,7 @@ import (
 
 	"tidemark/schemas/access"
 	"tidemark/schemas/mapping"
+	"tidemark/sinks/kafka/login"
 	"tidemark/sinks/notify"
 )
 
@@ -56,6 +57,15 @@ type SASL struct {
 	Mechanism string `yaml:"mechanism"`
 	User      string `yaml:"user"`
 	Password  Secret `yaml:"password"`
+	Token     Secret `yaml:"token"`
+}
+
+// Login is how clients log in; nil for not at all.
+func (s *SASL) Login() *login.SASL {
+	if s.Mechanism == "" {
+		return nil
+	}
+	return &login.SASL{Mechanism: s.Mechanism, User: s.User, Password: s.Password, Token: s.Token}
 }
 
 // Topics names the topics that Tidemark reads and writes.
@@ -83,6 +93,7 @@ type ClickHouse struct {
 	Writer       Login         `yaml:"writer"`
 	Reader       Login         `yaml:"reader"`
 	Eraser       Login         `yaml:"eraser"`
+	Tenants      Tenants       `yaml:"tenants"`
 	InsertQuorum string        `yaml:"insert_quorum"`
 	DialTimeout  time.Duration `yaml:"dial_timeout"`
 	ReadTimeout  time.Duration `yaml:"read_timeout"`
@@ -166,6 +177,16 @@ type Admin struct {
 	Pprof  bool   `yaml:"pprof"`
 }
 
+// Board is the pages in a browser, and who may look at them.
+type Board struct {
+	Listen       string   `yaml:"listen"`
+	Token        Secret   `yaml:"token"`
+	Tenant       string   `yaml:"tenant"`
+	Proxies      []string `yaml:"proxies"`
+	UserHeader   string   `yaml:"user_header"`
+	TenantHeader string   `yaml:"tenant_header"`
+}
+
 // Log says what is logged and how it looks.
 type Log struct {
 	Level  string `yaml:"level"`
@@ -182,16 +203,6 @@ type Canary struct {
 	Enabled  bool          `yaml:"enabled"`
 	Interval time.Duration `yaml:"interval"`
 	Account  string        `yaml:"account"`
-}
-
-// Board is the pages in a browser, and who may look at them.
-type Board struct {
-	Listen       string   `yaml:"listen"`
-	Token        Secret   `yaml:"token"`
-	Tenant       string   `yaml:"tenant"`
-	Proxies      []string `yaml:"proxies"`
-	UserHeader   string   `yaml:"user_header"`
-	TenantHeader string   `yaml:"tenant_header"`
 }
 
 // Triggers says which rules are evaluated, how often, and where alerts go.

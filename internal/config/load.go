@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"strings"
+
+	"tidemark/schemas/secret"
 )
 
 //go:embed default.yaml
@@ -116,19 +118,22 @@ func (l *loader) readSecretFiles() {
 		if !ok {
 			continue
 		}
+		if s, ok := l.settings[path].field.Addr().Interface().(*Secret); ok {
+			var err error
+			if *s, err = secret.File(file.name); err != nil {
+				l.problemf(file.where, "%s_file: %w", path, err)
+			}
+			continue
+		}
 		data, err := os.ReadFile(file.name)
 		if err != nil {
 			l.problemf(file.where, "%s_file: %w", path, err)
 			continue
 		}
-		text := strings.TrimRight(string(data), "\r\n")
-		if text == "" {
+		texts := nonEmptyLines(string(data))
+		if len(texts) == 0 {
 			l.problemf(file.where, "%s_file: %s is empty; write the secret into it", path, file.name)
 			continue
-		}
-		texts := []string{text}
-		if l.settings[path].list() {
-			texts = nonEmptyLines(text)
 		}
 		if err := assign(l.settings[path].field, texts); err != nil {
 			l.problemf(file.where, "%s_file: %w", path, err)

@@ -71,6 +71,37 @@ func TestSecretFiles(t *testing.T) {
 	require.Equal(t, []Secret{NewSecret("one"), NewSecret("two")}, cfg.Collector.WriteKeys)
 }
 
+// TestSecretFilesAreReadAgain: who logs in next does so with what the file holds then, and while somebody writes it with what it held.
+func TestSecretFilesAreReadAgain(t *testing.T) {
+	t.Parallel()
+	files := map[string]string{}
+	for _, name := range []string{"kafka", "writer", "tenant"} {
+		files[name] = write(t, name, "old\n")
+	}
+	cfg, err := Load(write(t, "tidemark.yaml", fmt.Sprintf(`
+kafka: {insecure: true, sasl: {mechanism: PLAIN, user: me, password_file: %s}}
+clickhouse: {writer: {password_file: %s}, tenants: {acme: {password_file: %s, accounts: [a]}}}
+`, files["kafka"], files["writer"], files["tenant"])), nil)
+	require.NoError(t, err)
+	secrets := func() []string {
+		return []string{
+			cfg.Kafka.SASL.Login().Password.Reveal(), cfg.ClickHouse.Writer.Password.Reveal(), cfg.ClickHouse.Tenants["acme"].Password.Reveal(),
+		}
+	}
+	require.Equal(t, []string{"old", "old", "old"}, secrets())
+	for _, step := range []struct{ content, want string }{{"new\n", "new"}, {"", "new"}, {"newer", "newer"}} {
+		for _, file := range files {
+			require.NoError(t, os.WriteFile(file, []byte(step.content), 0o600))
+		}
+		require.Equal(t, []string{step.want, step.want, step.want}, secrets())
+	}
+	for _, file := range files {
+		require.NoError(t, os.Remove(file))
+	}
+	require.Equal(t, []string{"newer", "newer", "newer"}, secrets())
+	require.NotContains(t, fmt.Sprintf("%v %+v %#v", cfg, cfg, cfg.Kafka.SASL.Password), "newer")
+}
+
 func TestEnvironmentReplacesSecretOfFile(t *testing.T) {
 	t.Parallel()
 	missing := "clickhouse: {writer: {password_file: /nowhere}}"

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"tidemark/sinks/kafka/login"
 )
 
 // Validate returns every contradiction and impossible value, joined, one line a problem; each says how to mend it.
@@ -66,20 +68,32 @@ func (k *Kafka) validate(p *problems) {
 }
 
 func (k *Kafka) validateSASL(p *problems) {
-	p.oneOf("kafka.sasl.mechanism", k.SASL.Mechanism, "", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
-	if k.SASL.Mechanism == "" {
-		if k.SASL.User != "" || k.SASL.Password.IsSet() {
-			p.addf("kafka.sasl.mechanism", "a user or password is given but no mechanism; set it, such as SCRAM-SHA-512")
+	s := &k.SASL
+	p.oneOf("kafka.sasl.mechanism", s.Mechanism, append([]string{""}, login.Mechanisms...)...)
+	if s.Mechanism == "" {
+		if s.User != "" || s.Password.IsSet() || s.Token.IsSet() {
+			p.addf("kafka.sasl.mechanism", "a user, password or token is given but no mechanism; set it, such as SCRAM-SHA-512")
 		}
 		return
 	}
-	p.notEmpty("kafka.sasl.user", k.SASL.User)
-	if !k.SASL.Password.IsSet() {
-		p.addf("kafka.sasl.password", "%s needs one; set kafka.sasl.password_file to a file that holds it", k.SASL.Mechanism)
+	bearer := s.Mechanism == "OAUTHBEARER"
+	switch {
+	case bearer && !s.Token.IsSet():
+		p.addf("kafka.sasl.token", "OAUTHBEARER needs one; set kafka.sasl.token_file to a file that holds it and is renewed before it expires")
+	case bearer && (s.User != "" || s.Password.IsSet()):
+		p.addf("kafka.sasl.user", "OAUTHBEARER takes who somebody is from the token; remove user and password")
+	case !bearer && s.Token.IsSet():
+		p.addf("kafka.sasl.token", "only OAUTHBEARER takes one; remove it, or set that mechanism")
 	}
-	if k.SASL.Mechanism == "PLAIN" && !k.TLS.Enabled && !k.Insecure {
-		p.addf("kafka.sasl.mechanism", "PLAIN without TLS sends the password readable; set kafka.tls.enabled, "+
-			"or use SCRAM-SHA-512, or accept it with kafka.insecure: true")
+	if !bearer {
+		p.notEmpty("kafka.sasl.user", s.User)
+		if !s.Password.IsSet() {
+			p.addf("kafka.sasl.password", "%s needs one; set kafka.sasl.password_file to a file that holds it", s.Mechanism)
+		}
+	}
+	if (bearer || s.Mechanism == "PLAIN") && !k.TLS.Enabled && !k.Insecure {
+		p.addf("kafka.sasl.mechanism", "%s without TLS sends the password or token readable; set kafka.tls.enabled, "+
+			"or use SCRAM-SHA-512, or accept it with kafka.insecure: true", s.Mechanism)
 	}
 }
 
@@ -142,6 +156,11 @@ func (c *ClickHouse) validate(p *problems) {
 	p.notEmpty("clickhouse.writer.user", c.Writer.User)
 	p.notEmpty("clickhouse.reader.user", c.Reader.User)
 	p.notEmpty("clickhouse.eraser.user", c.Eraser.User)
+	for _, own := range []string{c.Migrator.User, c.Writer.User, c.Reader.User, c.Eraser.User} {
+		if c.Tenants[own] != nil {
+			p.addf("clickhouse.tenants."+own, "is a user of Tidemark's own, who sees more; give the tenant a user of its own")
+		}
+	}
 	if q := c.InsertQuorum; q != "" && q != "auto" {
 		if n, err := strconv.ParseUint(q, 10, 16); err != nil || n == 0 {
 			p.addf("clickhouse.insert_quorum", "%q is not a number of replicas; write auto, or 2 or more, or leave it empty", q)

@@ -19,10 +19,13 @@ func TestValidate(t *testing.T) {
 		"broker port 0":  {func(c *Config) { c.Kafka.Brokers = []string{"a:0"} }, `kafka.brokers: "a:0" is not host:port, such as 127.0.0.1:9092`},
 		"no group":       {func(c *Config) { c.Kafka.Group = "" }, `kafka.group: must not be empty`},
 		"short session":  {func(c *Config) { c.Kafka.SessionTimeout = time.Second }, `kafka.session_timeout: 1s is outside of what brokers accept; choose 6s to 30m`},
-		"mechanism":      {func(c *Config) { c.Kafka.SASL = SASL{"GSSAPI", "u", NewSecret("p")} }, `kafka.sasl.mechanism: "GSSAPI" is unknown; choose one of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, or leave it empty`},
-		"no mechanism":   {func(c *Config) { c.Kafka.SASL.User = "u" }, `kafka.sasl.mechanism: a user or password is given but no mechanism; set it, such as SCRAM-SHA-512`},
+		"mechanism":      {func(c *Config) { c.Kafka.SASL = SASL{Mechanism: "GSSAPI", User: "u", Password: NewSecret("p")} }, `kafka.sasl.mechanism: "GSSAPI" is unknown; choose one of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER, or leave it empty`},
+		"no mechanism":   {func(c *Config) { c.Kafka.SASL.User = "u" }, `kafka.sasl.mechanism: a user, password or token is given but no mechanism; set it, such as SCRAM-SHA-512`},
 		"no password":    {func(c *Config) { c.Kafka.SASL = SASL{Mechanism: "SCRAM-SHA-256", User: "u"} }, `kafka.sasl.password: SCRAM-SHA-256 needs one; set kafka.sasl.password_file to a file that holds it`},
-		"readable":       {func(c *Config) { c.Kafka.SASL = SASL{"PLAIN", "u", NewSecret("p")} }, `kafka.sasl.mechanism: PLAIN without TLS sends the password readable; set kafka.tls.enabled, or use SCRAM-SHA-512, or accept it with kafka.insecure: true`},
+		"no token":       {func(c *Config) { c.Kafka.SASL.Mechanism, c.Kafka.TLS.Enabled = "OAUTHBEARER", true }, `kafka.sasl.token: OAUTHBEARER needs one; set kafka.sasl.token_file to a file that holds it and is renewed before it expires`},
+		"readable token": {func(c *Config) { c.Kafka.SASL = SASL{Mechanism: "OAUTHBEARER", Token: NewSecret("t")} }, `kafka.sasl.mechanism: OAUTHBEARER without TLS sends the password or token readable; set kafka.tls.enabled, or use SCRAM-SHA-512, or accept it with kafka.insecure: true`},
+		"own tenant":     {func(c *Config) { c.ClickHouse.Tenants = Tenants{"reader": {}} }, `clickhouse.tenants.reader: is a user of Tidemark's own, who sees more; give the tenant a user of its own`},
+		"readable":       {func(c *Config) { c.Kafka.SASL = SASL{Mechanism: "PLAIN", User: "u", Password: NewSecret("p")} }, `kafka.sasl.mechanism: PLAIN without TLS sends the password or token readable; set kafka.tls.enabled, or use SCRAM-SHA-512, or accept it with kafka.insecure: true`},
 		"topic":          {func(c *Config) { c.Kafka.Topics.Users = "a b" }, `kafka.topics.users: "a b" is no topic name; use 1 to 249 of the characters a-z A-Z 0-9 . _ -`},
 		"same topic":     {func(c *Config) { c.Kafka.Topics.Parked = "users" }, `kafka.topics.parked: users is kafka.topics.users as well; give each its own topic`},
 		"partitions":     {func(c *Config) { c.Kafka.Partitions = 0 }, `kafka.partitions: must be at least 1, not 0`},
@@ -56,9 +59,13 @@ func TestValidate(t *testing.T) {
 func TestValidateAccepts(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*Config){
-		"PLAIN with TLS":         func(c *Config) { c.Kafka.SASL, c.Kafka.TLS.Enabled = SASL{"PLAIN", "u", NewSecret("p")}, true },
-		"PLAIN accepted":         func(c *Config) { c.Kafka.SASL, c.Kafka.Insecure = SASL{"PLAIN", "u", NewSecret("p")}, true },
-		"SCRAM":                  func(c *Config) { c.Kafka.SASL = SASL{"SCRAM-SHA-512", "u", NewSecret("p")} },
+		"PLAIN with TLS": func(c *Config) {
+			c.Kafka.SASL, c.Kafka.TLS.Enabled = SASL{Mechanism: "PLAIN", User: "u", Password: NewSecret("p")}, true
+		},
+		"PLAIN accepted": func(c *Config) {
+			c.Kafka.SASL, c.Kafka.Insecure = SASL{Mechanism: "PLAIN", User: "u", Password: NewSecret("p")}, true
+		},
+		"SCRAM":                  func(c *Config) { c.Kafka.SASL = SASL{Mechanism: "SCRAM-SHA-512", User: "u", Password: NewSecret("p")} },
 		"open with keys":         func(c *Config) { c.Collector.Listen, c.Collector.WriteKeys = ":8080", []Secret{NewSecret("k")} },
 		"loopback names":         func(c *Config) { c.Collector.Listen, c.Admin.Listen = "localhost:0", "[::1]:0" },
 		"ports of the kernel":    func(c *Config) { c.Collector.Listen, c.Admin.Listen = "127.0.0.1:0", "127.0.0.1:0" },

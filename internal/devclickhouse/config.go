@@ -38,30 +38,41 @@ type user struct {
 	PasswordSHA256 string
 	Profile        string
 	Grants         []string
+	Policies       map[string]string // by table
+}
+
+// Tenant is a further user, who reads those rows of Database that the row policies leave.
+type Tenant struct {
+	User, Password string
+	Policies       map[string]string // condition that a row must meet, by table; a table without one is read whole
 }
 
 // users gives every role what its clients need. All may read the system tables, as drivers and BI tools do to list tables,
 // columns, parts and settings; rows about tables that a role can't see are left out by ClickHouse.
-func users(passwords map[Role]string) []user {
-	return []user{
+func users(passwords map[Role]string, tenants []Tenant) []user {
+	all := []user{
 		{Migrator, sha256Hex(passwords[Migrator]), "default", []string{
 			"GRANT ALL ON " + Database + "*.*",
 			"GRANT TABLE ENGINE ON *",
 			"GRANT SELECT ON system.*",
-		}},
+		}, nil},
 		{Writer, sha256Hex(passwords[Writer]), "default", []string{
 			"GRANT SHOW, SELECT, INSERT ON " + Database + "*.*",
 			"GRANT SELECT ON system.*",
-		}},
+		}, nil},
 		{Reader, sha256Hex(passwords[Reader]), "reader", []string{
 			"GRANT SHOW, SELECT ON " + Database + "*.*",
 			"GRANT SELECT ON system.*",
-		}},
+		}, nil},
 		{Eraser, sha256Hex(passwords[Eraser]), "default", []string{
 			"GRANT SHOW, SELECT, ALTER DELETE, ALTER UPDATE ON " + Database + "*.*",
 			"GRANT SELECT ON system.*",
-		}},
+		}, nil},
 	}
+	for _, t := range tenants {
+		all = append(all, user{Role(t.User), sha256Hex(t.Password), "reader", []string{"GRANT SHOW, SELECT ON " + Database + ".*"}, t.Policies})
+	}
+	return all
 }
 
 func sha256Hex(s string) string {
@@ -80,17 +91,17 @@ func (l layout) log() string    { return filepath.Join(l.root, "engine.log") }
 func (l layout) data() string   { return filepath.Join(l.root, "data") }
 
 // write lays out the directory: configuration, users and the two databases. Data of an earlier run is kept.
-func (l layout) write(passwords map[Role]string, shards []string) error {
+func (l layout) write(passwords map[Role]string, opts Options) error {
 	// Without the folder metadata the engine does not start its background tasks.
 	metadata := filepath.Join(l.data(), "metadata")
 	if err := os.MkdirAll(metadata, 0o750); err != nil {
 		return fmt.Errorf("make the data directory: %w", err)
 	}
-	cluster, err := parseShards(shards)
+	cluster, err := parseShards(opts.Shards)
 	if err != nil {
 		return err
 	}
-	values := map[string]any{"UsersFile": l.users(), "Database": Database, "Users": users(passwords), "Shards": cluster}
+	values := map[string]any{"UsersFile": l.users(), "Database": Database, "Users": users(passwords, opts.Tenants), "Shards": cluster, "Backups": opts.Backups}
 	for name, path := range map[string]string{"config.xml.tmpl": l.config(), "users.xml.tmpl": l.users()} {
 		if err := render(name, path, values); err != nil {
 			return err

@@ -30,6 +30,10 @@ type Options struct {
 	HTTPPort, NativePort int
 	// Passwords of the roles. A role without one gets a random password, which DSN and HTTPURL contain.
 	Passwords map[Role]string
+	// Tenants are users besides the roles.
+	Tenants []Tenant
+	// Backups is the directory that BACKUP TO File may write to. Empty: none.
+	Backups string
 	// Library is the path of libchdb.so. Empty: EnsureLibrary fetches the pinned one.
 	Library string
 	// Progress is told how many bytes of the library's download are done. It may be nil.
@@ -117,7 +121,7 @@ func (s *Server) prepare(ctx context.Context, opts Options) error {
 			return errors.Join(err, lock.Close())
 		}
 	}
-	if err := s.files.write(s.passwords, opts.Shards); err != nil {
+	if err := s.files.write(s.passwords, opts); err != nil {
 		return errors.Join(err, lock.Close())
 	}
 	return nil

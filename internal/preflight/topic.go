@@ -75,13 +75,25 @@ func (t topicCheck) replication() {
 	}
 }
 
-// operations looks at Kafka's access control lists. A broker without any allows everything.
+// operations looks at Kafka's access control lists. A broker without any allows everything. No process needs both rights on every
+// topic, so that lacking one is worth a word only; each process looks at its own at its start.
 func (t topicCheck) operations() {
 	allowed := t.is.AuthorizedOperations
+	if len(allowed) == 0 || slices.Contains(allowed, kadm.OpAll) {
+		return
+	}
+	var lacks []string
 	for _, op := range []kadm.ACLOperation{kadm.OpRead, kadm.OpWrite} {
-		if len(allowed) > 0 && !slices.Contains(allowed, op) && !slices.Contains(allowed, kadm.OpAll) {
-			t.f.error(t.subject, fmt.Sprintf("grant it (kafka-acls.sh --add --operation %s --topic %s)", op, t.want.Name), "Tidemark's user lacks the right %s", op)
+		if !slices.Contains(allowed, op) {
+			lacks = append(lacks, op.String())
 		}
+	}
+	const fix = "see what each process needs: tidemark migrate --print-acls"
+	switch len(lacks) {
+	case 1:
+		t.f.warning(t.subject, fix, "this login lacks the right %s", lacks[0])
+	case 2:
+		t.f.error(t.subject, fix, "this login lacks the rights %s", strings.Join(lacks, " and "))
 	}
 }
 

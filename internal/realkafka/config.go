@@ -36,15 +36,16 @@ func clusterIDOf(dataDir string) (string, error) {
 	return "", fmt.Errorf("%s/meta.properties has no cluster.id", dataDir)
 }
 
-// endpoints are one node's ports on 127.0.0.1.
-type endpoints struct{ broker, controller int }
+// endpoints are one node's ports on 127.0.0.1; tls and sasl are used where Options.Secure is set.
+type endpoints struct{ broker, controller, tls, sasl int }
 
 func (e endpoints) brokerAddr() string { return "127.0.0.1:" + strconv.Itoa(e.broker) }
 
 // choosePorts asks the kernel for free ports. They are released before the brokers bind them, so a start can still find one
 // taken; Start then chooses again.
 func choosePorts(ctx context.Context, nodes int) ([]endpoints, error) {
-	ports := make([]int, 2*nodes)
+	const each = 4
+	ports := make([]int, each*nodes)
 	var held []net.Listener // until the last port is chosen, so that they differ
 	defer func() {
 		for _, ln := range held {
@@ -61,14 +62,15 @@ func choosePorts(ctx context.Context, nodes int) ([]endpoints, error) {
 	}
 	out := make([]endpoints, nodes)
 	for i := range out {
-		out[i] = endpoints{broker: ports[2*i], controller: ports[2*i+1]}
+		p := ports[each*i:]
+		out[i] = endpoints{broker: p[0], controller: p[1], tls: p[2], sasl: p[3]}
 	}
 	return out, nil
 }
 
 // serverProperties are the settings of one combined broker and controller, small and quick enough for tests. What decides
 // whether acknowledged records survive (flushing, min.insync.replicas) stays as Kafka ships it.
-func serverProperties(id int, all []endpoints, dir string, overrides map[string]string) map[string]string {
+func serverProperties(id int, all []endpoints, dir string, opts Options) map[string]string {
 	voters := make([]string, len(all))
 	for i, e := range all {
 		voters[i] = fmt.Sprintf("%d@127.0.0.1:%d", i+1, e.controller)
@@ -100,7 +102,10 @@ func serverProperties(id int, all []endpoints, dir string, overrides map[string]
 		"share.coordinator.state.topic.replication.factor": replicas,
 		"share.coordinator.state.topic.min.isr":            "1",
 	}
-	maps.Copy(props, overrides)
+	if opts.Secure != nil {
+		maps.Copy(props, opts.Secure.properties(props, me))
+	}
+	maps.Copy(props, opts.Properties)
 	return props
 }
 

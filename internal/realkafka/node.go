@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -21,17 +22,19 @@ type launch struct {
 	java   string
 	jars   string
 	heapMB int
+	// options are further ones of the JVM.
+	options []string
 }
 
 func (l launch) args(dir string, main ...string) []string {
-	return append([]string{
+	return slices.Concat(l.options, []string{
 		fmt.Sprintf("-Xmx%dm", l.heapMB),
 		// Tests start and stop brokers on small machines: little memory and a quick start count for more than peak speed.
 		"-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
 		"-Djava.awt.headless=true",
 		"-Dlog4j2.configurationFile=" + filepath.Join(dir, "log4j2.properties"),
 		"-cp", filepath.Join(l.jars, "*"),
-	}, main...)
+	}, main)
 }
 
 // node is one broker-and-controller process and its directory.
@@ -41,6 +44,7 @@ type node struct {
 	dir       string
 	launch    launch
 	addr      string
+	at        endpoints
 	proc      *process
 	// logFrom is where the running process's part of server.log begins.
 	logFrom int

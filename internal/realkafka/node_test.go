@@ -28,7 +28,7 @@ func TestBrokersThatCannotStartSayWhy(t *testing.T) {
 	n := &node{id: 1, dir: t.TempDir(), addr: ports[0].brokerAddr(), launch: launch{java: java, jars: jars, heapMB: 256}}
 	n.clusterID, err = clusterIDOf(n.file("data"))
 	require.NoError(t, err)
-	require.NoError(t, n.prepare(ctx, serverProperties(n.id, ports, n.dir, nil)))
+	require.NoError(t, n.prepare(ctx, serverProperties(n.id, ports, n.dir, Options{})))
 	id, err := clusterIDOf(n.file("data"))
 	require.NoError(t, err)
 	require.Equal(t, n.clusterID, id)
@@ -37,7 +37,7 @@ func TestBrokersThatCannotStartSayWhy(t *testing.T) {
 	require.False(t, n.proc.running())
 
 	bad := map[string]string{"authorizer.class.name": "no.such.Authorizer"}
-	require.NoError(t, n.prepare(ctx, serverProperties(n.id, ports, n.dir, bad)))
+	require.NoError(t, n.prepare(ctx, serverProperties(n.id, ports, n.dir, Options{Properties: bad})))
 	err = c.Restart(ctx, 1)
 	require.ErrorContains(t, err, "kafka node 1 ended: exit status 1")
 	require.ErrorContains(t, err, "no.such.Authorizer")

@@ -27,6 +27,8 @@ type Options struct {
 	HeapMB int
 	// Properties override single server properties on every node.
 	Properties map[string]string
+	// Secure adds listeners with TLS and logins, and access control; nil: everybody may do everything.
+	Secure *Secure
 }
 
 // Cluster is a running Kafka cluster. Its methods are not safe for concurrent use.
@@ -49,7 +51,11 @@ func Start(ctx context.Context, opts Options) (*Cluster, error) {
 		return nil, err
 	}
 	for {
-		c, err := startOnce(ctx, opts, launch{java: java, jars: jars, heapMB: opts.HeapMB})
+		how := launch{java: java, jars: jars, heapMB: opts.HeapMB}
+		if opts.Secure != nil {
+			how.options = append(how.options, "-Dorg.apache.kafka.sasl.oauthbearer.allowed.urls="+opts.Secure.jwksURL())
+		}
+		c, err := startOnce(ctx, opts, how)
 		if err == nil || !errors.Is(err, errPortTaken) {
 			return c, err
 		}
@@ -85,11 +91,11 @@ func startOnce(ctx context.Context, opts Options, launch launch) (*Cluster, erro
 	preparing, pctx := errgroup.WithContext(ctx)
 	for i, e := range ports {
 		n := &node{
-			id: i + 1, clusterID: clusterID, dir: filepath.Join(opts.Dir, nodeDir(i+1)), launch: launch, addr: e.brokerAddr(),
+			id: i + 1, clusterID: clusterID, dir: filepath.Join(opts.Dir, nodeDir(i+1)), launch: launch, addr: e.brokerAddr(), at: e,
 		}
 		c.nodes = append(c.nodes, n)
 		preparing.Go(func() error {
-			return n.prepare(pctx, serverProperties(n.id, ports, n.dir, opts.Properties))
+			return n.prepare(pctx, serverProperties(n.id, ports, n.dir, opts))
 		})
 	}
 	if err := preparing.Wait(); err != nil {

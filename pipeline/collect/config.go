@@ -9,6 +9,7 @@ import (
 	"tidemark/pipeline/decode"
 	"tidemark/schemas/access"
 	"tidemark/schemas/mapping"
+	"tidemark/sinks/kafka/login"
 )
 
 // Config says where the collector listens, which Kafka it writes to and what it
@@ -18,7 +19,7 @@ type Config struct {
 
 	Brokers  []string // at least one host:port
 	TLS      *tls.Config
-	SASL     *SASL
+	SASL     *login.SASL
 	ClientID string // default "tidemark-collector"
 	// Group is the consumer group in which collectors share the partitions of
 	// the parked topic; it also prefixes their transactional ids. Default
@@ -84,13 +85,6 @@ type Topics struct {
 	Parked    string // default "parked", compacted
 }
 
-// SASL is how the collector authenticates to Kafka.
-type SASL struct {
-	Mechanism string // PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512
-	User      string
-	Password  string
-}
-
 // withDefaults returns c with defaults filled in, or all that is wrong with it.
 func (c Config) withDefaults() (Config, error) {
 	setDefault(&c.Listen, ":8080")
@@ -142,7 +136,7 @@ func (c Config) withDefaults() (Config, error) {
 			errs = append(errs, fmt.Errorf("write_keys[%d] is empty: an empty key would let every client in; remove it", i))
 		}
 	}
-	if _, err := c.SASL.mechanism(); err != nil {
+	if _, err := c.SASL.Franz(); err != nil {
 		errs = append(errs, err)
 	}
 	return c, errors.Join(errs...)

@@ -15,6 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"go.uber.org/zap"
+
+	"tidemark/sinks/kafka/login"
 )
 
 func TestEveryPath(t *testing.T) {
@@ -181,7 +183,7 @@ func TestWriteKeys(t *testing.T) {
 }
 
 func TestConfigErrors(t *testing.T) {
-	_, err := New(Config{WriteKeys: []string{""}, MaxInFlight: -1, SASL: &SASL{Mechanism: "GSSAPI"}}, zap.NewNop(), prometheus.NewRegistry())
+	_, err := New(Config{WriteKeys: []string{""}, MaxInFlight: -1, SASL: &login.SASL{Mechanism: "GSSAPI"}}, zap.NewNop(), prometheus.NewRegistry())
 	require.ErrorContains(t, err, "brokers is empty: name at least one Kafka broker as host:port")
 	require.ErrorContains(t, err, "write_keys[0] is empty")
 	require.ErrorContains(t, err, "max_in_flight is negative")

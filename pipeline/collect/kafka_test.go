@@ -19,6 +19,8 @@ import (
 	"go.uber.org/zap/zaptest"
 
 	"tidemark/internal/devkafka"
+	"tidemark/schemas/secret"
+	"tidemark/sinks/kafka/login"
 )
 
 // restartable is a Kafka that a test can stop and start again with its data.
@@ -259,7 +261,9 @@ func TestSASL(t *testing.T) {
 	for _, mechanism := range []string{"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"} {
 		t.Run(mechanism, func(t *testing.T) {
 			cluster := startKafka(t, kfake.EnableSASL(), kfake.Superuser(mechanism, "user", "secret"))
-			c := start(t, testConfig(cluster, func(c *Config) { c.SASL = &SASL{Mechanism: mechanism, User: "user", Password: "secret"} }))
+			c := start(t, testConfig(cluster, func(c *Config) {
+				c.SASL = &login.SASL{Mechanism: mechanism, User: "user", Password: secret.New("secret")}
+			}))
 			c.accept("/v1/group", `{"groupId":"acme","userId":"ada"}`)
 		})
 	}

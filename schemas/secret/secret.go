@@ -4,6 +4,9 @@ package secret
 import (
 	"encoding/json"
 	"fmt"
+	"os"
+	"strings"
+	"sync/atomic"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -16,6 +19,37 @@ type Secret struct {
 	// value is a pointer as fmt reads fields without asking a method where it may not call one (within an unexported
 	// field) or doesn't (%p): it then shows an address.
 	value *string
+	file  *file
+}
+
+// file is where a secret is read anew each time.
+type file struct {
+	name string
+	last atomic.Pointer[string] // what was read last
+}
+
+// File returns the secret that stands in a file, without the newline at its end, and says if there is none. It is read again
+// whenever it is revealed, so that who connects next uses what it was changed to; while it cannot be read, or is empty, the
+// last one is used, as files are not always replaced in one step.
+func File(name string) (Secret, error) {
+	f := &file{name: name}
+	if err := f.read(); err != nil {
+		return Secret{}, err
+	}
+	return Secret{file: f}, nil
+}
+
+func (f *file) read() error {
+	data, err := os.ReadFile(f.name)
+	if err != nil {
+		return err
+	}
+	text := strings.TrimRight(string(data), "\r\n")
+	if text == "" {
+		return fmt.Errorf("%s is empty; write the secret into it", f.name)
+	}
+	f.last.Store(&text)
+	return nil
 }
 
 // New returns a Secret that holds value; an empty one is unset.
@@ -23,7 +57,7 @@ func New(value string) Secret {
 	if value == "" {
 		return Secret{}
 	}
-	return Secret{&value}
+	return Secret{value: &value}
 }
 
 // UnmarshalYAML takes a secret that stands in a file as plain text.
@@ -38,6 +72,10 @@ func (s *Secret) UnmarshalYAML(node *yaml.Node) error {
 
 // Reveal returns the secret itself, to be handed straight to the client that needs it.
 func (s Secret) Reveal() string {
+	if s.file != nil {
+		_ = s.file.read() // The last one is used.
+		return *s.file.last.Load()
+	}
 	if s.value == nil {
 		return ""
 	}
@@ -45,7 +83,7 @@ func (s Secret) Reveal() string {
 }
 
 // IsSet says whether the secret is not empty.
-func (s Secret) IsSet() bool { return s.value != nil }
+func (s Secret) IsSet() bool { return s.value != nil || s.file != nil }
 
 // String returns "<secret>", or "" if the secret is unset.
 func (s Secret) String() string {

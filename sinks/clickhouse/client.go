@@ -18,6 +18,7 @@ type Config struct {
 	Database    string
 	User        string
 	Password    string
+	PasswordNow func() string // if set, it is asked for each connection, instead of Password
 	TLS         *tls.Config
 	DialTimeout time.Duration
 	ReadTimeout time.Duration
@@ -51,6 +52,7 @@ func Open(cfg Config) (*Client, error) {
 		DialTimeout:  cfg.DialTimeout,
 		ReadTimeout:  cfg.ReadTimeout,
 		Compression:  &clickhouse.Compression{Method: compression},
+		DialStrategy: DialWith(cfg.PasswordNow),
 		MaxOpenConns: 16,
 		MaxIdleConns: 8,
 	})
@@ -58,6 +60,22 @@ func Open(cfg Config) (*Client, error) {
 		return nil, fmt.Errorf("open ClickHouse %v: %w", cfg.Addr, err)
 	}
 	return &Client{conn: conn, quorum: cfg.Quorum, openings: &openings{}}, nil
+}
+
+// DialStrategy is how clickhouse-go opens a connection.
+type DialStrategy = func(context.Context, int, *clickhouse.Options, clickhouse.Dial) (clickhouse.DialResult, error)
+
+// DialWith opens each connection with the password of that time; nil for the one in the options. One that the server refuses is
+// closed, also over HTTP, where every request brings the password, and so a changed one is used without a restart.
+func DialWith(password func() string) DialStrategy {
+	if password == nil {
+		return nil
+	}
+	return func(ctx context.Context, id int, options *clickhouse.Options, dial clickhouse.Dial) (clickhouse.DialResult, error) {
+		now := *options
+		now.Auth.Password = password()
+		return clickhouse.DefaultDialStrategy(ctx, id, &now, dial)
+	}
 }
 
 // local reports whether all addresses are of this machine.

@@ -14,7 +14,7 @@ import (
 
 // The embedded engine can't create users, so that the statements mean what they should is tested by its parser alone.
 func TestGrantsParse(t *testing.T) {
-	script, err := migrate.RoleGrants(migrate.Accounts{Database: "metrics", Migrator: "m", Writer: "w", Reader: "r", Eraser: "e"})
+	script, err := migrate.RoleGrants(migrate.Accounts{Database: "metrics", Migrator: "m", Writer: "w", Reader: "r", Eraser: "e", Tenants: []string{"acme", "globex"}})
 	require.NoError(t, err)
 	require.NotContains(t, script, "{")
 	require.NotContains(t, script, "tidemark_")
@@ -28,9 +28,10 @@ func TestGrantsParse(t *testing.T) {
 		}
 	}
 	require.Equal(t, 1, kinds["CreateQuery"], kinds)
-	require.Equal(t, 4, kinds["CreateUserQuery"], kinds)
+	require.Equal(t, 4+2, kinds["CreateUserQuery"], kinds)
+	require.Equal(t, 2*len(migrate.RowPolicies("metrics")), kinds["CREATE"], kinds) // ROW POLICY
 	require.Equal(t, 1, kinds["CreateSettingsProfileQuery"], kinds)
-	require.Equal(t, 9, kinds["GrantQuery"], kinds)
+	require.Equal(t, 9+2+1, kinds["GrantQuery"], kinds)
 }
 
 func TestGrantsRefuseOddNames(t *testing.T) {

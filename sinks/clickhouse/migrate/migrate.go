@@ -35,6 +35,8 @@ type Options struct {
 	Retention Retention
 	Topics    views.Topics // where the rows of the tables come from; zero: the default ones
 	Now       string       // as in views.Options
+	// Tenants are the users who see some accounts only, and which.
+	Tenants map[string][]string
 }
 
 // DefaultOptions are those of the default configuration.
@@ -59,6 +61,9 @@ func Up(ctx context.Context, db *sql.DB, o Options) error {
 	if err := still(ctx, db); err != nil {
 		return err
 	}
+	if err := tenantsHeld(ctx, db, o.Tenants); err != nil {
+		return err
+	}
 	p, err := provider(db)
 	if err != nil {
 		return err
@@ -75,6 +80,9 @@ func Up(ctx context.Context, db *sql.DB, o Options) error {
 		return fmt.Errorf("comment on %s: %w", versionTable, err)
 	}
 	if err := o.Retention.apply(ctx, db); err != nil {
+		return err
+	}
+	if err := keepTenants(ctx, db, o.Tenants); err != nil {
 		return err
 	}
 	return o.makeViews(ctx, db)

@@ -27,7 +27,7 @@ var topicsOf = map[string]string{
 	"facts": "telemetry, tickets, signals", "account_changes": "accounts", "known_accounts": "accounts, telemetry, tickets", "checkpoints": "every topic", "dead_letters": "every topic", "source_progress": "every topic",
 	"generations": "none: tidemark rebuild writes it", "portfolio_snapshots": "none: the view portfolio, every hour", "catalogues": "none: tidemark migrate writes it",
 	"alert_transitions": "none: tidemark triggers run writes it", "trigger_states": "none: tidemark triggers run writes it", "trigger_leaders": "none: tidemark triggers run writes it",
-	"silences":   "none: tidemark triggers silence writes it",
+	"silences": "none: tidemark triggers silence writes it", "tenants": "none: tidemark migrate writes it",
 	"deliveries": "none: tidemark triggers run writes it", "delivery_targets": "none: tidemark triggers run writes it",
 }
 

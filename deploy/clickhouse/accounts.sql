@@ -19,6 +19,10 @@ CREATE SETTINGS PROFILE IF NOT EXISTS reader SETTINGS readonly = 2;
 CREATE USER IF NOT EXISTS reader IDENTIFIED WITH sha256_password BY 'reader' DEFAULT DATABASE tidemark SETTINGS PROFILE reader;
 GRANT SELECT ON tidemark.* TO reader;
 
+-- Deletes rows of accounts and users, and overwrites columns that name them: tidemark forget, and nobody else. It inserts nothing.
+CREATE USER IF NOT EXISTS eraser IDENTIFIED WITH sha256_password BY 'eraser' DEFAULT DATABASE tidemark;
+GRANT SELECT, ALTER DELETE, ALTER UPDATE ON tidemark.* TO eraser;
+
 -- tidemark check looks at the settings of the tables.
 GRANT SELECT ON system.merge_tree_settings TO migrator, writer;
 

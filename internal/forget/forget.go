@@ -1,7 +1,7 @@
 // Package forget takes an account or a user out of everything that Tidemark keeps, for good.
 //
 // First they are entered into the list of those who are forgotten, by which every pipeline leaves out what the logs have of them, now and in
-// every replay. Then what is known of them in compacted topics is replaced by tombstones. When the running pipelines have heard of it, the rows
+// every replay. When the running pipelines have heard of it, what is known of them in compacted topics is replaced by tombstones, and the rows
 // go, until none is left. All of it may be repeated.
 package forget
 
@@ -117,11 +117,12 @@ func Run(ctx context.Context, o Options, w Who) error {
 		return fmt.Errorf("enter it into the topic %s: %w", o.Topics.Forgotten, err)
 	}
 	o.Tell("entered into the topic " + o.Topics.Forgotten)
-	if err := o.bury(ctx, w); err != nil {
-		return err
-	}
 	o.Tell(fmt.Sprintf("waiting %s for running pipelines to hear of it", o.Settle))
 	if err := wait(ctx, o.Settle); err != nil {
+		return err
+	}
+	// Not before, because a pipeline takes a tombstone for the end of an account, which it notes.
+	if err := o.bury(ctx, w); err != nil {
 		return err
 	}
 	for range rounds {

@@ -125,7 +125,7 @@ func (t *tally) Fact(key recount.FactKey, fact recount.Fact) {
 
 // AccountChange keeps a change of an account.
 func (t *tally) AccountChange(key recount.AccountChangeKey, change recount.AccountChange) {
-	if t.of(key.Account) {
+	if t.of(key.Account) && !(change.Deleted && t.forgotten.Key([]byte(key.Account))) { // the tombstone of one of its attributes
 		t.changes[key] = change
 	}
 }

@@ -8,7 +8,7 @@ func (c *Core) stepAccount(r *Record) (Verdict, *decode.Rejection) {
 	if rej != nil {
 		return DeadLettered, rej
 	}
-	if c.spec.Forgotten.Account([]byte(a.ID)) {
+	if c.spec.Forgotten.Account([]byte(a.ID)) || len(r.Value) == 0 && c.spec.Forgotten.Key(r.Key) { // also a tombstone of one of its attributes
 		c.seen(a.ValidFrom)
 		return Applied, nil
 	}

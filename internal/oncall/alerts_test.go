@@ -25,8 +25,9 @@ func TestNoFaultRaisesNoAlert(t *testing.T) {
 	s := newStand(t)
 	s.customers()
 	s.watch()
+	s.prometheus.calm()
 	pass(45 * time.Second) // seven minutes and a half for the rules
-	require.Empty(t, s.prometheus.alerts("[1h]"))
+	require.Empty(t, s.prometheus.alerts(true))
 }
 
 // TestPipelineStopped ends the only pipeline, follows the runbook, and starts it again.
@@ -35,7 +36,7 @@ func TestPipelineStopped(t *testing.T) {
 	s := newStand(t)
 	s.customers()
 	s.watch()
-	pass(10 * time.Second)
+	s.prometheus.calm()
 	s.pipeline.Terminate(t)
 	s.prometheus.raises("TidemarkPipelineGone")
 	said := s.walk("pipeline-gone.md", map[string]string{})
@@ -50,7 +51,7 @@ func TestPipelineHangs(t *testing.T) {
 	s := newStand(t)
 	s.customers()
 	s.watch()
-	pass(10 * time.Second)
+	s.prometheus.calm()
 	s.pipeline.Signal(t, syscall.SIGSTOP)
 	s.prometheus.raises("TidemarkPipelineGone")
 	s.pipeline.Signal(t, syscall.SIGCONT)
@@ -97,7 +98,7 @@ func TestPartitionStuck(t *testing.T) {
 	s := newStand(t)
 	s.customers()
 	s.watch()
-	pass(5 * time.Second)
+	s.prometheus.calm()
 	client, err := kgo.NewClient(kgo.SeedBrokers(s.Brokers...), kgo.TransactionalID("hangs"), kgo.TransactionTimeout(15*time.Minute),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	require.NoError(t, err)
@@ -117,7 +118,7 @@ func TestClickHouseSlow(t *testing.T) {
 	s := newStand(t)
 	s.customers()
 	s.watch()
-	pass(10 * time.Second)
+	s.prometheus.calm()
 	s.store.Delay(time.Second)
 	s.prometheus.raises("TidemarkFreshnessBurnsFast")
 	s.walk("freshness.md", map[string]string{"system.query_log": "-"}) // which the embedded engine does not keep
@@ -131,7 +132,7 @@ func TestClickHouseRefuses(t *testing.T) {
 	s := newStand(t)
 	stop := s.customers()
 	s.watch()
-	pass(10 * time.Second)
+	s.prometheus.calm()
 	s.store.Refuse()
 	s.prometheus.raises("TidemarkClickHouseRefuses")
 	s.walk("clickhouse.md", map[string]string{"system.processes": "-"})
@@ -148,7 +149,7 @@ func TestBadProducer(t *testing.T) {
 	s := newStand(t)
 	s.customers()
 	s.watch()
-	pass(5 * time.Second)
+	s.prometheus.calm()
 	done := make(chan struct{})
 	defer close(done)
 	go func() {
@@ -174,7 +175,7 @@ func TestCollectorFails(t *testing.T) {
 	s := newStand(t)
 	s.customers()
 	s.watch()
-	pass(10 * time.Second)
+	s.prometheus.calm()
 	s.kafka.Refuse()
 	s.prometheus.raises("TidemarkCollectorFails")
 	said := s.walk("collector.md", map[string]string{})
@@ -190,7 +191,7 @@ func TestCollectorStopped(t *testing.T) {
 	s := newStand(t)
 	s.customers()
 	s.watch()
-	pass(10 * time.Second)
+	s.prometheus.calm()
 	s.collector.Terminate(t)
 	s.prometheus.raises("TidemarkCollectorGone")
 	s.walk("collector.md", map[string]string{})
@@ -206,6 +207,7 @@ func TestWhatWaitsForTheMorning(t *testing.T) {
 	s := newStand(t)
 	s.customers()
 	s.watch()
+	s.prometheus.calm()
 	yesterday := time.Now().Add(-30 * time.Hour).UTC().Format(time.RFC3339)
 	require.NoError(t, s.client.ProduceSync(t.Context(), &kgo.Record{Topic: "parked", Key: []byte("visitor|m"), Value: fmt.Appendf(nil,
 		`{"type":"track","event":"Seen","messageId":"m","userId":"visitor","timestamp":%[1]q,"receivedAt":%[1]q}`, yesterday)}).FirstErr())
@@ -230,7 +232,7 @@ FROM checkpoints_all WHERE source LIKE 'telemetry/%' ORDER BY log_time DESC, sou
 	s.prometheus.ends("TidemarkEventsParked")
 }
 
-// TestTargetIsGone has the receiver of customers' alerts say that it is gone, and come back.
+// TestTargetIsGone has the receiver of customers' alerts say that it is gone, and come back. All processes run that export metrics.
 func TestTargetIsGone(t *testing.T) {
 	t.Parallel()
 	var back atomic.Bool
@@ -240,11 +242,13 @@ func TestTargetIsGone(t *testing.T) {
 		}
 	}))
 	t.Cleanup(receiver.Close)
-	s := newStandWith(t, fmt.Sprintf("{crm: {allow: [127.0.0.0/8], webhook: {allow_http: true, url: %q, secrets: [whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=]}}}", receiver.URL))
+	s := newStand(t)
 	s.customers()
+	s.others(fmt.Sprintf("{crm: {allow: [127.0.0.0/8], webhook: {allow_http: true, url: %q, secrets: [whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=]}}}", receiver.URL))
 	s.watch()
 	s.prometheus.raises("TidemarkAlertsUndelivered crm")
 	require.Contains(t, s.walk("deliveries.md", map[string]string{"TARGET": "crm"}), "410")
+	s.exportsEveryMetric()
 	back.Store(true)
 	s.T.Log(s.run("tidemark triggers deliveries redrive --target crm"))
 	s.prometheus.ends("TidemarkAlertsUndelivered crm")

@@ -29,6 +29,7 @@ type prometheus struct {
 	t       *testing.T
 	url     string
 	targets string // a file that it follows
+	since   time.Time
 }
 
 // target is a process to be scraped.
@@ -44,7 +45,7 @@ func startPrometheus(t *testing.T) *prometheus {
 	require.NoError(t, err)
 	require.FileExists(t, binary, "make test-prometheus builds it")
 	dir := t.TempDir()
-	p := &prometheus{t: t, targets: filepath.Join(dir, "targets.json")}
+	p := &prometheus{t: t, since: time.Now(), targets: filepath.Join(dir, "targets.json")}
 	p.scrape()
 	config := map[string]any{
 		"global":     map[string]any{"scrape_interval": shorter(t, "5s"), "evaluation_interval": shorter(t, "5s"), "scrape_timeout": shorter(t, "5s")},
@@ -116,13 +117,13 @@ func (p *prometheus) query(expression string) (model.Vector, error) {
 	return result.Result, err
 }
 
-// alerts are those that fire now, or, with a range such as "[1h]", that ever did within it: names with the partition or target that
-// they are about. If it cannot be asked, its error stands there.
-func (p *prometheus) alerts(within string) []string {
+// alerts are those that fire now, or that ever did since all was well: names with the partition or target that they are about. If it
+// cannot be asked, its error stands there.
+func (p *prometheus) alerts(ever bool) []string {
 	p.t.Helper()
 	expression := `ALERTS{alertstate="firing"}`
-	if within != "" {
-		expression = "last_over_time(" + expression + within + ")"
+	if ever {
+		expression = fmt.Sprintf("last_over_time(%s[%ds])", expression, int(time.Since(p.since).Seconds()))
 	}
 	found, err := p.query(expression)
 	if err != nil {
@@ -143,25 +144,35 @@ func (p *prometheus) alerts(within string) []string {
 	return names
 }
 
+// calm waits until all is well: a busy machine may have made records late at the start.
+func (p *prometheus) calm() {
+	p.t.Helper()
+	require.Eventually(p.t, func() bool {
+		slow, err := p.query("tidemark:freshness_slow:ratio_rate5m < 0.01 and tidemark:freshness_slow:ratio_rate1h < 0.05")
+		return err == nil && len(slow) == 1 && len(p.alerts(false)) == 0
+	}, patience, 500*time.Millisecond, "records are late, or %s, before there is a fault", p.alerts(false))
+	p.since = time.Now()
+}
+
 // raises waits until an alert fires, and then for a while longer, in which a wrong one would. None other may ever have fired.
 func (p *prometheus) raises(want ...string) {
 	p.t.Helper()
 	slices.Sort(want)
 	began := time.Now()
 	require.Eventually(p.t, func() bool {
-		firing := p.alerts("")
+		firing := p.alerts(false)
 		return !slices.ContainsFunc(want, func(name string) bool { return !slices.Contains(firing, name) })
 	}, patience, 250*time.Millisecond, "%s is not raised", want)
 	p.t.Logf("%s after %s", want, time.Since(began).Round(100*time.Millisecond))
 	pass(8 * time.Second) // more than any page waits
 	slow, _ := p.query("tidemark:freshness_slow:ratio_rate5m")
-	require.Equal(p.t, want, p.alerts("[1h]"), "alerts that fired; of the records %s are late", slow)
+	require.Equal(p.t, want, p.alerts(true), "alerts that fired; of the records %s are late", slow)
 }
 
 // ends waits until an alert fires no longer.
 func (p *prometheus) ends(name string) {
 	p.t.Helper()
-	require.Eventually(p.t, func() bool { return !slices.Contains(p.alerts(""), name) }, patience, 250*time.Millisecond, "%s does not end", name)
+	require.Eventually(p.t, func() bool { return !slices.Contains(p.alerts(false), name) }, patience, 250*time.Millisecond, "%s does not end", name)
 }
 
 // pass lets time pass.

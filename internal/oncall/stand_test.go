@@ -43,13 +43,8 @@ type stand struct {
 	url        string // of the collector
 }
 
-// newStand starts everything but Prometheus. Alerts of customers go to a journal.
+// newStand starts a collector and a pipeline.
 func newStand(t *testing.T) *stand {
-	t.Helper()
-	return newStandWith(t, "{journal: {log: {}}}")
-}
-
-func newStandWith(t *testing.T, targets string) *stand {
 	t.Helper()
 	broker, err := devkafka.Start(t.Context(), devkafka.Options{})
 	require.NoError(t, err)
@@ -66,22 +61,26 @@ func newStandWith(t *testing.T, targets string) *stand {
 	s.store, err = faults.ClickHouse(s.DB.Server.NativeAddr())
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.store.Close()) })
-	binary := e2e.Binary(t, "")
 	s.url = "http://" + s.collect("127.0.0.1:0")
-	config := filepath.Join(t.TempDir(), "tidemark.yml")
-	require.NoError(t, os.WriteFile(config, fmt.Appendf(nil, `triggers: {targets: %s}
+	s.start()
+	return s
+}
+
+// others starts triggers, with these targets, and a normaliser.
+func (s *stand) others(targets string) {
+	s.T.Helper()
+	config := filepath.Join(s.T.TempDir(), "tidemark.yml")
+	require.NoError(s.T, os.WriteFile(config, fmt.Appendf(nil, `triggers: {targets: %s}
 normalise: {topics: {desk: {format: json, events: [{ticket: {ticket_id: $.id, kind: created, occurred_at: $.at, account_id: $.account}}]}}}
 `, targets), 0o600))
 	s.Env = append(s.Env, "TIDEMARK_CONFIG="+config)
-	s.triggers = e2e.Start(t, binary, "triggers", s.Env, "triggers", "run")
-	s.triggers.Says(t, "triggers started")
-	_, err = s.Admin.CreateTopic(t.Context(), 1, 1, nil, "desk")
-	require.NoError(t, err)
-	s.normaliser = e2e.Start(t, binary, "normaliser", s.Env, "normalise")
-	s.normaliser.Says(t, "normalising started")
+	s.triggers = e2e.Start(s.T, e2e.Binary(s.T, ""), "triggers", s.Env, "triggers", "run")
+	s.triggers.Says(s.T, "triggers started")
+	_, err := s.Admin.CreateTopic(s.T.Context(), 1, 1, nil, "desk")
+	require.NoError(s.T, err)
+	s.normaliser = e2e.Start(s.T, e2e.Binary(s.T, ""), "normaliser", s.Env, "normalise")
+	s.normaliser.Says(s.T, "normalising started")
 	s.produce("desk", 0, fmt.Sprintf(`{"id":7,"at":%q,"account":"account-7"}`, time.Now().UTC().Format(time.RFC3339)))
-	s.start()
-	return s
 }
 
 // collect starts the collector, and returns where it listens.
@@ -111,7 +110,13 @@ func (s *stand) watch() {
 
 func (s *stand) scrape() {
 	if s.prometheus != nil {
-		s.prometheus.scrape(s.admin(s.collector), s.admin(s.pipeline), s.admin(s.triggers), s.admin(s.normaliser))
+		var addresses []string
+		for _, p := range []*e2e.Process{s.collector, s.pipeline, s.triggers, s.normaliser} {
+			if p != nil {
+				addresses = append(addresses, s.admin(p))
+			}
+		}
+		s.prometheus.scrape(addresses...)
 	}
 }
 

@@ -38,6 +38,7 @@ demo: build ## Run everything on this machine; options: make demo ARGS="--durati
 	@exec bin/tidemark demo $(ARGS)
 
 .PHONY: test
+test: chromium
 # Not a variable of Tidemark's, which would refuse one that it doesn't know.
 test: export TEST_SEEDS ?= $(if $(filter true,$(CI)),2000)
 test: ## Run all tests, and say what was skipped and why (with CI=true nothing may be).
@@ -82,6 +83,17 @@ test-bi: .cache/bi/venv/.complete ## Have Apache Superset chart the views; keep 
 	.cache/bi/venv/bin/python -m pip install --quiet --requirement $<
 	@touch $@
 
+# The board's tests need a browser. Where it cannot be installed they are skipped and say so; in continuous integration they fail.
+.PHONY: chromium
+chromium:
+	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || ! command -v apt-get >/dev/null || [ $$(id -u) != 0 ] || \
+		{ timeout 600 apt-get update -qq && DEBIAN_FRONTEND=noninteractive timeout 900 apt-get install -y -qq chromium </dev/null; } || \
+		echo 'Chromium could not be installed: apt-get install chromium' >&2
+
+.PHONY: test-board
+test-board: chromium ## Look at every page of the board at three widths, light and dark; keep pictures in docs/board: make test-board ARGS=-update.
+	go test -count=1 -timeout 60m -v ./internal/boardtest -whole $(ARGS)
+
 # promtool is built from its module, in minutes, once.
 .PHONY: test-alerts
 test-alerts: .cache/bin/promtool ## Let faults be told to Prometheus's rules, and see which alerts they raise.
@@ -124,6 +136,12 @@ VIEW_ACCOUNTS ?= 10000
 bench-views: ## Read every view of VIEW_ACCOUNTS=10000 accounts beside plain aggregates, into docs/view-speed.md (20 minutes).
 	VIEW_ACCOUNTS=$(VIEW_ACCOUNTS) VIEW_SPEED=$(CURDIR)/docs/view-speed.md \
 		go test ./sinks/clickhouse/views -run '^$$' -bench FirstLayer -benchtime 1x -timeout 60m
+
+BOARD_ACCOUNTS ?= 10000
+
+.PHONY: bench-board
+bench-board: chromium ## Measure the board's pages with BOARD_ACCOUNTS=10000 accounts, into docs/board.md (10 minutes).
+	go test -count=1 -timeout 60m ./internal/boardtest -run '^$$' -bench Board -benchtime 1x -accounts $(BOARD_ACCOUNTS) -figures $(CURDIR)/docs/board.md
 
 .PHONY: check
 check: check-modules check-generated lint vuln ## Check formatting, lint, modules, generated files and known vulnerabilities.

@@ -6,6 +6,11 @@ func pages() []page {
 		portfolioPage(),
 		accountPage(),
 		whyPage(),
+		featuresPage(),
+		workflowsPage(),
+		segmentsPage(),
+		releasesPage(),
+		triggersPage(),
 		pipelinePage(),
 	}
 }

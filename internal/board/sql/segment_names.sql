@@ -1,0 +1,1 @@
+SELECT DISTINCT assumeNotNull(toString(segment)) AS segment FROM accounts WHERE segment != '' ORDER BY segment

@@ -1,0 +1,1 @@
+SELECT declared FROM catalogues ORDER BY at DESC LIMIT 1

@@ -6,11 +6,13 @@ MAKEFLAGS += --no-print-directory
 
 GOLANGCI_LINT_VERSION := v2.15.0
 GOVULNCHECK_VERSION := v1.9.0
+CYCLONEDX_VERSION := v1.10.0
 # The vulnerability database as of a commit of its repository; newer ones: go list -m golang.org/x/vulndb@latest
 VULNDB_VERSION := v0.0.0-20261105234957-e22db6528018
 
 GOLANGCI_LINT := .cache/bin/golangci-lint-$(GOLANGCI_LINT_VERSION)
 GOVULNCHECK := .cache/bin/govulncheck-$(GOVULNCHECK_VERSION)
+CYCLONEDX := .cache/bin/cyclonedx-gomod-$(CYCLONEDX_VERSION)
 
 # As in production: no C. The race detector, which needs it, gets it from testreport.
 export CGO_ENABLED := 0
@@ -49,6 +51,10 @@ test: ## Run all tests, and say what was skipped and why (with CI=true nothing m
 test-faults: ## Break everything: SEEDS=2000 worlds in virtual time, then real processes, brokers and disks (20 minutes).
 	TEST_SEEDS=$(SEEDS) go test -tags synctests -count=1 -timeout 60m -v -run 'TestEveryFaultAtOnce|TestBrokenBuildsAreCaught' ./pipeline
 	go test -tags faults -count=1 -timeout 60m -v ./internal/faults
+
+.PHONY: test-upgrade
+test-upgrade: ## Take workers from the version before to this one and back, under load (5 minutes; needs the git history).
+	go test -tags upgrade -count=1 -timeout 30m -v -run TestUpgrade ./internal/e2e
 
 SEEDS ?= 2000
 
@@ -167,6 +173,11 @@ lint: $(GOLANGCI_LINT) ## Run golangci-lint.
 vuln: $(GOVULNCHECK) ## Look for known vulnerabilities that the code can reach.
 	go run ./internal/buildtools/vulncheck -govulncheck $(GOVULNCHECK) -vulndb $(VULNDB_VERSION) ./...
 
+.PHONY: sbom
+sbom: $(CYCLONEDX) ## List what the binary consists of, with hashes and licences, as CycloneDX: bin/tidemark.cdx.json.
+	@mkdir -p bin
+	GOOS=linux $(CYCLONEDX) app -json -licenses -std -main cmd/tidemark -output bin/tidemark.cdx.json .
+
 .PHONY: fmt
 fmt: $(GOLANGCI_LINT) ## Format the code.
 	$(GOLANGCI_LINT) fmt
@@ -178,7 +189,8 @@ clean: ## Remove what was built; downloads in .cache/ stay.
 # Tools are built from source at their pinned versions; the version is in the file's name, so a new one is built anew.
 $(GOLANGCI_LINT): PACKAGE = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
 $(GOVULNCHECK): PACKAGE = golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK_VERSION)
-$(GOLANGCI_LINT) $(GOVULNCHECK):
+$(CYCLONEDX): PACKAGE = github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@$(CYCLONEDX_VERSION)
+$(GOLANGCI_LINT) $(GOVULNCHECK) $(CYCLONEDX):
 	@echo 'Building $(PACKAGE); golangci-lint takes some minutes the first time.'
 	@mkdir -p .cache/bin
 	@into=$$(mktemp -d -p .cache/bin) && GOBIN="$$PWD/$$into" go install $(PACKAGE) && mv "$$into"/* $@ && rmdir "$$into"

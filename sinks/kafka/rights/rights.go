@@ -66,33 +66,13 @@ func (e MissingError) Error() string {
 func Check(ctx context.Context, client *kgo.Client, needed []Right) error {
 	admin := kadm.NewClient(client)
 	var missing MissingError
-	topics := names(needed, Topic)
-	details, err := admin.ListTopics(kadm.WithAuthorizedOps(ctx), topics...)
-	if err != nil {
-		return fmt.Errorf("ask Kafka for the rights on topics: %w", err)
-	}
-	groups, err := admin.DescribeGroups(ctx, names(needed, Group)...)
-	if err != nil && !errors.Is(err, kerr.GroupAuthorizationFailed) {
-		return fmt.Errorf("ask Kafka for the rights on groups: %w", err)
-	}
 	for _, r := range needed {
-		switch r.Kind {
-		case Topic:
-			d := details[r.Name]
-			if lacks(d.Err, kerr.TopicAuthorizationFailed, d.AuthorizedOperations, r.Operation) {
-				missing = append(missing, r)
-			}
-		case Group:
-			g := groups[r.Name]
-			if lacks(g.Err, kerr.GroupAuthorizationFailed, g.AuthorizedOperations, r.Operation) {
-				missing = append(missing, r)
-			}
-		case TransactionalID:
-			// The only question about one that changes nothing is whether it may be described.
-			described, err := admin.DescribeTransactions(ctx, r.Name)
-			if errors.Is(err, kerr.TransactionalIDAuthorizationFailed) || errors.Is(described[r.Name].Err, kerr.TransactionalIDAuthorizationFailed) {
-				missing = append(missing, r)
-			}
+		lacks, err := r.lacking(ctx, admin)
+		if err != nil {
+			return fmt.Errorf("ask Kafka for the right %s: %w", r, err)
+		}
+		if lacks {
+			missing = append(missing, r)
 		}
 	}
 	if len(missing) > 0 {
@@ -101,20 +81,34 @@ func Check(ctx context.Context, client *kgo.Client, needed []Right) error {
 	return nil
 }
 
-// lacks judges an answer; a broker without access control, and one that is too old to say, allows everything.
-func lacks(err, refusal error, allowed []kadm.ACLOperation, wanted kadm.ACLOperation) bool {
-	if errors.Is(err, refusal) {
-		return true
+// lacking asks for one right alone, as one refusal would hide the answers about the others.
+func (r Right) lacking(ctx context.Context, admin *kadm.Client) (bool, error) {
+	switch r.Kind {
+	case Topic:
+		details, err := admin.ListTopics(kadm.WithAuthorizedOps(ctx), r.Name)
+		if errors.Is(err, kerr.TopicAuthorizationFailed) {
+			return true, nil
+		}
+		d := details[r.Name]
+		return d.Err == nil && r.notIn(d.AuthorizedOperations), err
+	case Group:
+		groups, err := admin.DescribeGroups(ctx, r.Name)
+		g := groups[r.Name]
+		if errors.Is(err, kerr.GroupAuthorizationFailed) || errors.Is(g.Err, kerr.GroupAuthorizationFailed) {
+			return true, nil
+		}
+		return g.Err == nil && r.notIn(g.AuthorizedOperations), err
+	default:
+		// The only question about a transactional id that changes nothing is whether it may be described.
+		described, err := admin.DescribeTransactions(ctx, r.Name)
+		if errors.Is(err, kerr.TransactionalIDAuthorizationFailed) || errors.Is(described[r.Name].Err, kerr.TransactionalIDAuthorizationFailed) {
+			return true, nil
+		}
+		return false, nil // brokers before 3.0 don't know the question
 	}
-	return err == nil && len(allowed) > 0 && !slices.Contains(allowed, wanted) && !slices.Contains(allowed, kadm.OpAll)
 }
 
-func names(needed []Right, kind Kind) []string {
-	var out []string
-	for _, r := range needed {
-		if r.Kind == kind && !slices.Contains(out, r.Name) {
-			out = append(out, r.Name)
-		}
-	}
-	return out
+// notIn judges an answer; a broker without access control, and one that is too old to say, allows everything.
+func (r Right) notIn(allowed []kadm.ACLOperation) bool {
+	return len(allowed) > 0 && !slices.Contains(allowed, r.Operation) && !slices.Contains(allowed, kadm.OpAll)
 }

@@ -43,8 +43,6 @@ var tables = map[string]table{
 	"portfolio_snapshots": ofAccount,
 	"portfolio_rows":      ofAccount,
 	"health_rows":         ofAccount,
-	"portfolio_rows":      ofAccount,
-	"health_rows":         ofAccount,
 	"deliveries":          {account: erasure{where: "alert_id IN {alerts}"}},
 	"alert_transitions":   ofAccount,
 	"trigger_states":      ofAccount,

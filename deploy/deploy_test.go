@@ -24,7 +24,7 @@ var update = flag.Bool("update", false, "write the files that are made from Go, 
 // project loads docker-compose.yml as Compose itself does: schema, anchors and interpolation.
 func project(t *testing.T) *types.Project {
 	t.Helper()
-	options, err := cli.NewProjectOptions([]string{"../docker-compose.yml"}, cli.WithWorkingDirectory(".."), cli.WithResolvedPaths(true))
+	options, err := cli.NewProjectOptions([]string{"../docker-compose.yml"}, cli.WithWorkingDirectory(".."), cli.WithProfiles([]string{"normalise"}), cli.WithResolvedPaths(true))
 	require.NoError(t, err)
 	p, err := options.LoadProject(t.Context())
 	require.NoError(t, err)
@@ -67,15 +67,20 @@ func TestCompose(t *testing.T) {
 		require.FileExists(t, filepath.Join(s.Build.Context, s.Build.Dockerfile))
 		require.True(t, s.ReadOnly, "%s can write to its file system", name)
 		require.Equal(t, []string{"ALL"}, s.CapDrop, name)
-		c, err := config.Load("", environment(s))
+		file := ""
+		if name == "normaliser" {
+			file = s.Volumes[0].Source
+		}
+		c, err := config.Load(file, environment(s))
 		require.NoError(t, err, "%s: Tidemark refuses its environment", name)
+		require.Equal(t, name == "normaliser", len(c.Normalise.Topics) > 0, name)
 		require.Equal(t, []string{"kafka:9092"}, c.Kafka.Brokers)
 		require.Equal(t, []string{"clickhouse:9000"}, c.ClickHouse.Addr)
 	}
-	require.Equal(t, 4, ours)
+	require.Equal(t, 5, ours)
 	require.Equal(t, 2, *p.Services["pipeline"].Deploy.Replicas)
 	require.Greater(t, *p.Services["pipeline"].StopGracePeriod, types.Duration(0))
-	for _, name := range []string{"pipeline", "collector", "triggers"} {
+	for _, name := range []string{"pipeline", "collector", "triggers", "normaliser"} {
 		require.Equal(t, types.ServiceConditionCompletedSuccessfully, p.Services[name].DependsOn["migrate"].Condition, "%s starts before its topics are there", name)
 	}
 }

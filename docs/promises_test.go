@@ -41,7 +41,7 @@ func TestEveryMetricIsExplained(t *testing.T) {
 	for _, name := range append(all(code, `counter\("(\w+)"`), all(code, `\{"(\w+)", "`)...) {
 		names = append(names, "tidemark_collector_"+name)
 	}
-	for _, name := range all(source(t, "pipeline/normalise", "metrics.go"), `counter\("(\w+)"`) {
+	for _, name := range all(source(t, "pipeline/normalise", "metrics.go"), `(?:counter|gauge)\("(\w+)"`) {
 		names = append(names, "tidemark_normalise_"+name)
 	}
 	names = slices.DeleteFunc(names, func(name string) bool { return strings.HasSuffix(name, "_") }) // a prefix

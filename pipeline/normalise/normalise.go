@@ -69,6 +69,7 @@ func New(c Config) (*Stage, error) {
 		}
 		t := &topic{stage: s, name: name, declared: declared, log: c.Log.With(zap.String("topic", name))}
 		t.decode = t.decoder()
+		m.stalled.WithLabelValues(name).Set(0)
 		s.topics = append(s.topics, t)
 	}
 	return s, nil

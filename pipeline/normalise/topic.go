@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -52,8 +53,12 @@ func (t *topic) run(ctx context.Context) error {
 	for wait := firstRetry; ctx.Err() == nil; wait = min(2*wait, lastRetry) {
 		started := time.Now()
 		err := t.session(ctx)
-		if ctx.Err() != nil {
+		switch {
+		case ctx.Err() != nil:
 			return nil
+		case err == nil: // a batch was left out
+			wait = firstRetry / 2
+			continue
 		}
 		if fatal := t.hopeless(err); fatal != nil {
 			return fatal
@@ -80,7 +85,36 @@ func (t *topic) hopeless(err error) error {
 	return nil
 }
 
-func (t *topic) stalled(err error) { t.trouble.Store(&err) }
+// stalled notes why the topic does not go on; nil: it does.
+func (t *topic) stalled(err error) {
+	why, stalled := &err, 1.0
+	if err == nil {
+		why, stalled = nil, 0
+	}
+	t.trouble.Store(why)
+	t.stage.metrics.stalled.WithLabelValues(t.name).Set(stalled)
+}
+
+// left notes how old what a poll returned is, where more waits behind it: by then it has been normalised.
+func (t *topic) left(fetches kgo.Fetches) {
+	fetches.EachPartition(func(p kgo.FetchTopicPartition) {
+		if len(p.Records) == 0 {
+			return
+		}
+		last, age := p.Records[len(p.Records)-1], 0.0
+		if last.Offset+1 < p.HighWatermark {
+			age = max(time.Since(last.Timestamp).Seconds(), 0)
+		}
+		t.stage.metrics.lag.WithLabelValues(t.name, strconv.Itoa(int(p.Partition))).Set(age)
+	})
+}
+
+// lost forgets partitions that are others' now.
+func (t *topic) lost(_ context.Context, _ *kgo.Client, lost map[string][]int32) {
+	for _, p := range lost[t.name] {
+		t.stage.metrics.lag.DeleteLabelValues(t.name, strconv.Itoa(int(p)))
+	}
+}
 
 func (t *topic) connect(life context.Context) (*kgo.GroupTransactSession, error) {
 	c := t.stage.config
@@ -106,6 +140,8 @@ func (t *topic) connect(life context.Context) (*kgo.GroupTransactSession, error)
 		kgo.TransactionTimeout(transactionTimeout),
 		kgo.RecordDeliveryTimeout(transactionTimeout),
 		kgo.ProducerLinger(0),
+		kgo.OnPartitionsRevoked(t.lost),
+		kgo.OnPartitionsLost(t.lost),
 		kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)), // as Java's clients and the collector
 	)
 	if c.Instance != "" {
@@ -118,7 +154,8 @@ func (t *topic) connect(life context.Context) (*kgo.GroupTransactSession, error)
 	return session, nil
 }
 
-// session normalises what the group gives it until ctx ends or an error makes the client's state doubtful.
+// session normalises what the group gives it until ctx ends, an error makes the client's state doubtful, or batches were left out: to go on
+// behind one, another client has to.
 func (t *topic) session(ctx context.Context) error {
 	life, cut := context.WithCancel(context.WithoutCancel(ctx)) // a transaction that was begun is ended
 	defer cut()
@@ -135,15 +172,24 @@ func (t *topic) session(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-		if err := t.readErrors(ctx, session, fetches); err != nil {
-			return err
-		}
+		committed := true
 		if fetches.NumRecords() > 0 {
-			if err := t.transact(ctx, session, fetches.Records()); err != nil {
+			if committed, err = t.transact(ctx, session, fetches.Records()); err != nil {
 				return err
 			}
 		}
-		t.trouble.Store(nil)
+		// After the records in front of what cannot be read: to leave that out is to commit them as well.
+		if err := t.readErrors(fetches); err != nil {
+			return err
+		}
+		if batches, met := tooLarge(fetches); met {
+			if !committed {
+				return errRebalanced
+			}
+			return t.skip(ctx, session, batches)
+		}
+		t.left(fetches)
+		t.stalled(nil)
 	}
 }
 
@@ -165,13 +211,14 @@ func (t *topic) source(partition int32) string {
 	return source.ID{Topic: t.name, Partition: partition, TopicID: t.id}.String()
 }
 
-// readErrors sees to what could not be fetched. The client repeats most by itself.
-func (t *topic) readErrors(ctx context.Context, session *kgo.GroupTransactSession, fetches kgo.Fetches) (fatal error) {
+// errRebalanced says that what a poll returned is another member's now, or to be read again.
+var errRebalanced = errors.New("the group was rebalanced")
+
+// readErrors sees to what could not be fetched, but for batches that are too large. The client repeats most by itself.
+func (t *topic) readErrors(fetches kgo.Fetches) (fatal error) {
 	fetches.EachError(func(_ string, partition int32, err error) {
 		t.log.Error("fetch failed", zap.Int32("partition", partition), zap.Error(err))
-		switch tooLarge := (*kgo.ErrDecompressTooLarge)(nil); {
-		case errors.As(err, &tooLarge):
-			fatal = errors.Join(fatal, t.skip(ctx, session, partition, tooLarge))
+		switch {
 		case errors.Is(err, kerr.OffsetOutOfRange), errors.Is(err, kerr.UnknownTopicID), errors.Is(err, kerr.FencedInstanceID):
 			fatal = errors.Join(fatal, err)
 		case errors.As(err, new(*kgo.ErrGroupSession)):
@@ -183,35 +230,35 @@ func (t *topic) readErrors(ctx context.Context, session *kgo.GroupTransactSessio
 
 // transact normalises the records and writes what they make, with their offsets, as one transaction. After a rebalance it is given up,
 // and whoever has the partition then reads them again.
-func (t *topic) transact(ctx context.Context, session *kgo.GroupTransactSession, raw []*kgo.Record) error {
+func (t *topic) transact(ctx context.Context, session *kgo.GroupTransactSession, raw []*kgo.Record) (committed bool, err error) {
 	out, err := t.normalise(ctx, raw) // may wait; no transaction is open
 	if err != nil {
-		return err
+		return false, err
 	}
 	stopping := ctx
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), transactionTimeout)
 	defer cancel()
 	defer context.AfterFunc(stopping, func() { time.AfterFunc(endTimeout, cancel) })()
 	if err := session.Begin(); err != nil {
-		return fmt.Errorf("begin transaction: %w", err)
+		return false, fmt.Errorf("begin transaction: %w", err)
 	}
 	if err := produce(ctx, session, out.records); err != nil {
 		t.stage.metrics.transactions.WithLabelValues(t.name, "failed").Inc()
-		return errors.Join(fmt.Errorf("produce %d records: %w", len(out.records), err), abort(ctx, session))
+		return false, errors.Join(fmt.Errorf("produce %d records: %w", len(out.records), err), abort(ctx, session))
 	}
-	committed, err := session.End(ctx, kgo.TryCommit)
+	committed, err = session.End(ctx, kgo.TryCommit)
 	if err != nil {
 		t.stage.metrics.transactions.WithLabelValues(t.name, "failed").Inc()
-		return fmt.Errorf("commit: %w", err)
+		return false, fmt.Errorf("commit: %w", err)
 	}
 	if !committed {
 		t.stage.metrics.transactions.WithLabelValues(t.name, "aborted").Inc()
 		t.log.Info("the group was rebalanced: the records are normalised again", zap.Int("records", len(raw)))
-		return nil
+		return false, nil
 	}
 	t.stage.metrics.transactions.WithLabelValues(t.name, "committed").Inc()
 	out.count(t)
-	return out.batch.Written(ctx)
+	return true, out.batch.Written(ctx)
 }
 
 // produce returns when Kafka has all records, or at the end of ctx: ProduceSync would wait for a broker that hangs, whatever ctx says.

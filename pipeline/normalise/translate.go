@@ -98,25 +98,6 @@ func (t *topic) deadLetter(r *kgo.Record, rejection *decode.Rejection) *kgo.Reco
 	return kafka.DeadLetter(t.stage.config.DeadLetters, t.source(r.Partition), r, rejection.Reason, rejection.Detail, rejection.Field)
 }
 
-// skip leaves out a batch that holds more than is unpacked: one dead letter, at the first of its records, stands for all of them.
-func (t *topic) skip(ctx context.Context, session *kgo.GroupTransactSession, partition int32, batch *kgo.ErrDecompressTooLarge) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), transactionTimeout)
-	defer cancel()
-	first := &kgo.Record{Topic: t.name, Partition: partition, Offset: batch.Offset, Timestamp: time.UnixMilli(0)}
-	if err := session.Begin(); err != nil {
-		return fmt.Errorf("begin transaction: %w", err)
-	}
-	letter := t.deadLetter(first, &decode.Rejection{Reason: schemas.Oversize, Detail: fmt.Sprintf("a compressed batch holds more than is unpacked: %s", batch)})
-	if err := produce(ctx, session, []*kgo.Record{letter}); err != nil {
-		return errors.Join(fmt.Errorf("produce a dead letter: %w", err), abort(ctx, session))
-	}
-	if committed, err := session.End(ctx, kgo.TryCommit); err != nil || !committed {
-		return fmt.Errorf("leave out a batch of %s/%d: committed %t: %w", t.name, partition, committed, err)
-	}
-	session.Client().SetOffsets(map[string]map[int32]kgo.EpochOffset{t.name: {partition: {Epoch: batch.Epoch, Offset: batch.NextOffset}}})
-	return nil
-}
-
 // make makes the records of a document.
 func (t *topic) make(b *collect.Batch, r *kgo.Record, doc document) ([]*kgo.Record, *decode.Rejection) {
 	received := r.Timestamp.UTC().Truncate(time.Millisecond)

@@ -131,7 +131,7 @@ func TestClickHousePasswordIsRotated(t *testing.T) {
 				cfg.Database, cfg.User, cfg.PasswordNow, cfg.DialTimeout, cfg.ReadTimeout = "tidemark", "writer", now.Reveal, time.Minute, time.Minute
 				client, err := clickhouse.Open(cfg)
 				require.NoError(t, err)
-				defer client.Close() //nolint:errcheck // the test is over
+				t.Cleanup(func() { _ = client.Close() })
 				clients = append(clients, client)
 			}
 			opts.NativePort, opts.HTTPPort = port(t, server.NativeAddr()), port(t, server.HTTPAddr())

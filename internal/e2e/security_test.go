@@ -174,7 +174,7 @@ func TestSecuredKafka(t *testing.T) {
 		post(t, url+"/v1/track", fmt.Sprintf(`{"userId":"u-%s","event":"Parked","messageId":"%s-1"}`, way, way)) // whose account is not known yet
 		post(t, url+"/v1/group", fmt.Sprintf(`{"userId":"u-%s","groupId":"%s","messageId":"%s-2","traits":{"plan":"pro"}}`, way, way, way))
 		post(t, url+"/v1/track", fmt.Sprintf(`{"userId":"u-%s","event":"Sent","messageId":"%s-3","context":{"groupId":"%s"}}`, way, way, way))
-		defer collector.Terminate(t)
+		t.Cleanup(func() { collector.Terminate(t) })
 	}
 	producer, err := kgo.NewClient(kgo.SeedBrokers(v.Brokers...))
 	require.NoError(t, err)

@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -33,7 +35,7 @@ const (
 	lagStoreTimeout = 15 * time.Second
 )
 
-// Run shows how far the pipeline's group is behind.
+// Run shows how far the pipeline's group is behind, and the normaliser's.
 func (l *lagCmd) Run(ctx context.Context, g *globals) error {
 	cfg, err := g.load()
 	if err != nil {
@@ -54,9 +56,10 @@ func (l *lagCmd) Run(ctx context.Context, g *globals) error {
 	}
 	defer store.Close() //nolint:errcheck // it only reads
 	meter := &lag.Meter{Client: client, Kafka: opts, Topics: cfg.Kafka.Topics.Folded()}
+	raw := normaliserMeter(&cfg, client, opts)
 	for {
 		meter.Group = liveGroup(ctx, store, cfg.Kafka.Group)
-		err := l.once(ctx, g, meter, store, &cfg.Kafka)
+		err := l.once(ctx, g, meter, raw, store, &cfg.Kafka)
 		var exceeded *exceededError
 		switch {
 		case !l.Watch || errors.As(err, &exceeded):
@@ -75,7 +78,16 @@ func (l *lagCmd) Run(ctx context.Context, g *globals) error {
 	}
 }
 
-func (l *lagCmd) once(ctx context.Context, g *globals, meter *lag.Meter, store *clickhouse.Client, k *config.Kafka) error {
+// normaliserMeter measures the lag of raw topics, and of their dead letters on their way to ClickHouse; nil: there are none.
+func normaliserMeter(cfg *config.Config, client *kgo.Client, opts []kgo.Opt) *lag.Meter {
+	if len(cfg.Normalise.Topics) == 0 {
+		return nil
+	}
+	topics := append(slices.Sorted(maps.Keys(cfg.Normalise.Topics)), cfg.Kafka.Topics.DeadLetters)
+	return &lag.Meter{Client: client, Kafka: opts, Group: cfg.Normalise.Group, Topics: topics, Plain: true}
+}
+
+func (l *lagCmd) once(ctx context.Context, g *globals, meter, raw *lag.Meter, store *clickhouse.Client, k *config.Kafka) error {
 	limited, cancel := context.WithTimeout(ctx, lagTimeout)
 	defer cancel()
 	if err := meter.Client.Ping(limited); err != nil {
@@ -85,6 +97,11 @@ func (l *lagCmd) once(ctx context.Context, g *globals, meter *lag.Meter, store *
 	report, err := meter.Measure(limited)
 	if err != nil {
 		return err
+	}
+	if raw != nil {
+		if report.Normaliser, err = raw.Measure(limited); err != nil {
+			return err
+		}
 	}
 	limited, cancel = context.WithTimeout(ctx, lagStoreTimeout)
 	defer cancel()
@@ -149,8 +166,12 @@ func (l *lagCmd) exceeded(report *lag.Report) error {
 	if l.MaxLagSeconds == nil {
 		return nil
 	}
-	for i := range report.Sources {
-		s := &report.Sources[i]
+	sources := report.Sources
+	if report.Normaliser != nil {
+		sources = slices.Concat(sources, report.Normaliser.Sources)
+	}
+	for i := range sources {
+		s := &sources[i]
 		switch {
 		case s.LagSeconds == nil:
 			return &exceededError{fmt.Sprintf("the lag of %s/%d is %d records, and how long they have waited was not found out in time",

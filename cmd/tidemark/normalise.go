@@ -13,6 +13,7 @@ import (
 	"tidemark/internal/admin"
 	"tidemark/internal/config"
 	"tidemark/pipeline/collect"
+	"tidemark/pipeline/deadletters"
 	"tidemark/pipeline/normalise"
 )
 
@@ -39,15 +40,26 @@ func (*normaliseCmd) Run(ctx context.Context, g *globals) error {
 		nc.Desk.Close()
 		return err
 	}
+	store, err := clickhouseClient(&cfg.ClickHouse, cfg.ClickHouse.Writer)
+	if err != nil {
+		nc.Desk.Close()
+		return err
+	}
+	defer store.Close() //nolint:errcheck // what was written is acknowledged
 	ops, err := listenAdmin(ctx, &cfg.Admin, registry, stage.Ready)
 	if err != nil {
 		nc.Desk.Close()
 		return err
 	}
+	letters := deadletters.Copier{
+		Box: deadletters.Box{Kafka: nc.Kafka, Topic: nc.DeadLetters}, Group: nc.Group, Instance: nc.Instance, SessionTimeout: nc.SessionTimeout,
+		Folded: cfg.Kafka.Topics.Folded(), Store: store, Log: log,
+	}
 	log.Info("normalising started", zap.String("admin", ops.Addr()), zap.String("group", nc.Group), zap.Int("topics", len(nc.Topics)))
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return ops.Run(ctx) })
 	group.Go(func() error { return stage.Run(ctx) })
+	group.Go(func() error { return letters.Run(ctx) })
 	return group.Wait()
 }
 

@@ -3,13 +3,19 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
+	"regexp"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"tidemark/internal/devclickhouse"
+	"tidemark/pipeline/lag"
 )
 
 // TestNormalise runs the command on its configuration alone: a record of a raw topic becomes one of Tidemark's own.
@@ -49,4 +55,57 @@ func TestNormaliseWithoutTopics(t *testing.T) {
 	got := tidemark(t, nil, "normalise")
 	require.Equal(t, exitFailure, got.code)
 	require.Contains(t, got.stderr, "normalise.topics is empty: declare a topic to read, as docs/sources.md shows")
+}
+
+// TestABadProducerIsNamed: what a producer of a raw topic sends wrong is named by topic, producer and field in metrics, in ClickHouse and by the
+// commands, and the lag of the group that reads raw topics is shown.
+func TestABadProducerIsNamed(t *testing.T) {
+	t.Parallel()
+	b := startBackends(t)
+	b.migrate(t)
+	client, err := kgo.NewClient(kgo.SeedBrokers(b.kafka))
+	require.NoError(t, err)
+	defer client.Close()
+	ctx := t.Context()
+	_, err = kadm.NewClient(client).CreateTopic(ctx, 2, 1, nil, "desk")
+	require.NoError(t, err)
+	config := []string{"-c", configFile(t, `
+normalise:
+  topics:
+    desk: {format: json, events: [{ticket: {ticket_id: $.id, kind: created, occurred_at: $.at, account_id: $.account}}]}
+`)}
+	normaliser := launch(t, b.with("TIDEMARK_KAFKA_INSTANCE_ID=me", "TIDEMARK_ADMIN_LISTEN=127.0.0.1:0", "TIDEMARK_LOG_FORMAT=json"), append([]string{"normalise"}, config...)...)
+	defer normaliser.end()
+	for i, at := range []string{time.Now().UTC().Format(time.RFC3339), "soon", "later"} {
+		raw := fmt.Appendf(nil, `{"id":%d,"at":%q,"account":"acme","context":{"library":{"name":"helpdesk-export"}}}`, i, at)
+		require.NoError(t, client.ProduceSync(ctx, &kgo.Record{Topic: "desk", Key: []byte("acme"), Value: raw}).FirstErr())
+	}
+	reader := b.store.Open(t, devclickhouse.Reader)
+	var named string
+	require.Eventually(t, func() bool {
+		const query = "SELECT arrayStringConcat(groupArray(concat(topic, ' ', reason, ' ', field, ' ', producer, ' ', toString(records_last_minute))), '; ') FROM dead_letters_by_producer"
+		return reader.QueryRow(ctx, query).Scan(&named) == nil && named != ""
+	}, time.Minute, 200*time.Millisecond, "%s", &normaliser.stderr)
+	require.Regexp(t, "^desk bad_time occurred_at helpdesk-export [0-2]$", named) // 0 where more than a minute has passed since
+
+	stderr := normaliser.stderr.String()
+	admin := regexp.MustCompile(`"admin":"([^"]+)"`).FindStringSubmatch(stderr)
+	require.Len(t, admin, 2, stderr)
+	require.Contains(t, get(t, "http://"+admin[1]+"/metrics"), `tidemark_normalise_dead_letters_total{reason="bad_time",topic="desk"} 2`)
+	require.Regexp(t, `desk +bad_time +occurred_at +helpdesk-export +open +2 `, tidemark(t, b.env, "dlq", "ls").stdout)
+	var report lag.Report
+	require.Eventually(t, func() bool {
+		got := tidemark(t, b.env, append([]string{"lag", "--json"}, config...)...)
+		require.Equal(t, exitOK, got.code, got.stderr)
+		require.NoError(t, json.Unmarshal([]byte(got.stdout), &report))
+		return report.Normaliser.Total.LagRecords == 0
+	}, time.Minute, 200*time.Millisecond, "%s", &normaliser.stderr)
+	require.Equal(t, lag.Group{Name: "tidemark-normalise", State: "Stable", Members: 2}, report.Normaliser.Group)
+	owners := map[string]string{}
+	for _, s := range report.Normaliser.Sources {
+		owners[s.Topic] = s.Owner
+	}
+	require.Equal(t, map[string]string{"desk": "me/desk", "dead-letters": "me/dead-letters"}, owners)
+	require.Equal(t, []lag.DeadLetters{{Topic: "desk", Reason: "bad_time", Count: 2}}, report.DeadLetters)
+	require.Equal(t, exitOK, normaliser.end(), &normaliser.stderr)
 }

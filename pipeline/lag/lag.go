@@ -73,6 +73,7 @@ type Report struct {
 	Records         []Records     `json:"records"`      // null if ClickHouse was not reached
 	DeadLetters     []DeadLetters `json:"dead_letters"` // null if ClickHouse was not reached
 	ClickHouseError string        `json:"clickhouse_error,omitempty"`
+	Normaliser      *Report       `json:"normaliser,omitempty"` // the group that reads raw topics; nil where none is declared
 }
 
 // Meter measures the lag of a group.
@@ -81,6 +82,7 @@ type Meter struct {
 	Kafka  []kgo.Opt   // brokers, TLS, SASL: to read the first records that are not committed
 	Group  string
 	Topics []string
+	Plain  bool // the group's commits are offsets alone, as the normaliser's
 }
 
 // Measure asks Kafka where the group stands.
@@ -199,7 +201,9 @@ func (m *Meter) sources(ctx context.Context, admin *kadm.Client, report *Report,
 			}
 			if c, ok := commits.Lookup(topic, p); ok && c.At >= 0 {
 				s.Committed = &c.At
-				s.readMetadata(c.Metadata)
+				if !m.Plain {
+					s.readMetadata(c.Metadata)
+				}
 			}
 			s.judge()
 			report.Sources = append(report.Sources, s)

@@ -57,6 +57,7 @@ func measureAll(t *testing.T, brokers []string) {
 
 func (c *cluster) client(more ...kgo.Opt) *kgo.Client {
 	c.t.Helper()
+	more = append(more, kgo.UnknownTopicRetries(-1)) // a topic that was just made may not be known everywhere yet
 	client, err := kgo.NewClient(append(c.opts[:len(c.opts):len(c.opts)], more...)...)
 	require.NoError(c.t, err)
 	c.t.Cleanup(client.Close)

@@ -14,19 +14,10 @@ import (
 func (r *Report) WriteTable(out io.Writer) error {
 	var text bytes.Buffer
 	w := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(w, "group %s: %s, members: %d\n\n", r.Group.Name, r.Group.State, r.Group.Members)
-	r.writeSources(w)
-	for _, topic := range r.MissingTopics {
-		fmt.Fprintf(w, "\ntopic %s does not exist: create it with tidemark migrate\n", topic)
-	}
-	for i := range r.Sources {
-		s := &r.Sources[i]
-		if s.Problem != "" {
-			fmt.Fprintf(w, "\n%s/%d: %s\n", s.Topic, s.Partition, s.Problem)
-		}
-		if s.HeldBack > 0 {
-			fmt.Fprintf(w, "\n%s/%d: a transaction that is still open holds back %d records\n", s.Topic, s.Partition, s.HeldBack)
-		}
+	r.writeGroup(w, "create it with tidemark migrate")
+	if r.Normaliser != nil {
+		fmt.Fprintln(w)
+		r.Normaliser.writeGroup(w, "create it, or correct normalise.topics")
 	}
 	fmt.Fprintln(w)
 	r.writeRecords(w)
@@ -39,6 +30,24 @@ func (r *Report) WriteTable(out io.Writer) error {
 
 // padding is what tabwriter puts after the last of the cells that are not empty.
 var padding = regexp.MustCompile(`(?m) +$`)
+
+// writeGroup writes where a group stands; missing is what to do about a topic that does not exist.
+func (r *Report) writeGroup(w io.Writer, missing string) {
+	fmt.Fprintf(w, "group %s: %s, members: %d\n\n", r.Group.Name, r.Group.State, r.Group.Members)
+	r.writeSources(w)
+	for _, topic := range r.MissingTopics {
+		fmt.Fprintf(w, "\ntopic %s does not exist: %s\n", topic, missing)
+	}
+	for i := range r.Sources {
+		s := &r.Sources[i]
+		if s.Problem != "" {
+			fmt.Fprintf(w, "\n%s/%d: %s\n", s.Topic, s.Partition, s.Problem)
+		}
+		if s.HeldBack > 0 {
+			fmt.Fprintf(w, "\n%s/%d: a transaction that is still open holds back %d records\n", s.Topic, s.Partition, s.HeldBack)
+		}
+	}
+}
 
 func (r *Report) writeSources(w io.Writer) {
 	fmt.Fprintln(w, "TOPIC\tPARTITION\tCOMMITTED\tEND\tLAG\tWAITING\tWATERMARK\tAGE\tOWNER\tSTATE")

@@ -69,6 +69,25 @@ telemetry     no_account  1
 	require.NoError(t, r.WriteTable(&out))
 	require.Contains(t, out.String(), "\n\nClickHouse was not read: read the checkpoints: connection refused\n")
 	require.NotContains(t, out.String(), "RECEIVED")
+
+	r = report()
+	r.Normaliser = &lag.Report{
+		Group: lag.Group{Name: "tidemark-normalise", State: "Stable", Members: 1}, MissingTopics: []string{"crm"}, Total: lag.Total{LagSeconds: ptr(0.0)},
+		Sources: []lag.Source{{Topic: "desk", Committed: ptr(int64(7)), End: 7, LagSeconds: ptr(0.0), Owner: "a/desk", State: lag.OK}},
+	}
+	out.Reset()
+	require.NoError(t, r.WriteTable(&out))
+	require.Contains(t, out.String(), `tickets/0: the log holds 10 to 12
+
+group tidemark-normalise: Stable, members: 1
+
+TOPIC  PARTITION  COMMITTED  END  LAG  WAITING  WATERMARK  AGE  OWNER   STATE
+desk   0          7          7    0    0s       -          -    a/desk  ok
+total                             0    0s
+
+topic crm does not exist: create it, or correct normalise.topics
+
+RECORDS `)
 }
 
 func TestJSON(t *testing.T) {

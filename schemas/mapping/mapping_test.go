@@ -41,7 +41,7 @@ func load(t testing.TB) Sources {
 	return s
 }
 
-// TestVendors: webhooks in the form of the vendors' pages become Tidemark's own events, and those that say nothing of interest none.
+// TestVendors: webhooks in the form of the vendors' pages (testdata/README.md) become Tidemark's own events, and those that say nothing of interest none.
 func TestVendors(t *testing.T) {
 	sources := load(t)
 	files, err := filepath.Glob("testdata/*.jsonl")
@@ -108,6 +108,29 @@ func TestSignatures(t *testing.T) {
 	require.Error(t, zendesk.Verify(moved, []byte("{}"), now))
 	intercom := load(t)["intercom"] // HMAC-SHA1 of the body, in hex
 	require.NoError(t, intercom.Verify(http.Header{"X-Hub-Signature": {"sha1=e7e0225292f975eab7d48999ea520020ef91b18d"}}, []byte("{}"), now))
+}
+
+// TestEveryVendorsSignature: each scheme takes what another implementation of it (Python's hmac) has signed, and nothing else.
+func TestEveryVendorsSignature(t *testing.T) {
+	sources := load(t)
+	surveymonkey, err := decode("s.yaml", "surveymonkey: {kind: surveymonkey, secret: client&s3cret}")
+	require.NoError(t, err)
+	sources["surveymonkey"] = surveymonkey["surveymonkey"]
+	for name, signature := range map[string][2]string{
+		"jira":         {"X-Hub-Signature", "sha256=5910e62016ef5034272c926c27071992a465c2335cecf41851bda071577f4f6d"},
+		"delighted":    {"X-Delighted-Webhook-Signature", "sha256=5910e62016ef5034272c926c27071992a465c2335cecf41851bda071577f4f6d"},
+		"typeform":     {"Typeform-Signature", "sha256=WRDmIBbvUDQnLJJsJwcZkqRlwjNc7PQYUb2gcVd/T20="},
+		"intercom":     {"X-Hub-Signature", "sha1=79999786a1bff10cd4d7dd0b0752574af76be0b5"},
+		"surveymonkey": {"Sm-Signature", "DqGCdtPKCVsmpjpDk1vcjeEU5bk="},
+	} {
+		header := http.Header{}
+		header.Set(signature[0], signature[1])
+		require.NoError(t, sources[name].Verify(header, []byte(`{"a":1}`), time.Now()), name)
+		require.Error(t, sources[name].Verify(header, []byte(`{"a":2}`), time.Now()), name)
+		header.Set(signature[0], strings.ToUpper(signature[1]))
+		require.Error(t, sources[name].Verify(header, []byte(`{"a":1}`), time.Now()), "%s: %s", name, header)
+		require.Error(t, sources[name].Verify(http.Header{}, []byte(`{"a":1}`), time.Now()), name)
+	}
 }
 
 // TestDeclaredMistakes: what is wrong with a mapping is said with its file and line, and the name that was probably meant.

@@ -17,11 +17,11 @@ import (
 	"tidemark/schemas/secret"
 )
 
-//go:embed zendesk.yaml intercom.yaml jira.yaml
+//go:embed delighted.yaml intercom.yaml jira.yaml surveymonkey.yaml typeform.yaml zendesk.yaml
 var vendors embed.FS
 
 // Vendors are the kinds of sources whose mapping need not be declared.
-var Vendors = []string{"intercom", "jira", "zendesk"}
+var Vendors = []string{"delighted", "intercom", "jira", "surveymonkey", "typeform", "zendesk"}
 
 // Sources are the webhooks that are taken, by name: NAME is posted to /v1/webhooks/NAME.
 type Sources map[string]*Source

@@ -25,6 +25,9 @@ const (
 	Dropped  = "dropped"  // its rows are gone
 )
 
+// NoGeneration is the number of rows that belong to no generation and are shown with each: dead letters of raw topics.
+const NoGeneration uint16 = 65535
+
 // OfGeneration returns a client over the same connections that writes and loads the rows of another generation.
 func (c *Client) OfGeneration(n uint16) *Client {
 	other := *c

@@ -18,7 +18,7 @@ import (
 )
 
 var (
-	block = regexp.MustCompile(`(?m)^        (\S.*(?:\n         .*)*)$`) // a command, with lines that belong to it
+	block = regexp.MustCompile(`(?m)^        (\S.*(?:\n        (?: |FROM |WHERE |GROUP |ORDER ).*)*)$`) // a command, with lines that belong to it
 	words = regexp.MustCompile("`((?:tidemark|curl) [^`]+|SELECT [^`]+)`")
 )
 

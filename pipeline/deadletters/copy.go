@@ -55,11 +55,12 @@ func (c *Copier) Run(ctx context.Context) error {
 func (c *Copier) session(ctx context.Context) error {
 	life, cut := context.WithCancel(context.WithoutCancel(ctx))
 	defer cut()
-	options := append(c.Box.Kafka[:len(c.Box.Kafka):len(c.Box.Kafka)],
+	options := slices.Concat(c.Box.Kafka, []kgo.Opt{
 		kgo.WithContext(life), kgo.ConsumerGroup(c.Group), kgo.ConsumeTopics(c.Box.Topic), kgo.Balancers(kgo.CooperativeStickyBalancer()),
-		kgo.SessionTimeout(c.SessionTimeout), kgo.HeartbeatInterval(c.SessionTimeout/5), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
-		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.DisableAutoCommit(), kgo.FetchMaxWait(250*time.Millisecond),
-		kgo.KeepControlRecords()) // so that all of the topic is committed: transactions end in one
+		kgo.SessionTimeout(c.SessionTimeout), kgo.HeartbeatInterval(c.SessionTimeout / 5), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.DisableAutoCommit(), kgo.FetchMaxWait(250 * time.Millisecond),
+		kgo.KeepControlRecords(), // so that all of the topic is committed: transactions end in one
+	})
 	if c.Instance != "" {
 		options = append(options, kgo.InstanceID(c.Instance+"/"+c.Box.Topic))
 	}

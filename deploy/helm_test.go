@@ -58,7 +58,7 @@ func TestChartsConfiguration(t *testing.T) {
 		}
 	}
 	require.Len(t, files, 2)
-	require.Len(t, pods, 4)
+	require.Len(t, pods, 5)
 	dir := t.TempDir()
 	for name, text := range files {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
@@ -98,5 +98,5 @@ func TestChartsConfiguration(t *testing.T) {
 		}
 		require.Equal(t, "hunter2", login.Password.Reveal(), command)
 	}
-	require.Equal(t, map[string]bool{"run": true, "collect": true, "migrate": true, "triggers run": true}, seen)
+	require.Equal(t, map[string]bool{"run": true, "collect": true, "migrate": true, "triggers run": true, "normalise": true}, seen)
 }

@@ -33,7 +33,10 @@ func TestMain(m *testing.M) {
 // everything has each optional part of the chart.
 const everything = `
 image: {tag: v1}
-config: {kafka: {sasl: {mechanism: SCRAM-SHA-512, user: tidemark}}}
+config:
+  kafka: {sasl: {mechanism: SCRAM-SHA-512, user: tidemark}}
+  normalise: {topics: {desk: {format: json, to: tickets}}}
+normaliser: {enabled: true}
 pipeline: {autoscaling: {enabled: true}}
 metrics: {serviceMonitor: true, rules: true, labels: {release: prometheus}, prometheus: "http://prometheus.monitoring:9090"}
 networkPolicy: {collectorFrom: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: ingress}}}]}

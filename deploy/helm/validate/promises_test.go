@@ -26,11 +26,12 @@ func workloads(t *testing.T, values string) map[string]object {
 
 // TestPods holds every pod to the restricted Pod Security Standard, and to the secrets that it needs.
 func TestPods(t *testing.T) {
-	for _, values := range []string{"{}", everything} {
+	for values, n := range map[string]int{"{}": 4, everything: 5} {
 		pods := workloads(t, values)
-		require.Len(t, pods, 4)
+		require.Len(t, pods, n)
 		secrets := map[string]string{
 			"migrate": "migrator-password writer-password", "pipeline": "writer-password reader-password", "collector": "write-keys", "triggers": "writer-password",
+			"normaliser": "writer-password",
 		}
 		for name, pod := range pods {
 			require.Equal(t, false, pod.at("spec", "automountServiceAccountToken"), name)
@@ -136,4 +137,10 @@ func TestNetworkPolicies(t *testing.T) {
 	require.Equal(t, "53 53 9092", ports("collector", "egress"), "it does not reach ClickHouse")
 	require.Equal(t, "53 53 9092 9000", ports("pipeline", "egress"), "it reaches nothing else")
 	require.Equal(t, "53 53 9092 9000 443", ports("triggers", "egress"))
+	manifests, err = render(everything)
+	require.NoError(t, err)
+	all = objects(t, manifests)
+	require.Equal(t, "53 53 9092 9000 443 8081", ports("normaliser", "egress"), "it reaches the schema registry")
+	_, err = render("normaliser: {enabled: true}")
+	require.ErrorContains(t, err, "declare the raw topics in config.normalise.topics")
 }

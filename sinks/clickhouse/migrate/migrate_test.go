@@ -52,7 +52,7 @@ func query[T any](t *testing.T, db *sql.DB, text string, args ...any) []T {
 }
 
 var tables = []string{
-	"account_changes_all", "alert_transitions", "catalogues", "checkpoints_all", "counters_all", "dead_letters_all", "deliveries", "delivery_targets", "facts_all", "generations", "known_accounts_all", "member_sets_all", "migrations", "portfolio_snapshots",
+	"account_changes_all", "alert_transitions", "catalogues", "checkpoints_all", "counters_all", "dead_letters_all", "deliveries", "delivery_targets", "facts_all", "generations", "health_rows", "known_accounts_all", "member_sets_all", "migrations", "portfolio_rows", "portfolio_snapshots",
 	"silences", "source_progress_all", "tenants", "trigger_leaders", "trigger_states", "user_accounts_all", "user_minutes_all",
 }
 

@@ -23,6 +23,7 @@ type builder struct {
 	cat       *schemas.Catalogue
 	templates *template.Template
 	made      []view // so far
+	refreshed []refreshed
 }
 
 // tier is a length of tumbling windows.
@@ -105,7 +106,7 @@ func (b *builder) build() error {
 		b.accountHistory, b.accounts, b.completeness, b.usage, b.rollingUsage, b.segments, b.sessions,
 		b.frequency, b.usagePattern, b.percentiles,
 		b.sentiment, b.meters, b.kpis, b.goals, b.releases,
-		b.features, b.popularity, b.adoption, b.engagement, b.firstValue, b.onboarding, b.benchmarks, b.licences, b.quotas, b.churn, b.expansion, b.cohorts, b.issues, b.workflows, b.tickets, b.operations, b.alerts, b.deliveries, b.portfolio, b.known, b.membership, b.metricTests,
+		b.features, b.popularity, b.adoption, b.engagement, b.firstValue, b.onboarding, b.benchmarks, b.licences, b.quotas, b.churn, b.expansion, b.cohorts, b.issues, b.workflows, b.tickets, b.operations, b.alerts, b.deliveries, b.portfolio, b.portfolioNow, b.known, b.membership, b.metricTests,
 		b.milestones,
 		b.health, // last: it reads the others
 	} {

@@ -1,14 +1,9 @@
 package views
 
 import (
-	"context"
-	"database/sql"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
-
-	"github.com/cespare/xxhash/v2"
 )
 
 // snapshotName is the refreshable materialized view that keeps what the portfolio shows. It runs whole and appends, and does
@@ -98,24 +93,4 @@ AS SELECT now64(3, 'UTC') AS known_at, account_id,
     CAST(arrayMap(x -> (x.1, assumeNotNull(x.2)), arrayFilter(x -> x.2 IS NOT NULL, [%[4]s])), 'Map(LowCardinality(String), String)') AS values
 FROM %[1]s.portfolio
 COMMENT `, quoteName(o.Database), snapshotName, int64(every/time.Second), strings.Join(pairs, ",\n        "))
-}
-
-// keepKnown makes the refreshable view if there is none like it: one that is made anew loses no rows, but may miss a turn.
-func keepKnown(ctx context.Context, db *sql.DB, statement string, o Options) error {
-	comment := fmt.Sprintf("Appends what the view portfolio shows to portfolio_snapshots; of statement %016x %s", xxhash.Sum64String(statement), mark)
-	var is string
-	err := db.QueryRowContext(ctx, "SELECT comment FROM system.tables WHERE database = ? AND name = ?", o.Database, snapshotName).Scan(&is)
-	switch {
-	case err == nil && is == comment:
-		return nil
-	case err != nil && !errors.Is(err, sql.ErrNoRows):
-		return fmt.Errorf("look for the view %s: %w", snapshotName, err)
-	}
-	if _, err := db.ExecContext(ctx, "DROP VIEW IF EXISTS "+quoteName(o.Database)+"."+snapshotName); err != nil {
-		return fmt.Errorf("drop the view %s: %w", snapshotName, err)
-	}
-	if _, err := db.ExecContext(ctx, statement+Quote(comment)); err != nil {
-		return fmt.Errorf("create the view %s: %w", snapshotName, err)
-	}
-	return nil
 }

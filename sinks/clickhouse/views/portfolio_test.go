@@ -44,3 +44,22 @@ func TestPortfolio(t *testing.T) {
 		require.Equal(t, want, f.rows(t, now+" ORDER BY account_id"), now)
 	}
 }
+
+// What a refresh keeps is what the portfolio shows, and health, with the days of a spark-line (metrics.md rows 24, 31 and 39).
+func TestPortfolioNow(t *testing.T) {
+	f := week(t)
+	ticketEvents(f, t, "1 2026-03-07 09:00:00 created {'priority': 'p2'}")
+	require.Empty(t, f.rows(t, "SELECT * FROM portfolio_now"), "nothing before the first refresh")
+	for _, view := range []string{"health_refresh", "portfolio_refresh", "portfolio_refresh"} { // the last one replaces the first
+		f.exec(t, "SYSTEM REFRESH VIEW "+view)
+		f.exec(t, "SYSTEM WAIT VIEW "+view)
+	}
+	columns := strings.Join(strings.Fields(f.rows(t, "SELECT name FROM system.columns WHERE database = currentDatabase() AND table = 'portfolio' ORDER BY position")), ", ")
+	want := f.rows(t, "SELECT "+columns+" FROM portfolio ORDER BY account_id")
+	require.NotEmpty(t, want)
+	require.Equal(t, want, f.rows(t, "SELECT "+columns+" FROM portfolio_now ORDER BY account_id"))
+	require.Equal(t, f.rows(t, "SELECT account_id, score, band, delta_7d, reason_7d, day FROM health ORDER BY account_id"),
+		f.rows(t, "SELECT account_id, health_score, health_band, health_change_7d, health_reason, health_day FROM portfolio_now ORDER BY account_id"))
+	require.Equal(t, golden("[7,0,4,0] | 11"), f.rows(t, "SELECT arraySlice(events_28d_daily, -4), arraySum(events_28d_daily) FROM portfolio_now WHERE account_id = 'acme'"))
+	require.Equal(t, golden("1 | 1 | 1 | 28 | 28"), f.rows(t, "SELECT uniqExact(computed_at), max(computed_at) > now() - 600, min(health_computed_at < computed_at), min(length(events_28d_daily)), max(length(events_28d_daily)) FROM portfolio_now"))
+}

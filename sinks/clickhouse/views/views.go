@@ -67,12 +67,20 @@ func Statements(cat *schemas.Catalogue, o Options) ([]string, error) {
 
 // Apply creates or replaces the views and drops those that an earlier catalogue had.
 func Apply(ctx context.Context, db *sql.DB, cat *schemas.Catalogue, o Options) error {
-	all, err := build(cat, o)
+	b, err := newBuilder(cat, o)
+	if err == nil {
+		err = b.build()
+	}
 	if err != nil {
-		return err
+		return fmt.Errorf("views: %w", err)
+	}
+	for _, r := range b.refreshed {
+		if err := keep(ctx, db, "TABLE", o.Database, r.table, r.tableStatement(o.Database), r.comment); err != nil {
+			return err
+		}
 	}
 	wanted, snapshot := map[string]bool{}, ""
-	for _, v := range all {
+	for _, v := range b.made {
 		wanted[v.Name] = true
 		if v.Name == "portfolio" {
 			snapshot = o.snapshot(v)
@@ -81,8 +89,16 @@ func Apply(ctx context.Context, db *sql.DB, cat *schemas.Catalogue, o Options) e
 			return fmt.Errorf("create the view %s: %w", v.Name, err)
 		}
 	}
-	if err := keepKnown(ctx, db, snapshot, o); err != nil {
+	if err := keep(ctx, db, "VIEW", o.Database, snapshotName, snapshot, "Appends what the view portfolio shows to portfolio_snapshots."); err != nil {
 		return err
+	}
+	for _, r := range b.refreshed {
+		if r.query == "" {
+			continue
+		}
+		if err := keep(ctx, db, "VIEW", o.Database, r.view, r.viewStatement(o.Database), "Appends to "+r.table+"."); err != nil {
+			return err
+		}
 	}
 	made, err := existing(ctx, db, o.Database)
 	if err != nil {

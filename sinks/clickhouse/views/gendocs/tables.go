@@ -25,7 +25,8 @@ what the views read.
 var topicsOf = map[string]string{
 	"counters": "telemetry", "member_sets": "telemetry", "members": "telemetry", "user_minutes": "telemetry", "user_accounts": "telemetry",
 	"facts": "telemetry, tickets, signals", "account_changes": "accounts", "known_accounts": "accounts, telemetry, tickets", "checkpoints": "every topic", "dead_letters": "every topic", "source_progress": "every topic",
-	"generations": "none: tidemark rebuild writes it", "portfolio_snapshots": "none: the view portfolio, every hour", "catalogues": "none: tidemark migrate writes it",
+	"generations": "none: tidemark rebuild writes it", "portfolio_snapshots": "none: the view portfolio, every hour",
+	"portfolio_rows": "none: the view portfolio, every minute", "health_rows": "none: the view health, every ten minutes", "catalogues": "none: tidemark migrate writes it",
 	"alert_transitions": "none: tidemark triggers run writes it", "trigger_states": "none: tidemark triggers run writes it", "trigger_leaders": "none: tidemark triggers run writes it",
 	"silences": "none: tidemark triggers silence writes it", "tenants": "none: tidemark migrate writes it",
 	"deliveries": "none: tidemark triggers run writes it", "delivery_targets": "none: tidemark triggers run writes it",

@@ -92,7 +92,7 @@ func TestForget(t *testing.T) {
 	}
 	forget := func(args ...string) {
 		t.Helper()
-		got := tidemark(t, env, append(append([]string{"forget"}, args...), "--settle=20s")...)
+		got := tidemark(t, env, append([]string{"forget"}, args...)...)
 		require.Equal(t, exitOK, got.code, "%s%s\n%s", got.stdout, got.stderr, &pipeline.stderr)
 		require.Contains(t, got.stdout, "Forgotten, here and in every replay.")
 	}

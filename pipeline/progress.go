@@ -149,4 +149,9 @@ func (p *Pipeline) measure(s worker.Status, high int64, commits kadm.OffsetRespo
 		age = max(age, now.Sub(s.Oldest))
 	}
 	m.LagSeconds.WithLabelValues(label...).Set(age.Seconds())
+	stopped := 0.0
+	if s.Stopped != "" {
+		stopped = 1
+	}
+	m.Stopped.WithLabelValues(label...).Set(stopped)
 }

@@ -118,9 +118,8 @@ func (s *stand) showsEveryPanel() {
 // exportsEveryMetric waits until every metric that a rule names was scraped from some process.
 func (s *stand) exportsEveryMetric() {
 	s.T.Helper()
-	var missing []string
 	require.Eventually(s.T, func() bool {
-		missing = nil
+		var missing []string
 		exported := s.names()
 		for _, file := range []string{"rules.yml", "alerts.yml"} {
 			for _, g := range readRules(s.T, filepath.Join("../../deploy/prometheus", file)).Groups {
@@ -133,8 +132,11 @@ func (s *stand) exportsEveryMetric() {
 				}
 			}
 		}
+		if len(missing) > 0 {
+			s.T.Log("no process exports", missing)
+		}
 		return len(missing) == 0
-	}, patience, time.Second, "no process exports %s", &missing)
+	}, patience, 5*time.Second, "no process exports what a rule names")
 }
 
 var metric = regexp.MustCompile(`\b(?:[a-z]+:)?tidemark[a-z0-9_:]*_[a-z0-9_]+`)

@@ -9,16 +9,14 @@ import (
 )
 
 func segmentsPage() page {
-	support := "(SELECT a.segment AS segment, s.opened AS opened, s.escalated AS escalated FROM support_28d AS s INNER JOIN accounts AS a ON a.account_id = s.account_id WHERE s.window_start = @from)"
 	return page{
 		path: "/segments", title: "Segments", nav: "Segments",
 		intro: "What is usual in each segment, to hold an account against. 28 days, today included.",
 		panels: []panel{
-			{name: "usage", title: "Usage", every: slow, wide: true, about: bandsHelp, load: bands("usage_28d WHERE window_start = @from",
-				band{"active_users", "Active users", Number}, band{"seat_utilization", "Active users of seats", Percent}, band{"active_days", "Active days", Number}, band{"features_used", "Features used", Number})},
-			{name: "adoption", title: "Adoption of key features", every: slow, about: bandsHelp, load: bands("adoption_28d WHERE window_start = @from", band{"breadth", "Key features adopted", Percent})},
-			{name: "health", title: "Health", every: slow, about: bandsHelp, load: bands("health_day WHERE window_start = @yesterday", band{"score", "Score of yesterday, 0 to 100", Number})},
-			{name: "support", title: "Support", every: slow, about: bandsHelp, load: bands(support, band{"opened", "Tickets opened", Number}, band{"escalated", "Tickets escalated", Number})},
+			{name: "usage", title: "Usage", every: slow, about: bandsHelp, load: bands(
+				band{"active_users_28d", "Active users", Number}, band{"seat_utilization", "Active users of seats", Percent}, band{"active_days_28d", "Active days", Number})},
+			{name: "value", title: "Adoption, health and support", every: slow, about: bandsHelp, load: bands(
+				band{"adoption_breadth", "Key features adopted", Percent}, band{"health_score", "Health, 0 to 100", Number}, band{"tickets_opened_28d", "Tickets opened", Number})},
 			{name: "days", title: "Active users by day", load: segmentDays, every: slow, about: "Users with an engaged event; one who is in two accounts counts twice."},
 			{name: "churn", title: "Churn and retention", load: churn, every: slow, wide: true, about: "Of the last six months: accounts lost of those at the month's start, and what is left of their revenue without (gross) and with (net) growth."},
 		},
@@ -27,27 +25,26 @@ func segmentsPage() page {
 
 const bandsHelp = "Of the segment's accounts: the box has the middle half, the line in it is the median, and a tenth lies outside on either side."
 
-// band is a column of a view whose spread over accounts is shown.
+// band is a column of portfolio_now whose spread over accounts is shown.
 type band struct {
 	column, label string
 	kind          Kind
 }
 
-// bands shows how columns of a view, which stands with its condition in from, spread over the accounts of each segment.
-func bands(from string, of ...band) func(context.Context, *store, query) (content, error) {
+// bands shows how columns of portfolio_now spread over the accounts of each segment.
+func bands(of ...band) func(context.Context, *store, query) (content, error) {
 	values := make([]string, len(of))
 	for i, b := range of {
 		values[i] = fmt.Sprintf("('%[1]s', toFloat64(%[1]s))", b.column)
 	}
-	return func(ctx context.Context, s *store, q query) (content, error) {
-		params := []any{named("from", q.window()), named("yesterday", q.now.Truncate(day).Add(-day))}
-		rows, err := read[bandRow](ctx, s, "bands", params, "{values}", strings.Join(values, ", "), "{from}", from)
+	return func(ctx context.Context, s *store, _ query) (content, error) {
+		rows, err := read[bandRow](ctx, s, "bands", nil, "{values}", strings.Join(values, ", "))
 		if err != nil {
 			return nil, err
 		}
 		var all Stack
 		for _, b := range of {
-			t := &Table{Caption: b.label, Empty: "No account has a value of it yet.", Columns: []Column{
+			t := &Table{Caption: b.label, Empty: "No account has a value of it yet. First figures are there within a minute of the start, health within ten.", Columns: []Column{
 				{Name: "segment", Label: "Segment"}, {Name: "accounts", Label: "Accounts", Kind: Number}, {Name: "spread", Label: "Spread"},
 				{Name: "p25", Label: "Lower quartile", Kind: b.kind}, {Name: "p50", Label: "Median", Kind: b.kind}, {Name: "p75", Label: "Upper quartile", Kind: b.kind},
 			}}
@@ -120,7 +117,6 @@ func churn(ctx context.Context, s *store, q query) (content, error) {
 		Churn   *float64  `ch:"churn_rate"`
 		Gross   *float64  `ch:"gross_revenue_retention"`
 		Net     *float64  `ch:"net_revenue_retention"`
-		Over    bool      `ch:"complete"`
 	}](ctx, s, "churn", []any{named("from", month)})
 	if err != nil {
 		return nil, err
@@ -132,7 +128,7 @@ func churn(ctx context.Context, s *store, q query) (content, error) {
 	}}
 	for _, r := range rows {
 		name := r.Month.Format("2006-01")
-		if !r.Over {
+		if r.Month.AddDate(0, 1, 0).After(q.now) {
 			name += ", so far"
 		}
 		t.Rows = append(t.Rows, []Cell{

@@ -66,7 +66,7 @@ func newBoard(ctx context.Context, cfg *config.Config, log *zap.Logger) (*board.
 			c()
 		}
 	}
-	b := board.Config{Listen: c.Listen, Access: access, Explain: answer, Gather: gatherer.Gather, Tenants: map[string]driver.Conn{}, Log: log}
+	b := board.Config{Listen: c.Listen, Telemetry: cfg.Kafka.Topics.Telemetry, Access: access, Explain: answer, Gather: gatherer.Gather, Tenants: map[string]driver.Conn{}, Log: log}
 	open := func(as config.Login) (driver.Conn, error) {
 		client, err := clickhouseClient(&cfg.ClickHouse, as)
 		if err != nil {
@@ -76,6 +76,11 @@ func newBoard(ctx context.Context, cfg *config.Config, log *zap.Logger) (*board.
 		return client.Conn(), nil
 	}
 	b.Reader, err = open(cfg.ClickHouse.Reader)
+	for name, t := range cfg.ClickHouse.Tenants {
+		if err == nil {
+			b.Tenants[name], err = open(config.Login{User: name, Password: t.Password})
+		}
+	}
 	var server *board.Server
 	if err == nil {
 		server, err = board.Listen(ctx, b)

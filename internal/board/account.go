@@ -11,9 +11,10 @@ func accountPage() page {
 		path: "/accounts/{account}", title: "Account",
 		filters: func(_ context.Context, _ *store, q query) (*Filters, error) { return q.filters(q.rangeOfDays()), nil },
 		panels: []panel{
-			{name: "summary", title: "Now", load: accountSummary, every: 5 * time.Second, wide: true, first: true},
+			{name: "summary", load: accountSummary, every: 5 * time.Second, wide: true, first: true},
+			{name: "today", title: "Today", load: accountToday, every: time.Second, wide: true, about: "The day (UTC) that is going on, as far as its events have come."},
 			{
-				name: "usage", title: "Usage", load: accountUsage, every: time.Second, wide: true,
+				name: "usage", title: "Usage", load: accountUsage, every: 5 * time.Second, wide: true,
 				about: "Events and active users of each window (UTC), silent ones included, beside the licensed seats; releases, alerts and escalations are marked.",
 			},
 			{name: "health", title: "Health", load: accountHealth, every: time.Minute, about: "What each component gives to the score, and what moved it since the day before."},
@@ -116,32 +117,10 @@ func accountUsage(ctx context.Context, s *store, q query) (content, error) {
 	volume.Series = []Series{{Label: "Events", Style: "bars", Values: events, Metric: "events"}, {Label: "Errors", Values: errors, Metric: "errors"}}
 	people.Title = "Active users and seats"
 	people.Series = []Series{{Label: "Active users", Values: users, Metric: "active_users"}, {Label: "Seats", Style: "reference", Values: seats}}
-	return Stack{q.latest(rows[len(rows)-1]), &volume, &people}, nil
-}
-
-// latest are the figures of the window that is going on.
-func (q query) latest(r usageRow) Figures {
-	window := q.windowName(time.Unix(int64(r.At), 0).UTC())
-	figure := func(label, metric string, value Cell) Figure {
-		note := "this " + q.tier()
-		if !r.Complete {
-			note += ", provisional"
-		}
-		return Figure{Label: label, Value: value, Note: note, Why: whyURL(q.account, metric, window, "")}
-	}
-	return Figures{
-		figure("Events", "events", Num(Number, r.Events)),
-		figure("Active users", "active_users", Num(Number, r.ActiveUsers)),
-		figure("Sessions", "sessions", Maybe(Number, r.Sessions)),
-		figure("Active minutes", "active_minutes", Maybe(Number, r.ActiveMinutes)),
-		figure("Features used", "features_used", Num(Number, r.Features)),
-		figure("Errors", "errors", Num(Number, r.Errors)),
-	}
+	return Stack{&volume, &people}, nil
 }
 
 func number(n uint64) *float64 {
 	v := float64(n)
 	return &v
 }
-
-func accountSummary(context.Context, *store, query) (content, error) { return Figures{}, nil }

@@ -30,6 +30,8 @@ type Config struct {
 	Gather  func(context.Context) *doctor.Facts // looks at the pipeline; nil: it is out of reach
 	Log     *zap.Logger
 	Now     func() time.Time // nil: the clock
+	// Telemetry is the topic that most pages are about: they say up to when it is complete.
+	Telemetry string
 	// Tick is how often ClickHouse is asked for what is new, while anybody looks; 0: every second.
 	Tick time.Duration
 }
@@ -63,7 +65,7 @@ func Listen(ctx context.Context, cfg Config) (*Server, error) {
 	for tenant, conn := range cfg.Tenants {
 		s.stores[tenant] = &store{conn, cfg.Explain, facts}
 	}
-	s.live = newHub(s.stores[""], cfg.Tick, cfg.Log)
+	s.live = newHub(s.stores[""], cfg.Telemetry, cfg.Tick, cfg.Log)
 	var err error
 	if s.views, err = newRenderer(s.assets); err != nil {
 		return nil, err

@@ -14,6 +14,7 @@ const maxCached = 256
 // cache lets viewers of the same panel share what was read, so that ClickHouse's work does not grow with their number.
 type cache struct {
 	flights singleflight.Group
+	slow    chan struct{} // holds the place of the one panel of the slow sort that is read at a time
 	mu      sync.Mutex
 	entries map[string]cached
 }
@@ -23,9 +24,16 @@ type cached struct {
 	until   time.Time
 }
 
-func newCache() *cache { return &cache{entries: map[string]cached{}} }
+func newCache() *cache { return &cache{entries: map[string]cached{}, slow: make(chan struct{}, 1)} }
 
-// get returns what load gave for the key less than fresh ago, or calls it. A caller that leaves does not end it for others.
+// slowFrom is how seldom a panel is refreshed that counts as slow, and loadTimeout how long any may take, its wait included.
+const (
+	slowFrom    = time.Minute
+	loadTimeout = 2 * time.Minute
+)
+
+// get returns what load gave for the key less than fresh ago, or calls it. A caller that leaves does not end it for others. What
+// took long is kept for longer, and slow panels are read one at a time, so that a board takes a fraction of ClickHouse at most.
 func (c *cache) get(ctx context.Context, key string, fresh time.Duration, load func(context.Context) (content, error)) (content, error) {
 	c.mu.Lock()
 	e, ok := c.entries[key]
@@ -34,11 +42,20 @@ func (c *cache) get(ctx context.Context, key string, fresh time.Duration, load f
 		return e.content, nil
 	}
 	result := c.flights.DoChan(key, func() (any, error) {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), queryTimeout)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), loadTimeout)
 		defer cancel()
+		if fresh >= slowFrom {
+			select {
+			case c.slow <- struct{}{}:
+				defer func() { <-c.slow }()
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			}
+		}
+		begin := time.Now()
 		got, err := load(ctx)
 		if err == nil {
-			c.put(key, cached{got, time.Now().Add(fresh)})
+			c.put(key, cached{got, time.Now().Add(max(fresh, 3*time.Since(begin)))})
 		}
 		return got, err
 	})

@@ -142,3 +142,13 @@ func spark(values []float64) template.HTML {
 	}
 	return ""
 }
+
+// barWidth is how long a full bar is, in pixels.
+const barWidth = 60
+
+// bar is a share of 0 to 1 as a bar; the number stands beside it.
+func bar(share *float64) template.HTML {
+	return template.HTML(fmt.Sprintf( //nolint:gosec // made of numbers alone
+		`<svg class="share" width="%d" height="8" viewBox="0 0 %[1]d 8" aria-hidden="true" focusable="false"><rect class="all" width="%[1]d" height="8" rx="2"/><rect width="%.1f" height="8" rx="2"/></svg>`,
+		barWidth, barWidth*min(max(*share, 0), 1)))
+}

@@ -15,6 +15,7 @@ import (
 // tick tells the pages that something is new, and how far it is complete.
 type tick struct {
 	CompleteTo map[string]time.Time `json:"complete_to"` // by topic
+	Main       string               `json:"main"`        // the topic that most pages are about
 	Version    uint32               `json:"version"`     // another when there is anything new; it says no more, to no tenant
 }
 
@@ -24,6 +25,7 @@ const beat = 5 * time.Second
 // hub asks ClickHouse for what is new, once for all viewers and only while there are any.
 type hub struct {
 	store *store
+	main  string
 	every time.Duration
 	log   *zap.Logger
 
@@ -33,8 +35,8 @@ type hub struct {
 	wake    chan struct{} // the first viewer has come
 }
 
-func newHub(s *store, every time.Duration, log *zap.Logger) *hub {
-	return &hub{store: s, every: every, log: log, viewers: map[chan tick]bool{}, wake: make(chan struct{}, 1)}
+func newHub(s *store, main string, every time.Duration, log *zap.Logger) *hub {
+	return &hub{store: s, main: main, every: every, log: log, viewers: map[chan tick]bool{}, wake: make(chan struct{}, 1)}
 }
 
 // run asks until ctx ends.
@@ -74,7 +76,7 @@ func (h *hub) look(ctx context.Context) {
 		}
 		return
 	}
-	t := tick{CompleteTo: map[string]time.Time{}}
+	t := tick{CompleteTo: map[string]time.Time{}, Main: h.main}
 	seen := fnv.New32a()
 	for _, r := range rows {
 		t.CompleteTo[r.Topic] = r.CompleteTo

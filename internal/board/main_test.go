@@ -157,3 +157,14 @@ func table(t *testing.T, node *html.Node, selector string) []string {
 	}
 	return rows
 }
+
+func attribute(n *html.Node, name string) string {
+	if n != nil {
+		for _, a := range n.Attr {
+			if a.Key == name {
+				return a.Val
+			}
+		}
+	}
+	return ""
+}

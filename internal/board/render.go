@@ -22,6 +22,7 @@ func newRenderer(a *assets) (*renderer, error) {
 		"asset": a.url,
 		"show":  r.show,
 		"icon":  icon,
+		"bar":   bar,
 		"lower": strings.ToLower,
 	})
 	var err error

@@ -14,8 +14,8 @@ import (
 //go:embed sql
 var queries embed.FS
 
-// queryTimeout bounds what one panel may take of ClickHouse: its viewer has gone by then.
-const queryTimeout = 30 * time.Second
+// queryTimeout bounds one query.
+const queryTimeout = 60 * time.Second
 
 // store is what a viewer's pages are made of: ClickHouse as one of its users, and what is known of the pipeline.
 type store struct {

@@ -19,9 +19,10 @@ const (
 	Percent Kind = "percent" // a ratio, 1 is 100 %
 	Seconds Kind = "seconds" // a duration
 	Bytes   Kind = "bytes"
-	When    Kind = "when" // a time, to the second
-	Day     Kind = "day"  // a date
-	Ago     Kind = "ago"  // a time as how long ago or ahead it is
+	When    Kind = "when"  // a time, to the second
+	Day     Kind = "day"   // a date
+	Clock   Kind = "clock" // a time of about now, without its date
+	Ago     Kind = "ago"   // a time as how long ago or ahead it is
 )
 
 // Cell is one value. The zero Cell is an unknown one, which is shown as a dash and never as 0.
@@ -33,8 +34,12 @@ type Cell struct {
 	Link  string     // URL; empty: none
 	Why   string     // URL of how the value came about; empty: none
 	State string     // good, warn, bad or quiet, which give it a mark
-	HTML  template.HTML
-	Bar   *float64 // 0 to 1: a bar behind the number
+	Note  string     // smaller, under the value
+	Title string     // shown when it is pointed at; never the only place where something is said
+	// Before stands before the value, such as a spark-line, and HTML after it.
+	Before, HTML template.HTML
+	Bar          *float64 // 0 to 1: a bar before the number
+	Signed       bool     // it is a change: one upwards has a plus
 }
 
 // Text is a cell of words.
@@ -71,6 +76,14 @@ func MaybeAt(kind Kind, t *time.Time) Cell { return Cell{Kind: kind, Time: t} }
 // IsNumeric says whether its column is aligned to the right.
 func (k Kind) IsNumeric() bool {
 	return k == Number || k == Percent || k == Seconds || k == Bytes
+}
+
+// Number is the value of a number, 0 if it is unknown.
+func (c Cell) Number() float64 {
+	if c.Value == nil {
+		return 0
+	}
+	return *c.Value
 }
 
 // Known says whether there is something to show.

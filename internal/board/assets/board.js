@@ -36,10 +36,13 @@
     }
   }
   function localise(root) {
-    for (const e of root.querySelectorAll("data[data-kind]")) e.textContent = format(e.dataset.kind, Number(e.value));
+    for (const e of root.querySelectorAll("data[data-kind]")) {
+      const v = Number(e.value);
+      e.textContent = ("signed" in e.dataset && v > 0 ? "+" : "") + format(e.dataset.kind, v);
+    }
     for (const e of root.querySelectorAll("time[data-kind]")) {
       const at = new Date(e.dateTime);
-      e.textContent = e.dataset.kind === "day" ? day.format(at) : e.dataset.kind === "ago" ? since(at) : when.format(at);
+      e.textContent = e.dataset.kind === "day" ? day.format(at) : e.dataset.kind === "clock" ? clock.format(at) : e.dataset.kind === "ago" ? since(at) : when.format(at);
       if (e.dataset.kind === "ago") e.title = when.format(at);
     }
   }
@@ -89,9 +92,12 @@
     const options = {
       width: Math.max(element.clientWidth, 200), height: 210, series, bands,
       cursor: { drag: { x: false, y: false }, points: { size: 6 } }, legend: { live: true },
-      scales: { y: { range: (u, low, high) => [Math.min(0, low ?? 0), (high || 1) * 1.08] } },
+      scales: { x: { range: (u, from, to) => {
+        const step = chart.times.length > 1 ? chart.times[1] - chart.times[0] : 3600, pad = chart.series.some(s => s.style === "bars") ? step / 2 : 0;
+        return [from - pad, to + pad];
+      } }, y: { range: (u, low, high) => [Math.min(0, low ?? 0), (high || 1) * 1.08] } },
       axes: [
-        { ...axis, values: (u, splits, i, space, step) => splits.map(t => step >= 86400 ? (chart.days ? dayTick : localDayTick).format(t * 1000) : clockTick.format(t * 1000)), space: 64 },
+        { ...axis, values: (u, splits, i, space, step) => splits.map(t => step >= 86400 ? (chart.days ? dayTick : localDayTick).format(t * 1000) : clockTick.format(t * 1000)), space: 64, size: 30 },
         { ...axis, values: (u, splits) => splits.map(v => chart.kind === "number" ? compact.format(v) : format(chart.kind, v)), size: 52 },
       ],
       hooks: { draw: [u => drawMarks(u, chart.marks || [])] },
@@ -111,6 +117,7 @@
       const x = Math.round(u.valToPos(m.at, "x", true)), top = u.bbox.top, size = 4 * ratio;
       ctx.strokeStyle = ctx.fillStyle = css(markColors[m.kind] || "--muted");
       ctx.lineWidth = ratio;
+      ctx.setLineDash([]);
       ctx.beginPath(); ctx.moveTo(x, top); ctx.lineTo(x, top + u.bbox.height); ctx.stroke();
       ctx.beginPath();
       if (m.kind === "alert") ctx.arc(x, top + size, size, 0, 7);
@@ -170,9 +177,9 @@
     text.textContent = words;
   }
   function take(event) {
-    const told = JSON.parse(event.data), times = Object.values(told.complete_to || {}).map(t => new Date(t));
+    const told = JSON.parse(event.data), main = told.complete_to?.[told.main];
     heard = Date.now();
-    completeTo = times.length ? new Date(Math.min(...times)) : null;
+    completeTo = main ? new Date(main) : null;
     live.title = Object.entries(told.complete_to || {}).map(([topic, t]) => `${topic}: complete to ${when.format(new Date(t))}`).join("\n");
     const today = completeTo && completeTo.toDateString() === new Date().toDateString();
     state("live", completeTo && completeTo > 0 ? `complete to ${(today ? clock : when).format(completeTo)}` : "live; nothing was read yet");
@@ -200,6 +207,8 @@
 
   // --- together ---
   const wasOpen = new Map(), answers = new Map();
+  const controls = panel => [...panel.querySelectorAll(".panel-body :is(a[href], button, summary, [tabindex])")];
+  let focused = null; // the panel and the place in it of what has the focus while it is swapped, so that the keyboard stays where it is
   document.addEventListener("htmx:beforeSwap", event => {
     const panel = event.target.closest(".panel");
     if (!panel) return;
@@ -207,6 +216,8 @@
     if (answers.get(panel.id) === answer) { event.detail.shouldSwap = false; return; }
     answers.set(panel.id, answer);
     wasOpen.set(panel.id, [...panel.querySelectorAll("details")].map(d => d.open));
+    const place = controls(panel).indexOf(document.activeElement);
+    focused = place < 0 ? null : { panel, place };
   });
   document.addEventListener("htmx:afterSwap", event => {
     const panel = event.target.closest(".panel");
@@ -216,6 +227,8 @@
     fetched.set(panel.id, Date.now());
     localise(panel);
     drawAll(panel);
+    if (focused?.panel === panel) controls(panel)[focused.place]?.focus({ preventScroll: true });
+    focused = null;
   });
   document.addEventListener("click", event => {
     const button = event.target.closest("button.png");

@@ -39,7 +39,7 @@ func Start(t testing.TB) *Browser {
 	require.NoError(t, err)
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU,
-		chromedp.UserDataDir(t.TempDir()), chromedp.Flag("lang", "en-GB"), chromedp.Flag("hide-scrollbars", false),
+		chromedp.UserDataDir(t.TempDir()), chromedp.Flag("lang", "en-GB"),
 		chromedp.Env("TZ=UTC", "LANGUAGE=en_GB"))
 	allocator, release := chromedp.NewExecAllocator(context.WithoutCancel(t.Context()), options...)
 	ctx, cancel := chromedp.NewContext(allocator)

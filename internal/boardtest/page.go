@@ -63,6 +63,8 @@ func (b *Browser) Open(t testing.TB, address string, look Look) *Page {
 	run(t, p, "set the theme", call(emulation.SetEmulatedMedia, media))
 	run(t, p, "set the width", chromedp.EmulateViewport(int64(look.Width), height))
 	run(t, p, "load "+address, chromedp.Navigate(address))
+	// Panels come by themselves, each when ClickHouse has answered.
+	eval[bool](t, p, `new Promise(done => { const look = () => document.querySelector('.loading') ? setTimeout(look, 20) : done(true); look() })`)
 	return p
 }
 

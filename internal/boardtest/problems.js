@@ -34,18 +34,21 @@ window.boardtest = (() => {
     return waiting.size
   }
 
+  const seen = (e) => [...e.getClientRects()].some((r) => [[0.5, 0.5], [0.1, 0.1], [0.9, 0.9]].some(([x, y]) => {
+    const hit = document.elementFromPoint(r.left + r.width * x, r.top + r.height * y)
+    return hit && (e.contains(hit) || [...(e.labels ?? [])].some((l) => l.contains(hit)))
+  }))
+  const frame = () => new Promise(requestAnimationFrame)
+
   // Returns how many controls are left to be reached, 0 also when that takes too long.
-  const focused = () => {
+  const focused = async () => {
     const e = document.activeElement
     if (waiting.delete(e)) {
       const s = getComputedStyle(e)
       const outlined = s.outlineStyle !== 'none' && parseFloat(s.outlineWidth) >= 1 && !/, 0\)$|transparent/.test(s.outlineColor)
       if (!outlined && look(e) === looks.get(e)) lost.push(`focus is not seen: ${name(e)}`)
-      const seen = [...e.getClientRects()].some((r) => [[0.5, 0.5], [0.1, 0.1], [0.9, 0.9]].some(([x, y]) => {
-        const hit = document.elementFromPoint(r.left + r.width * x, r.top + r.height * y)
-        return hit && (e.contains(hit) || [...(e.labels ?? [])].some((l) => l.contains(hit)))
-      }))
-      if (!seen) lost.push(`what has the focus is hidden: ${name(e)}`)
+      for (let n = 0; n < 10 && !seen(e); n++) await frame() // until it has been scrolled to
+      if (!seen(e)) lost.push(`what has the focus is hidden: ${name(e)}`)
       if (e.type === 'radio') for (const other of [...waiting]) if (other.type === 'radio' && other.name === e.name && other.form === e.form) waiting.delete(other)
     }
     return --presses > 0 ? waiting.size : 0

@@ -1,0 +1,174 @@
+package boardtest
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/require"
+
+	"tidemark/internal/e2e"
+	"tidemark/internal/sdktest"
+)
+
+var (
+	whole  = flag.Bool("whole", false, "look at every page at three widths, in the light and in the dark; at one width and in the light otherwise")
+	update = flag.Bool("update", false, "keep pictures of some pages in docs/board")
+	at     = flag.String("board", "", "URL of a board that runs already, rather than a demo's")
+)
+
+const (
+	pictures    = "../../docs/board"
+	patience    = 15 * time.Minute // for what the demo does, on a busy machine
+	tries       = 5                // of a page whose figures ClickHouse does not give in time, on such a machine
+	pageWeight  = 300_000          // bytes at most, on first load
+	picturesMax = 1_000_000        // bytes, of all pictures
+)
+
+// demo is a running `tidemark demo` with as many accounts and as much of a past as the test needs.
+type demo struct{ board, collector string }
+
+func startDemo(t *testing.T) demo {
+	t.Helper()
+	if *at != "" {
+		return demo{board: *at}
+	}
+	accounts, history := "6", "72h"
+	if *whole {
+		accounts, history = "14", "504h" // three weeks, so that releases have two of them before
+	}
+	p := e2e.Start(t, e2e.Binary(t, ""), "demo", nil, "demo", "--data-dir", t.TempDir(), "--accounts", accounts, "--history", history, "--rate", "2", "--seed", "7",
+		"--board-port", "0", "--kafka-port", "0", "--clickhouse-port", "0", "--clickhouse-http-port", "0", "--collector-port", "0", "--admin-port", "0")
+	said := func(pattern string) string {
+		var found []string
+		require.Eventually(t, func() bool {
+			p.Running(t)
+			found = regexp.MustCompile(pattern).FindStringSubmatch(p.Log(t))
+			return found != nil
+		}, patience, 100*time.Millisecond, "the demo never says %s", pattern)
+		return found[len(found)-1]
+	}
+	d := demo{board: said(`board +(http://[0-9.:]+)/`), collector: said(`collector +(http://[0-9.:]+)`)}
+	said(`live: .*`)
+	return d
+}
+
+// TestBoard shows a demo's board to a real Chromium.
+func TestBoard(t *testing.T) {
+	d := startDemo(t)
+	browser := Start(t)
+	pages := paths(t, browser, d)
+	looks := []Look{{Width: 390}}
+	if *whole {
+		looks = []Look{{390, false}, {390, true}, {820, false}, {820, true}, {1440, false}, {1440, true}}
+	}
+	for _, path := range pages {
+		for _, look := range looks {
+			t.Run(fmt.Sprintf("%s %s", path, look), func(t *testing.T) {
+				page := browser.settled(t, d.board+path, look)
+				defer page.Close()
+				require.LessOrEqual(t, page.Weight(), int64(pageWeight))
+				require.Empty(t, page.Problems(t))
+			})
+		}
+	}
+	if d.collector != "" {
+		t.Run("live", func(t *testing.T) { live(t, browser, d) })
+	}
+	if *update {
+		keep(t, browser, d, pages)
+	}
+}
+
+// paths are the pages of the navigation, one of an account, one of a number's reason, and one that is not there.
+func paths(t *testing.T, browser *Browser, d demo) []string {
+	t.Helper()
+	var account string
+	require.Eventually(t, func() bool { // the first figures of a portfolio take a minute to come
+		page := browser.settled(t, d.board+"/", Look{Width: 1440})
+		defer page.Close()
+		account = eval[string](t, page, `document.querySelector('main a[href^="/accounts/"]')?.pathname ?? ''`)
+		return account != ""
+	}, patience, time.Second, "no account in the portfolio")
+	page := browser.settled(t, d.board+account, Look{Width: 1440})
+	defer page.Close()
+	found := eval[[]string](t, page, `[...document.querySelectorAll('header nav a')].map(a => a.getAttribute('href'))`)
+	require.Greater(t, len(found), 6, "pages in the navigation")
+	why := eval[string](t, page, `document.querySelector('a.why')?.getAttribute('href') ?? ''`)
+	require.NotEmpty(t, why)
+	return append(found, account, why, "/?q=nobody-is-called-so")
+}
+
+// settled opens a page, and opens it anew while ClickHouse, on a busy machine, does not give figures in time.
+func (b *Browser) settled(t *testing.T, address string, look Look) *Page {
+	t.Helper()
+	for range tries {
+		page := b.Open(t, address, look)
+		if page.Text(t, ".message.bad") == "" {
+			return page
+		}
+		t.Logf("%s: %s", address, page.Text(t, ".message.bad"))
+		page.Close()
+	}
+	require.Fail(t, "a panel has no figures", address)
+	return nil
+}
+
+// live sends the event of a new user through Segment's SDK, and waits until the account's page shows one more.
+func live(t *testing.T, browser *Browser, d demo) {
+	account := fmt.Sprintf("live-%d", time.Now().UnixMilli())
+	send := func(user string) time.Time {
+		began := time.Now()
+		result := sdktest.SendNode(t, d.collector, "demo", sdktest.Plan{FlushAt: 1, Calls: []sdktest.Call{
+			{Type: "track", UserID: user, Event: "Report Published", Context: map[string]any{"groupId": account}, Properties: map[string]any{"feature": "reports"}},
+		}})
+		require.Equal(t, sdktest.Result{Sent: 1, Failed: []string{}}, result)
+		return began
+	}
+	send("ada")
+	page := browser.Open(t, d.board+"/accounts/"+account, Look{Width: 1440})
+	// The number is that of the active users of today. The page notes when it first shows each.
+	run(t, page, "watch", chromedp.Evaluate[chromedp.Void](`window.shown = {}; setInterval(() => {
+		const label = [...document.querySelectorAll('#panel-today dt')].find(e => e.innerText.trim() === 'Active users')
+		const value = label?.parentElement.querySelector('data')?.value
+		if (value && !shown[value]) shown[value] = Date.now()
+	}, 20)`))
+	seen := func(users int) (when time.Time) {
+		require.Eventually(t, func() bool {
+			ms := eval[int64](t, page, fmt.Sprintf(`shown[%d] ?? 0`, users))
+			when = time.UnixMilli(ms)
+			return ms > 0
+		}, patience, 100*time.Millisecond, "%d active users are never shown", users)
+		return when
+	}
+	seen(1)
+	began := send("bob")
+	delivered := time.Now()
+	shown := seen(2)
+	t.Logf("an event was on the page %s after its SDK was started, %s after that had ended", shown.Sub(began).Round(time.Millisecond), shown.Sub(delivered).Round(time.Millisecond))
+}
+
+// keep takes the pictures of docs/board.
+func keep(t *testing.T, browser *Browser, d demo, pages []string) {
+	account := pages[len(pages)-3]
+	require.NoError(t, os.MkdirAll(pictures, 0o750))
+	total := 0
+	for name, of := range map[string]struct {
+		path string
+		look Look
+	}{
+		"portfolio": {"/", Look{Width: 1440}}, "account": {account, Look{1440, true}}, "pipeline": {"/pipeline", Look{Width: 1440}}, "phone": {account, Look{Width: 390}},
+	} {
+		page := browser.settled(t, d.board+of.path, of.look)
+		picture := page.Picture(t)
+		page.Close()
+		total += len(picture)
+		require.NoError(t, os.WriteFile(filepath.Join(pictures, name+".webp"), picture, 0o600))
+	}
+	require.Less(t, total, picturesMax)
+}

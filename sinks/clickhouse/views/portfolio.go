@@ -95,11 +95,13 @@ func (b *builder) portfolioParts() ([]part, error) {
 		return err
 	}
 	r, err := b.licencesOf(today)
+	r.Today = "licences_today"
 	if err := add("licences", r, err, [2]string{"users", "users_28d"}, [2]string{"active_users", "active_users_28d"}, [2]string{"seat_utilization"}, [2]string{"seats_unused"},
 		[2]string{"limit_level"}, [2]string{"is_under_used"}, [2]string{"seats_reached_at"}); err != nil {
 		return nil, err
 	}
 	r, err = b.frequencyOf(28, today)
+	r.Today = "frequency_today"
 	if err := add("frequency", r, err, [2]string{"active_days", "active_days_28d"}, [2]string{"active_days_per_user", "active_days_per_user_28d"}, [2]string{"band", "frequency_band"},
 		[2]string{"target_days"}, [2]string{"frequency_attainment"}); err != nil {
 		return nil, err

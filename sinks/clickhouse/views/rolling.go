@@ -102,6 +102,7 @@ type rolling struct {
 	Derived   []schemas.Metric
 	Dimension bool // with the account as of the window's end
 	Slices    []slice
+	Today     string   // template that gives the present window alone, in place of Slices; they are this window
 	rows      []string // templates whose rows together are the daily rows: keys, day, is_shown and a part of each measure
 
 	Uses, ActiveUsers string // metrics that say that a feature was used, or a user active
@@ -176,6 +177,20 @@ func (r rollingSlice) Names(from branch) string {
 	}
 	return strings.Join(names, ", ")
 }
+
+// MemberMetrics are the metrics of members that the measures count.
+func (r rollingSlice) MemberMetrics() []string {
+	var out []string
+	for _, m := range r.All() {
+		if m.From == fromMembers {
+			out = append(out, m.Name)
+		}
+	}
+	return out
+}
+
+// Month is the SQL of 28 bits, for the last 28 days.
+func (r rollingSlice) Month() string { return "toUInt64(268435455)" }
 
 // FirstDay is the SQL of the first day that the slice needs, as a DateTime.
 func (r rollingSlice) FirstDay() string {

@@ -5,8 +5,8 @@ FROM
     SELECT account_id, feature, sum(users_part) AS users, sum(uses_part) AS uses
     FROM
     (
-        SELECT account_id, toString(feature) AS feature, uniqExact(member) AS users_part, toUInt64(0) AS uses_part
-        FROM {{.DB}}.members
+        SELECT account_id, toString(feature) AS feature, uniqExactArray(members) AS users_part, toUInt64(0) AS uses_part
+        FROM {{.DB}}.member_sets
         WHERE tier = 'day' AND feature IN ({{.Wanted}}) AND feature != '' AND metric = {{str .FeatureUsers}} AND {{.Visible}} AND window_start BETWEEN {{.StartOfDay 2332800}} AND {{.StartOfDay 0}}
         GROUP BY account_id, feature
         UNION ALL

@@ -22,11 +22,15 @@ SELECT
 {{- end}}
 FROM
 (
+{{- if .Today}}
+    {{$.Include .Today ($.Slice (index .Slices 0))}}
+{{- else}}
 {{- range $i, $slice := .Slices}}
 {{- if $i}}
     UNION ALL
 {{- end}}
     {{$.Include "rolling_slice" ($.Slice $slice)}}
+{{- end}}
 {{- end}}
 ) AS w
 {{- if .Dimension}}

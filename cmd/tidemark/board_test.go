@@ -40,14 +40,14 @@ func TestBoard(t *testing.T) {
 		require.Equal(t, http.StatusOK, resp.StatusCode, "%s: %s\n%s", path, body, &board.stderr)
 		return string(body)
 	}
-	why := csv("accounts/acme/why?panel=why&metric=events&window=day+" + yesterday().Format(time.DateOnly))
-	require.Contains(t, why, "value,unit,of,window\n8,events,,complete\n")
+	why := csv("accounts/acme/why?panel=why&metric=events&window=hour+" + yesterday().Format(time.DateOnly) + "T10:00")
+	require.Contains(t, why, "value,unit,of,window\n4,events,,")
 	require.Contains(t, why, "m6,Exported,\"late, and counted\",")
 	require.Contains(t, why, "m2,Exported,\"a duplicate, dropped\",")
 
 	partitions := csv("pipeline?panel=partitions")
 	for _, source := range []string{"telemetry/0", "telemetry/1", "tickets/0", "accounts/0"} {
-		require.Contains(t, partitions, "\n"+source+",0,0,")
+		require.Contains(t, partitions, "\n"+source+",0,")
 	}
 	require.Contains(t, csv("pipeline?panel=checkpoints"), ",yes,")
 	require.Contains(t, csv("pipeline?panel=watermarks"), "telemetry,")

@@ -82,8 +82,14 @@ func serve(t *testing.T, cfg Config) string {
 	return strings.TrimSuffix(s.URL(), "/")
 }
 
+// answer is what was answered, but for the body.
+type answer struct {
+	StatusCode int
+	Header     http.Header
+}
+
 // get asks for a URL with headers, given as pairs, and does not follow redirects.
-func get(t *testing.T, url string, header ...string) (*http.Response, string) {
+func get(t *testing.T, url string, header ...string) (answer, string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
 	require.NoError(t, err)
@@ -93,7 +99,7 @@ func get(t *testing.T, url string, header ...string) (*http.Response, string) {
 	return do(t, req)
 }
 
-func do(t *testing.T, req *http.Request) (*http.Response, string) {
+func do(t *testing.T, req *http.Request) (answer, string) {
 	t.Helper()
 	transport := &http.Transport{}
 	defer transport.CloseIdleConnections()
@@ -103,7 +109,7 @@ func do(t *testing.T, req *http.Request) (*http.Response, string) {
 	defer resp.Body.Close() //nolint:errcheck // it was read to its end
 	body, err := io.ReadAll(resp.Body)
 	require.NoError(t, err)
-	return resp, string(body)
+	return answer{resp.StatusCode, resp.Header}, string(body)
 }
 
 // page is the HTML at a path.

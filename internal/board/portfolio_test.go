@@ -85,7 +85,8 @@ func TestViewersShareWhatIsRead(t *testing.T) {
 		require.NoError(t, err)
 		return got
 	}
-	require.Equal(t, load(), load())
+	first, second := load(), load()
+	require.Equal(t, first, second)
 	require.Equal(t, 1, reads)
 
 	begun, release := make(chan struct{}), make(chan struct{})

@@ -126,7 +126,7 @@ func effectWords(d *float64) string {
 	if d == nil {
 		return "unknown"
 	}
-	size := ""
+	var size string
 	switch abs := math.Abs(*d); {
 	case abs < 0.2:
 		return "hardly any"

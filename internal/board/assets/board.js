@@ -208,6 +208,8 @@
   // --- together ---
   const wasOpen = new Map(), answers = new Map();
   const controls = panel => [...panel.querySelectorAll(".panel-body :is(a[href], button, summary, [tabindex])")];
+  const boxes = panel => [...panel.querySelectorAll(".scroll")];
+  const scrolled = new Map(); // panel id -> how far its boxes are
   let focused = null; // the panel and the place in it of what has the focus while it is swapped, so that the keyboard stays where it is
   document.addEventListener("htmx:beforeSwap", event => {
     const panel = event.target.closest(".panel");
@@ -216,6 +218,7 @@
     if (answers.get(panel.id) === answer) { event.detail.shouldSwap = false; return; }
     answers.set(panel.id, answer);
     wasOpen.set(panel.id, [...panel.querySelectorAll("details")].map(d => d.open));
+    scrolled.set(panel.id, boxes(panel).map(b => b.scrollLeft));
     const place = controls(panel).indexOf(document.activeElement);
     focused = place < 0 ? null : { panel, place };
   });
@@ -227,8 +230,16 @@
     fetched.set(panel.id, Date.now());
     localise(panel);
     drawAll(panel);
+    boxes(panel).forEach((b, i) => { b.scrollLeft = scrolled.get(panel.id)?.[i] ?? 0; });
     if (focused?.panel === panel) controls(panel)[focused.place]?.focus({ preventScroll: true });
     focused = null;
+  });
+  // What has the focus must not lie under the column that stays where it is.
+  document.addEventListener("focusin", event => {
+    const stays = event.target.closest(".scroll tbody tr")?.firstElementChild;
+    if (!stays || stays.contains(event.target)) return;
+    const under = stays.getBoundingClientRect().right - event.target.getBoundingClientRect().left;
+    if (under > 0) stays.closest(".scroll").scrollLeft -= under + 8;
   });
   document.addEventListener("click", event => {
     const button = event.target.closest("button.png");

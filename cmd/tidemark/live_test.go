@@ -40,6 +40,7 @@ func startBackends(t *testing.T) *backends {
 	b.env = []string{
 		"TIDEMARK_KAFKA_BROKERS=" + b.kafka, "TIDEMARK_KAFKA_PARTITIONS=2", "TIDEMARK_CLICKHOUSE_ADDR=" + b.store.Server.NativeAddr(),
 		"TIDEMARK_CLICKHOUSE_DATABASE=" + b.store.Name, "TIDEMARK_ADMIN_LISTEN=127.0.0.1:0", "TIDEMARK_COLLECTOR_LISTEN=127.0.0.1:0",
+		"TIDEMARK_CLICKHOUSE_REFRESH=24h", // the engine is shared by the tests: each would have it make a portfolio every minute
 	}
 	for role, variable := range map[devclickhouse.Role]string{
 		devclickhouse.Migrator: "MIGRATOR", devclickhouse.Writer: "WRITER", devclickhouse.Reader: "READER", devclickhouse.Eraser: "ERASER",
@@ -185,7 +186,8 @@ func TestCheckLive(t *testing.T) {
 	b := startBackends(t)
 	got := tidemark(t, b.env, "check")
 	require.Equal(t, exitFailure, got.code)
-	require.Equal(t, "tidemark: check: 8 errors and 0 warnings; each is printed with what to do about it\n", got.stderr)
+	require.Equal(t, "tidemark: check: 9 errors and 0 warnings; each is printed with what to do about it\n", got.stderr)
+	require.Contains(t, got.stdout, "error    topic forgotten: it does not exist\n")
 	require.Contains(t, got.stdout, "error    topic dead-letters: it does not exist\n         to mend it: run tidemark migrate\n")
 	require.Contains(t, got.stdout, "has no tables of Tidemark's\n         to mend it: run tidemark migrate\n")
 
@@ -210,6 +212,7 @@ ok       topic accounts: 1 partition, compacted
 ok       topic users: 1 partition, compacted
 ok       topic parked: 2 partitions, compacted
 ok       topic dead-letters: 1 partition, kept for 31 days
+ok       topic forgotten: 1 partition, compacted
 ok       group tidemark: Dead, 0 members, 0 of 7 sources have a commit
 ok       clickhouse.migrator: migrator reached CLICKHOUSE
 ok       clickhouse.writer: writer reached CLICKHOUSE

@@ -112,6 +112,7 @@ func migrateOptions(cfg *config.Config) (migrate.Options, error) {
 	return migrate.Options{
 		Catalogue: catalogue,
 		Tenants:   cfg.ClickHouse.Tenants.Accounts(),
+		Refresh:   cfg.ClickHouse.Refresh,
 		Retention: migrate.Retention{Minute: p.Retention.Minute, Hour: p.Retention.Hour, Day: p.Retention.Day},
 		Topics: views.Topics{
 			Telemetry: views.Topic{Name: t.Telemetry, Disorder: p.Disorder.Telemetry},

@@ -95,6 +95,7 @@ type ClickHouse struct {
 	Eraser       Login         `yaml:"eraser"`
 	Tenants      Tenants       `yaml:"tenants"`
 	InsertQuorum string        `yaml:"insert_quorum"`
+	Refresh      time.Duration `yaml:"refresh"`
 	DialTimeout  time.Duration `yaml:"dial_timeout"`
 	ReadTimeout  time.Duration `yaml:"read_timeout"`
 }

@@ -166,6 +166,9 @@ func (c *ClickHouse) validate(p *problems) {
 			p.addf("clickhouse.insert_quorum", "%q is not a number of replicas; write auto, or 2 or more, or leave it empty", q)
 		}
 	}
+	if c.Refresh < time.Second || c.Refresh%time.Second != 0 {
+		p.addf("clickhouse.refresh", "must be whole seconds, 1s at least, not %s", c.Refresh)
+	}
 	p.positive("clickhouse.dial_timeout", c.DialTimeout)
 	p.positive("clickhouse.read_timeout", c.ReadTimeout)
 }

@@ -47,6 +47,7 @@ func NewStage(t *testing.T, brokers []string, db *chtest.Database) *Stage {
 		"TIDEMARK_CLICKHOUSE_ADDR=" + s.DB.Server.NativeAddr(), "TIDEMARK_CLICKHOUSE_DATABASE=" + s.DB.Name,
 		"TIDEMARK_ADMIN_LISTEN=127.0.0.1:0", "TIDEMARK_LOG_FORMAT=json", "TIDEMARK_PIPELINE_FLUSH_INTERVAL=200ms",
 		fmt.Sprintf("TIDEMARK_PIPELINE_MAX_FEATURES=%d", maxFeatures),
+		"TIDEMARK_CLICKHOUSE_REFRESH=24h",
 		"TIDEMARK_CANARY_ENABLED=false", // so that the log has an end
 	}
 	for _, role := range []devclickhouse.Role{devclickhouse.Migrator, devclickhouse.Writer, devclickhouse.Reader} {

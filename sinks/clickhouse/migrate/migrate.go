@@ -33,13 +33,14 @@ const versionTable = "migrations"
 type Options struct {
 	Catalogue *schemas.Catalogue // what the views show; nil: the built-in one
 	Retention Retention
-	Topics    views.Topics // where the rows of the tables come from; zero: the default ones
-	Now       string       // as in views.Options
+	Topics    views.Topics  // where the rows of the tables come from; zero: the default ones
+	Now       string        // as in views.Options
+	Refresh   time.Duration // as in views.Options
 	// Tenants are the users who see some accounts only, and which.
 	Tenants map[string][]string
 }
 
-// DefaultOptions are those of the default configuration.
+// DefaultOptions are those of the default configuration, but that nothing is refreshed by itself.
 func DefaultOptions() Options {
 	return Options{Retention: DefaultRetention(), Topics: views.DefaultTopics()}
 }
@@ -126,7 +127,7 @@ func (o Options) makeViews(ctx context.Context, db *sql.DB) error {
 		return fmt.Errorf("ask for the database: %w", err)
 	}
 	err := views.Apply(ctx, db, cat, views.Options{
-		Database: name, Topics: o.Topics, Now: o.Now,
+		Database: name, Topics: o.Topics, Now: o.Now, Refresh: o.Refresh,
 		MinuteRetention: o.Retention.Minute, HourRetention: o.Retention.Hour, DayRetention: o.Retention.Day,
 	})
 	if err != nil {

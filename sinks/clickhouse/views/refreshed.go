@@ -1,12 +1,14 @@
 package views
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/cespare/xxhash/v2"
 )
@@ -15,7 +17,7 @@ import (
 // rows of the latest refresh, which cost it nothing to make.
 type refreshed struct {
 	table, view, comment string
-	seconds              int64 // from the end of a refresh to the next, so that a slow machine refreshes less often
+	every                time.Duration // from the end of a refresh to the next, so that a slow machine refreshes less often; zero: when it is asked for
 	partition, keep      string
 	columns              []column // computed_at and account_id are the first
 	query                string
@@ -39,7 +41,7 @@ func (b *builder) portfolioNow() ([]view, error) {
 		column{"health_change_7d", "Nullable(Float64)", "points", "health_score less that of 7 days before."},
 		column{"health_reason", "String", "", "What moved the score in 7 days."},
 		column{"health_day", "Nullable(DateTime('UTC'))", "", "Start of the day that health is of, the latest complete one; NULL before health was computed."},
-		column{"health_computed_at", "Nullable(DateTime64(3, 'UTC'))", "", "When health was computed, which it is every ten minutes; NULL before that."},
+		column{"health_computed_at", "Nullable(DateTime64(3, 'UTC'))", "", "When health was computed, which it is a twelfth as often as the rest; NULL before that."},
 		column{"nps_90d", "Nullable(Float64)", "points", "Net promoter score of the last 90 days, today included, as sentiment_90d has it; NULL without answers."},
 		column{"nps_responses_90d", "UInt64", "users", "Users whose latest answer counts in nps_90d."})
 	data := struct {
@@ -52,19 +54,22 @@ func (b *builder) portfolioNow() ([]view, error) {
 		return nil, err
 	}
 	b.refreshed = append(b.refreshed, b.healthRows(), refreshed{
-		"portfolio_rows", "portfolio_refresh", "What the view portfolio showed at its last refreshes; rows go after two hours. The view portfolio_now reads the last.", 50, "toStartOfTenMinutes", "2 HOUR", columns, query,
+		"portfolio_rows", "portfolio_refresh", "What the view portfolio showed at its last refreshes; rows go after two hours. The view portfolio_now reads the last.", b.Refresh, "toStartOfTenMinutes", "2 HOUR", columns, query,
 	})
 	v, err := b.simple("portfolio_now", "What the view portfolio showed at its last refresh, at computed_at: not live, but read in milliseconds however many accounts there are, filtered and ordered by any column. "+
-		"It is refreshed within about a minute of the refresh before, and empty until the first one has ended, a minute after tidemark migrate.", columns, "portfolio_now", data)
+		"It is refreshed clickhouse.refresh (50 seconds) after the refresh before, and empty until the first one has ended, a minute after tidemark migrate.", columns, "portfolio_now", data)
 	return []view{v}, err
 }
+
+// never is how far off a refresh is that only comes when it is asked for.
+const never = 10 * 365 * 24 * time.Hour
 
 // healthRows are the latest scores of all accounts, for portfolioNow: they change with the day, and cost more than the rest. Without
 // a health profile nothing fills them.
 func (b *builder) healthRows() refreshed {
 	r := refreshed{
 		table: "health_rows", view: "health_refresh", comment: "What the view health showed at its last refreshes, for the view portfolio_now; rows go after a day.",
-		seconds: 600, partition: "toStartOfDay", keep: "1 DAY", columns: []column{{"computed_at", "DateTime64(3, 'UTC')", "", computedAt}},
+		every: 12 * b.Refresh, partition: "toStartOfDay", keep: "1 DAY", columns: []column{{"computed_at", "DateTime64(3, 'UTC')", "", computedAt}},
 	}
 	health := healthViews[slices.IndexFunc(healthViews, func(v view) bool { return v.Name == "health" })]
 	names := []string{"account_id", "day", "score", "band", "delta_7d", "reason_7d"}
@@ -111,7 +116,7 @@ func (r refreshed) viewStatement(database string) string {
 EMPTY
 AS %[6]s
 SETTINGS %[7]s, max_threads = 1, min_insert_block_size_rows = 10000000, min_insert_block_size_bytes = 4000000000
-COMMENT `, quoteName(database), r.view, r.seconds, r.table, strings.Join(columns, ",\n"), r.query, settings)
+COMMENT `, quoteName(database), r.view, int64(cmp.Or(r.every, never)/time.Second), r.table, strings.Join(columns, ",\n"), r.query, settings)
 }
 
 // keep makes a table or a materialized view if there is none like it. One that is made anew misses a turn at most, and a table of

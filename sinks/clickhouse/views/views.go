@@ -24,6 +24,8 @@ type Options struct {
 	MinuteRetention, HourRetention, DayRetention time.Duration
 	// SnapshotEvery is how often what the portfolio shows is kept, in whole seconds. Zero: every hour.
 	SnapshotEvery time.Duration
+	// Refresh is how long after portfolio_now was last made it is made anew, in whole seconds. Zero: when it is asked for (SYSTEM REFRESH VIEW).
+	Refresh time.Duration
 	// Now is the SQL expression of the current time, a DateTime('UTC'). Empty: now('UTC'). Tests give a fixed time.
 	Now string
 }

@@ -34,7 +34,7 @@ func TestACheckpointThatDoesNotAddUpIsAMetric(t *testing.T) {
 			ops := "http://" + m[1]
 			return get(t, ops+"/readyz") == "ok\n" && strings.Contains(get(t, ops+"/metrics"), want) &&
 				strings.Contains(pipeline.stderr.String(), "do not add up") == bad
-		}, time.Minute, 100*time.Millisecond, "%s", &pipeline.stderr)
+		}, 5*time.Minute, 100*time.Millisecond, "%s", &pipeline.stderr)
 		require.Equal(t, exitOK, pipeline.end(), "%s", &pipeline.stderr)
 	}
 }

@@ -24,7 +24,7 @@ func TestBoard(t *testing.T) {
 	board := launch(t, b.env, "board", "--listen", "127.0.0.1:0")
 	defer board.end()
 	address := regexp.MustCompile(`http://[\d.:]+/`)
-	require.Eventually(t, func() bool { return address.MatchString(board.stdout.String()) }, time.Minute, 50*time.Millisecond, "%s", &board.stderr)
+	require.Eventually(t, func() bool { return address.MatchString(board.stdout.String()) }, 5*time.Minute, 50*time.Millisecond, "%s", &board.stderr)
 	at := address.FindString(board.stdout.String())
 
 	csv := func(path string) string {

@@ -184,7 +184,7 @@ func testDevClickHouseKilled(t *testing.T, binary string) {
 
 	p, engine = start()
 	require.Equal(t, -1, p.end(t, syscall.SIGKILL))
-	require.Eventually(t, func() bool { return errors.Is(syscall.Kill(engine, 0), syscall.ESRCH) || zombie(engine) }, time.Minute, 50*time.Millisecond,
+	require.Eventually(t, func() bool { return errors.Is(syscall.Kill(engine, 0), syscall.ESRCH) || zombie(engine) }, 5*time.Minute, 50*time.Millisecond,
 		"the engine must not outlive the command")
 	p, _ = start()
 	require.Equal(t, exitOK, p.end(t, syscall.SIGTERM))

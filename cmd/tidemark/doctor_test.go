@@ -45,7 +45,7 @@ func TestDoctor(t *testing.T) {
 				address = m[1]
 			}
 			return address != ""
-		}, time.Minute, 20*time.Millisecond)
+		}, 5*time.Minute, 20*time.Millisecond)
 		return p, address
 	}
 	pipeline, address := start()
@@ -56,7 +56,7 @@ func TestDoctor(t *testing.T) {
 	require.Eventually(t, func() bool {
 		_, grave, report := examine(t, b, "--admin", address)
 		return len(grave) == 0 && report.Facts.Lag.Total.LagRecords == 0 && report.Facts.Processes[0].Ready && len(report.Facts.Store.Sources) == 7
-	}, time.Minute, 200*time.Millisecond, "%s", &pipeline.stderr)
+	}, 5*time.Minute, 200*time.Millisecond, "%s", &pipeline.stderr)
 
 	top := tidemark(t, b.env, "top", "--admin", address, "--interval", "10ms")
 	require.Equal(t, exitOK, top.code, top.stderr)
@@ -71,7 +71,7 @@ func TestDoctor(t *testing.T) {
 	require.Eventually(t, func() bool { // Kafka knows a static member until its session has run out
 		code, grave, _ = examine(t, b, "--admin", address)
 		return len(grave) > 0 && grave[0].Cause == doctor.PipelineGone
-	}, time.Minute, 200*time.Millisecond)
+	}, 5*time.Minute, 200*time.Millisecond)
 	require.Equal(t, exitFailure, code)
 	require.Len(t, grave, 1)
 	require.Equal(t, doctor.Page, grave[0].Severity)
@@ -84,7 +84,7 @@ func TestDoctor(t *testing.T) {
 	require.Eventually(t, func() bool {
 		code, grave, _ = examine(t, b, "--admin", address)
 		return len(grave) > 0 && slices.ContainsFunc(grave[0].Evidence, func(s string) bool { return regexp.MustCompile("outside the log").MatchString(s) })
-	}, time.Minute, 200*time.Millisecond)
+	}, 5*time.Minute, 200*time.Millisecond)
 	require.Equal(t, exitFailure, code)
 	require.Len(t, grave, 1)
 	require.Equal(t, doctor.PartitionStopped, grave[0].Cause)

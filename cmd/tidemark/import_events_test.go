@@ -92,15 +92,15 @@ func TestImportEvents(t *testing.T) {
 		require.NoError(t, conn.QueryRow(t.Context(), "SELECT sum(duplicate) FROM reconciliation WHERE topic = 'telemetry'").Scan(&n))
 		return n
 	}
-	require.Eventually(t, func() bool { return duplicates() == 200 }, time.Minute, 100*time.Millisecond, "%s", &pipeline.stderr)
-	require.Eventually(t, func() bool { return fmt.Sprint(counted()) == fmt.Sprint(want) }, time.Minute, 100*time.Millisecond, "%s", &pipeline.stderr)
+	require.Eventually(t, func() bool { return duplicates() == 200 }, 5*time.Minute, 100*time.Millisecond, "%s", &pipeline.stderr)
+	require.Eventually(t, func() bool { return fmt.Sprint(counted()) == fmt.Sprint(want) }, 5*time.Minute, 100*time.Millisecond, "%s", &pipeline.stderr)
 
 	known := tidemark(t, env, "import", "events", "--state", state, dir)
 	require.Equal(t, exitOK, known.code, known.stderr)
 	require.Equal(t, "0 events of 3 files sent\n  3 files were imported before: --again imports them again\n", known.stdout)
 	again := tidemark(t, env, "import", "events", "--state", state, "--again", dir)
 	require.Equal(t, exitOK, again.code, again.stderr)
-	require.Eventually(t, func() bool { return duplicates() == 2300 }, time.Minute, 100*time.Millisecond, "%s", &pipeline.stderr)
+	require.Eventually(t, func() bool { return duplicates() == 2300 }, 5*time.Minute, 100*time.Millisecond, "%s", &pipeline.stderr)
 	require.Equal(t, want, counted())
 	require.Equal(t, exitOK, pipeline.end(), "%s", &pipeline.stderr)
 }

@@ -140,7 +140,7 @@ func TestLagFollowsThePipeline(t *testing.T) {
 		require.Equal(t, exitOK, got.code, got.stderr)
 		require.NoError(t, json.Unmarshal([]byte(got.stdout), &report))
 		return report.Total.LagRecords == 0 && len(report.Records) == 1
-	}, time.Minute, 200*time.Millisecond, "%s", &pipeline.stderr)
+	}, 5*time.Minute, 200*time.Millisecond, "%s", &pipeline.stderr)
 	require.Equal(t, lag.Group{Name: "tidemark", State: "Stable", Members: 1}, report.Group)
 	require.Len(t, report.Sources, 2+2+1+2)
 	for _, s := range report.Sources {
@@ -168,7 +168,7 @@ func TestLagWatch(t *testing.T) {
 	b := startBackends(t)
 	b.migrate(t)
 	watch := launch(t, b.env, "lag", "--watch", "--json", "--interval", "10ms")
-	require.Eventually(t, func() bool { return strings.Count(watch.stdout.String(), "\n") >= 3 }, time.Minute, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return strings.Count(watch.stdout.String(), "\n") >= 3 }, 5*time.Minute, 10*time.Millisecond)
 	require.Equal(t, exitOK, watch.end())
 	for line := range strings.Lines(watch.stdout.String()) {
 		require.True(t, json.Valid([]byte(line)), line)
@@ -269,15 +269,15 @@ func TestRunWaitsForClickHouse(t *testing.T) {
 			ops = "http://" + m[1]
 		}
 		return m != nil && strings.Contains(pipeline.stderr.String(), "ClickHouse does not answer yet; trying again until it does")
-	}, time.Minute, 20*time.Millisecond)
+	}, 5*time.Minute, 20*time.Millisecond)
 	require.Equal(t, "waiting for ClickHouse\n", get(t, ops+"/readyz"))
 	require.Equal(t, "ok\n", get(t, ops+"/livez"))
 
 	forward(t, address, b.store.Server.NativeAddr())
-	require.Eventually(t, func() bool { return get(t, ops+"/readyz") == "ok\n" }, time.Minute, 50*time.Millisecond, "%s", &pipeline.stderr)
+	require.Eventually(t, func() bool { return get(t, ops+"/readyz") == "ok\n" }, 5*time.Minute, 50*time.Millisecond, "%s", &pipeline.stderr)
 	require.Eventually(t, func() bool {
 		return regexp.MustCompile(`tidemark_canary_freshness_seconds_count [1-9]`).MatchString(get(t, ops+"/metrics"))
-	}, time.Minute, 50*time.Millisecond, "the canary runs inside")
+	}, 5*time.Minute, 50*time.Millisecond, "the canary runs inside")
 	require.Equal(t, exitOK, pipeline.end())
 }
 

@@ -43,7 +43,7 @@ metrics:
 		err := reader.QueryRow(t.Context(), "SELECT sum(enterprise_exports), sum(events) FROM usage_day WHERE account_id = 'acme'").Scan(&exports, &events)
 		require.NoError(t, err)
 		return exports == 2 && events == 3
-	}, time.Minute, 100*time.Millisecond)
+	}, 5*time.Minute, 100*time.Millisecond)
 	require.Equal(t, exitOK, running.end())
 	var comment string
 	require.NoError(t, reader.QueryRow(t.Context(),

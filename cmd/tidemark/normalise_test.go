@@ -31,7 +31,7 @@ normalise:
   topics:
     desk: {format: json, events: [{ticket: {ticket_id: $.id, kind: created, occurred_at: $.at, account_id: $.account}}]}
 `, cluster.ListenAddrs()[0]))
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 6*time.Minute)
 	defer cancel()
 	running, stop := context.WithCancel(ctx)
 	var stdout, stderr bytes.Buffer
@@ -85,7 +85,7 @@ normalise:
 	require.Eventually(t, func() bool {
 		const query = "SELECT arrayStringConcat(groupArray(concat(topic, ' ', reason, ' ', field, ' ', producer, ' ', toString(records_last_minute))), '; ') FROM dead_letters_by_producer"
 		return reader.QueryRow(ctx, query).Scan(&named) == nil && named != ""
-	}, time.Minute, 200*time.Millisecond, "%s", &normaliser.stderr)
+	}, 5*time.Minute, 200*time.Millisecond, "%s", &normaliser.stderr)
 	require.Regexp(t, "^desk bad_time occurred_at helpdesk-export [0-2]$", named) // 0 where more than a minute has passed since
 
 	stderr := normaliser.stderr.String()
@@ -99,7 +99,7 @@ normalise:
 		require.Equal(t, exitOK, got.code, got.stderr)
 		require.NoError(t, json.Unmarshal([]byte(got.stdout), &report))
 		return report.Normaliser.Total.LagRecords == 0
-	}, time.Minute, 200*time.Millisecond, "%s", &normaliser.stderr)
+	}, 5*time.Minute, 200*time.Millisecond, "%s", &normaliser.stderr)
 	require.Equal(t, lag.Group{Name: "tidemark-normalise", State: "Stable", Members: 2}, report.Normaliser.Group)
 	owners := map[string]string{}
 	for _, s := range report.Normaliser.Sources {

@@ -34,7 +34,7 @@ func TestRebuildCommands(t *testing.T) {
 		`{"type":"track","event":"A","userId":"u","messageId":"2","context":{"groupId":"acme"}}`, `{`)
 	pipeline := launch(t, env, "run")
 	defer pipeline.end()
-	require.Eventually(t, func() bool { return events() == 2 }, time.Minute, 100*time.Millisecond, "%s", &pipeline.stderr)
+	require.Eventually(t, func() bool { return events() == 2 }, 5*time.Minute, 100*time.Millisecond, "%s", &pipeline.stderr)
 	require.EqualValues(t, 1, letters(t, b.kafka))
 
 	says(exitOK, "Generation 1 has caught up, and nothing has changed for readers.", "--no-switch")
@@ -46,13 +46,13 @@ func TestRebuildCommands(t *testing.T) {
 	require.EqualValues(t, 1, letters(t, b.kafka), "the topic has the dead letter once")
 	require.Eventually(t, func() bool { // the pipeline goes over to it within some seconds
 		return strings.Contains(tidemark(t, env, "lag").stdout, "group tidemark-g1: Stable, members: 1\n")
-	}, time.Minute, 200*time.Millisecond)
+	}, 5*time.Minute, 200*time.Millisecond)
 	says(exitOK, "\n0           retired  the beginning ", "list")
 
 	says(exitOK, "Generation 0 is live again, as it was left; generation 1 is kept.", "back")
 	require.Eventually(t, func() bool { // once the pipeline has been forgotten by the group
 		return tidemark(t, env, "rebuild", "drop", "1").code == exitOK
-	}, time.Minute, time.Second)
+	}, 5*time.Minute, time.Second)
 	says(exitOK, "\n1           dropped ", "list")
 	var left uint64
 	conn := b.store.Open(t, devclickhouse.Reader)
@@ -101,13 +101,13 @@ func TestTheWrongCatalogueIsNotCounted(t *testing.T) {
 	require.Eventually(t, func() bool {
 		require.NoError(t, conn.QueryRow(t.Context(), "SELECT count() FROM checkpoints").Scan(&n))
 		return n > 0
-	}, time.Minute, 100*time.Millisecond, "%s", &pipeline.stderr)
+	}, 5*time.Minute, 100*time.Millisecond, "%s", &pipeline.stderr)
 	require.Equal(t, exitOK, pipeline.end())
 	require.NoError(t, conn.Exec(t.Context(), "INSERT INTO generations SELECT 1, 'live', 'another', now64(3)"))
 	pipeline = launch(t, env, "run")
 	require.Eventually(t, func() bool {
 		return strings.Contains(pipeline.stderr.String(), "generation 1 is live, and pipeline.catalogue is still that of generation 0")
-	}, time.Minute, 100*time.Millisecond)
+	}, 5*time.Minute, 100*time.Millisecond)
 	require.Equal(t, exitOK, pipeline.end())
 	require.NoError(t, conn.QueryRow(t.Context(), "SELECT count() FROM checkpoints").Scan(&n))
 	require.Zero(t, n)

@@ -39,7 +39,7 @@ func (b *backends) settle(t *testing.T, pipeline *command) {
 		var report lag.Report
 		require.NoError(t, json.Unmarshal([]byte(got.stdout), &report), got.stderr)
 		return report.Total.LagRecords == 0 && report.Group.State == "Stable"
-	}, time.Minute, 100*time.Millisecond, "%s", &pipeline.stderr)
+	}, 5*time.Minute, 100*time.Millisecond, "%s", &pipeline.stderr)
 }
 
 func (b *backends) traffic(t *testing.T, seed uint64) *e2e.Traffic {

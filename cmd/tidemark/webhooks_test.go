@@ -88,10 +88,10 @@ func TestWebhooksAreCounted(t *testing.T) {
 	defer collector.end()
 	defer pipeline.end()
 	address := regexp.MustCompile(`"collector started","listen":"([^"]+)","admin":"([^"]+)"`)
-	require.Eventually(t, func() bool { return address.MatchString(collector.stderr.String()) }, time.Minute, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return address.MatchString(collector.stderr.String()) }, 5*time.Minute, 20*time.Millisecond)
 	addresses := address.FindStringSubmatch(collector.stderr.String())
 	url, ops := "http://"+addresses[1], "http://"+addresses[2]
-	require.Eventually(t, func() bool { return get(t, ops+"/readyz") == "ok\n" }, time.Minute, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return get(t, ops+"/readyz") == "ok\n" }, 5*time.Minute, 50*time.Millisecond)
 
 	post := func(path, vendor string, body []byte) {
 		t.Helper()
@@ -137,7 +137,7 @@ func TestWebhooksAreCounted(t *testing.T) {
 		return got, rows.Err()
 	}
 	var got map[string]uint64
-	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline) && !maps.Equal(got, want); time.Sleep(100 * time.Millisecond) {
+	for deadline := time.Now().Add(6 * time.Minute); time.Now().Before(deadline) && !maps.Equal(got, want); time.Sleep(100 * time.Millisecond) {
 		got, err = counted()
 		require.NoError(t, err)
 	}

@@ -131,7 +131,7 @@ func (b *backups) gone(ctx context.Context) {
 	require.Eventually(b.t, func() bool {
 		described, err := b.Admin.DescribeGroups(ctx, b.Group)
 		return err == nil && len(described[b.Group].Members) == 0
-	}, time.Minute, 50*time.Millisecond)
+	}, 5*time.Minute, 50*time.Millisecond)
 }
 
 // counts starts a pipeline again, and requires that what it has counted before and after is what is in the log.

@@ -115,7 +115,7 @@ func TestRebuild(t *testing.T) {
 		var n uint64
 		require.NoError(t, reader.QueryRow(ctx, "SELECT count() FROM counters_all WHERE generation = 1").Scan(&n))
 		return n > 0
-	}, time.Minute, time.Millisecond)
+	}, 5*time.Minute, time.Millisecond)
 	first.Kill()
 	var state string
 	require.NoError(t, reader.QueryRow(ctx, "SELECT toString(argMax(state, at)) FROM generations WHERE generation = 1").Scan(&state))

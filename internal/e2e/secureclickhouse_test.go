@@ -141,7 +141,7 @@ func TestClickHousePasswordIsRotated(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 				defer cancel()
 				return client.Conn().Ping(ctx) == nil
-			}, time.Minute, 50*time.Millisecond, password)
+			}, 5*time.Minute, 50*time.Millisecond, password)
 		}
 		server.Kill()
 		<-server.Done()

@@ -249,7 +249,7 @@ func (v *vault) rotation(ctx context.Context) {
 			require.NoError(t, err)
 		}
 		v.setSCRAM(pipelineUser, password)
-		require.Eventually(t, func() bool { return v.client(v.cluster.SASLAddr(), v.tls(""), l).Ping(ctx) == nil }, time.Minute, 100*time.Millisecond, password)
+		require.Eventually(t, func() bool { return v.client(v.cluster.SASLAddr(), v.tls(""), l).Ping(ctx) == nil }, 5*time.Minute, 100*time.Millisecond, password)
 	}
 	old := &login.SASL{Mechanism: "SCRAM-SHA-512", User: pipelineUser, Password: secret.New("first")}
 	require.Error(t, v.client(v.cluster.SASLAddr(), v.tls(""), old).Ping(ctx))
@@ -267,7 +267,7 @@ func (v *vault) missing(ctx context.Context) {
 				got = nil
 				err := rights.Check(ctx, client, v.granted[user])
 				return (err == nil || errors.As(err, &got)) && slices.Equal(got, want)
-			}, time.Minute, 50*time.Millisecond, "%s without %v", user, want)
+			}, 5*time.Minute, 50*time.Millisecond, "%s without %v", user, want)
 		}
 		says()
 		for _, r := range v.granted[user] {

@@ -119,7 +119,7 @@ func TestTraces(t *testing.T) {
 		require.NoError(t, resp.Body.Close())
 		return resp.StatusCode
 	}
-	require.Eventually(t, func() bool { return send("not a trace") == http.StatusOK }, time.Minute, 50*time.Millisecond, "the collector does not start")
+	require.Eventually(t, func() bool { return send("not a trace") == http.StatusOK }, 5*time.Minute, 50*time.Millisecond, "the collector does not start")
 	require.Equal(t, http.StatusOK, send("00-"+id+"-00f067aa0ba902b7-01"))
 	s.Settle(t.Context(), pipeline)
 	pipeline.Terminate(t) // which sends the last spans

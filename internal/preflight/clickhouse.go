@@ -78,7 +78,7 @@ func (c *ClickHouse) login(ctx context.Context, f *findings, r Role) bool {
 
 // server checks the version and the clock.
 func (c *ClickHouse) server(ctx context.Context, f *findings, conn driver.Conn) {
-	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
 	const subject = "clickhouse"
 	var version string
@@ -137,7 +137,7 @@ func older(version, than string) bool {
 
 // migrated checks that tidemark migrate has nothing left to do to the tables.
 func (c *ClickHouse) migrated(ctx context.Context, f *findings) bool {
-	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
 	const subject, fix = "migrations", "run tidemark migrate"
 	var known uint64
@@ -181,7 +181,7 @@ func (c *ClickHouse) tables(ctx context.Context, f *findings) {
 			f.error(subject, "", "%v", e)
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
 	err = clickhouse.Each(ctx, conn, `SELECT name, arrayJoin(dependencies_table) FROM system.tables WHERE database = currentDatabase() AND engine LIKE '%MergeTree'`,
 		func(rows driver.Rows) error {

@@ -33,7 +33,7 @@ type Durability struct {
 // merge by their keys (docs/design.md, invariants 2 to 4). What breaks them is joined as Violations; any other error means
 // that ClickHouse could not be asked yet. With several addresses ask each.
 func Invariants(ctx context.Context, conn driver.Conn, d Durability) error {
-	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
 	actual, err := readTables(ctx, conn)
 	if err != nil {

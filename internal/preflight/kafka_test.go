@@ -195,7 +195,7 @@ func TestKafkaOfThreeBrokers(t *testing.T) {
 	require.Eventually(t, func() bool {
 		report, err := topics.Check(t.Context(), c.client, declared(3))
 		return err == nil && len(report.Missing) == 2
-	}, time.Minute, 100*time.Millisecond)
+	}, 5*time.Minute, 100*time.Millisecond)
 	c.ensure(declared(3))
 	require.Equal(t, "warning topic telemetry: min.insync.replicas is 1: an acknowledged record may be on one broker only | "+
 		"run kafka-configs.sh --alter --entity-type topics --entity-name telemetry --add-config min.insync.replicas=2", grave(c.check(declared(3)))[3])

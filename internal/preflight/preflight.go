@@ -32,6 +32,9 @@ type Finding struct {
 // probeTimeout bounds each question to a server, so that one that hangs cannot hold up the others.
 const probeTimeout = 10 * time.Second
 
+// queryTimeout is that of ClickHouse, whose system tables take seconds to read while the server is busy.
+const queryTimeout = 30 * time.Second
+
 // findings gathers what was found.
 type findings []Finding
 

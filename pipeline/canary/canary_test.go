@@ -154,7 +154,7 @@ func TestCanariesArrive(t *testing.T) {
 	a.startPipeline()
 	a.release(time.Minute)
 	const enough = 12
-	require.Eventually(t, func() bool { return a.arrived() >= enough }, time.Minute, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return a.arrived() >= enough }, 5*time.Minute, 50*time.Millisecond)
 	require.Zero(t, a.lost())
 	require.Empty(t, a.logs.All())
 	// Nothing is read before it is flushed, at most every 50 ms, so none can have taken no time.
@@ -174,7 +174,7 @@ func TestCanariesArrive(t *testing.T) {
 			"SELECT sum(last.1), sum(last.2) FROM (SELECT argMax((applied, duplicate + filtered + dead_lettered), offset) AS last FROM checkpoints GROUP BY source)").
 			Scan(&applied, &other))
 		return applied >= enough
-	}, time.Minute, 50*time.Millisecond)
+	}, 5*time.Minute, 50*time.Millisecond)
 	require.Zero(t, other, "every canary is an event like others")
 }
 
@@ -183,7 +183,7 @@ func TestCanariesGetLostAndArriveAgain(t *testing.T) {
 	a := newAir(t)
 	const patience = 1500 * time.Millisecond
 	a.release(patience)
-	require.Eventually(t, func() bool { return a.lost() >= 2 }, time.Minute, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return a.lost() >= 2 }, 5*time.Minute, 50*time.Millisecond)
 	require.GreaterOrEqual(t, a.freshness(), 1.0, "it tells how long the one on its way has taken")
 	require.Zero(t, a.arrived())
 	entries := a.logs.All()
@@ -192,7 +192,7 @@ func TestCanariesGetLostAndArriveAgain(t *testing.T) {
 	require.Contains(t, entries[0].ContextMap()["error"], "not seen within 1.5s: context deadline exceeded")
 
 	a.startPipeline()
-	require.Eventually(t, func() bool { return a.arrived() >= 1 }, time.Minute, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return a.arrived() >= 1 }, 5*time.Minute, 50*time.Millisecond)
 	require.Equal(t, "canaries arrive again", a.logs.All()[1].Message)
 }
 
@@ -202,7 +202,7 @@ func TestCanariesAreLostWhenKafkaIsGone(t *testing.T) {
 	nobody := []kgo.Opt{kgo.SeedBrokers("127.0.0.1:1")}
 	a.kafka = nobody
 	a.release(200 * time.Millisecond)
-	require.Eventually(t, func() bool { return a.lost() >= 2 }, time.Minute, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return a.lost() >= 2 }, 5*time.Minute, 50*time.Millisecond)
 	require.True(t, strings.HasPrefix(a.logs.All()[0].ContextMap()["error"].(string), "send a canary: "))
 }
 
@@ -212,7 +212,7 @@ func TestCanariesAreLostWhenClickHouseFails(t *testing.T) {
 	require.NoError(t, a.store.Close())
 	a.store = unreachable(t)
 	a.release(300 * time.Millisecond)
-	require.Eventually(t, func() bool { return a.lost() >= 1 }, time.Minute, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return a.lost() >= 1 }, 5*time.Minute, 50*time.Millisecond)
 	require.Contains(t, a.logs.All()[0].ContextMap()["error"], "look for a canary: ")
 }
 

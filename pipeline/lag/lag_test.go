@@ -187,7 +187,7 @@ func (c *cluster) transaction(id string, partition int32, n int, end kgo.Transac
 		e, _ := all.Lookup(c.topic, partition)
 		want = e.Offset
 		return s.Offset == want && want > int64(n)
-	}, time.Minute, 20*time.Millisecond, "the marker of %s", id)
+	}, 5*time.Minute, 20*time.Millisecond, "the marker of %s", id)
 }
 
 func (c *cluster) openTransaction(id string, partition int32, n int) {
@@ -256,7 +256,7 @@ func testOwners(t *testing.T, c *cluster) {
 		return names
 	}
 	var names map[string]bool
-	require.Eventually(t, func() bool { names = owners(); return len(names) == 2 }, time.Minute, 100*time.Millisecond)
+	require.Eventually(t, func() bool { names = owners(); return len(names) == 2 }, 5*time.Minute, 100*time.Millisecond)
 	require.True(t, names["static"])
 	delete(names, "static")
 	for other := range names {

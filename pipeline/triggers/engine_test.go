@@ -165,7 +165,7 @@ func testADeposedProcessStoresNothing(t *testing.T, f *fixture) {
 	settle(t, successor)
 	f.escalate(t, "acme", 3, time.Now())
 	var err error
-	require.Eventually(t, func() bool { err = old.tick(t.Context()); return err != nil }, time.Minute, time.Millisecond)
+	require.Eventually(t, func() bool { err = old.tick(t.Context()); return err != nil }, 5*time.Minute, time.Millisecond)
 	require.ErrorIs(t, err, ErrDeposed)
 	require.Empty(t, f.history(t))
 	settle(t, successor)

@@ -147,7 +147,7 @@ func (r *receiver) serve(t *testing.T, address string) (at string, stop func()) 
 		var err error
 		listener, err = (&net.ListenConfig{}).Listen(t.Context(), "tcp", address)
 		return err == nil
-	}, time.Minute, 10*time.Millisecond)
+	}, 5*time.Minute, 10*time.Millisecond)
 	server := &http.Server{Handler: r, ReadHeaderTimeout: time.Minute}
 	done := make(chan struct{})
 	go func() {
@@ -224,7 +224,7 @@ func TestKillsLoseNothingAndRepeatUnderTheSameID(t *testing.T) {
 		var n uint64
 		err := store.Conn().QueryRow(t.Context(), "SELECT count() FROM deliveries FINAL WHERE outcome = 'delivered'").Scan(&n)
 		return err == nil && n == uint64(len(all))
-	}, time.Minute, 20*time.Millisecond)
+	}, 5*time.Minute, 20*time.Millisecond)
 
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -20,13 +20,13 @@ func TestPortfolioAsItWasKnown(t *testing.T) {
 	turns := func() []string {
 		return strings.Fields(f.rows(t, "SELECT toUnixTimestamp64Milli(known_at) FROM portfolio_known WHERE account_id = 'acme' ORDER BY known_at"))
 	}
-	require.Eventually(t, func() bool { return len(turns()) > 0 }, time.Minute, 100*time.Millisecond)
+	require.Eventually(t, func() bool { return len(turns()) > 0 }, 5*time.Minute, 100*time.Millisecond)
 	seen := turns()[len(turns())-1]
 
 	f.insert(t, "counters", eventsOn("acme", map[int]int{8: 100})...) // late
 	require.Eventually(t, func() bool {
 		return f.rows(t, "SELECT max(events_28d) FROM portfolio_known WHERE account_id = 'acme'") == golden("111")
-	}, time.Minute, 100*time.Millisecond)
+	}, 5*time.Minute, 100*time.Millisecond)
 	o.SnapshotEvery = time.Hour
 	require.NoError(t, views.Apply(t.Context(), f.db, catalogue(t, ""), o))
 	was := "known_at = (SELECT max(known_at) FROM portfolio_known WHERE known_at <= fromUnixTimestamp64Milli(toInt64(" + seen + "), 'UTC'))"

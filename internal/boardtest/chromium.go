@@ -20,7 +20,7 @@ import (
 var files embed.FS
 
 const (
-	stepTimeout = 2 * time.Minute // of one step of a page, on a busy machine
+	stepTimeout = 10 * time.Minute // of one step of a page: its panels come one by one, each within half a minute, and are tried again
 	axeScript   = "node_modules/axe-core/axe.min.js"
 )
 

@@ -52,7 +52,7 @@ type message struct {
 
 func newGenerator(s shape, start time.Time) *generator {
 	return &generator{
-		shape: s, start: start.UnixMilli(), rng: rand.New(rand.NewPCG(s.Seed, s.Seed)), //nolint:gosec // not a secret
+		shape: s, start: start.UnixMilli(), rng: rand.New(rand.NewPCG(s.Seed, s.Seed)),
 		truth: truth{MinuteUsers: map[uint64]struct{}{}, DayUsers: map[uint64]struct{}{}},
 	}
 }
@@ -137,8 +137,8 @@ func (g *generator) body(b []byte, account, user int, at int64) []byte {
 		return fmt.Appendf(b, `{"type":"group","groupId":"acct-%06d","traits":{"plan":"team"}`, account)
 	}
 	g.truth.Events++
-	g.truth.MinuteUsers[uint64(user)<<32|uint64(at/60_000)] = struct{}{} //nolint:gosec // positive
-	g.truth.DayUsers[uint64(user)] = struct{}{}                          //nolint:gosec // positive
+	g.truth.MinuteUsers[uint64(user)<<32|uint64(at/60_000)] = struct{}{}
+	g.truth.DayUsers[uint64(user)] = struct{}{}
 	switch {
 	case kind < 24:
 		return fmt.Appendf(b, `{"type":"page","name":"Page %d","properties":{"path":"/projects/%d"}`, g.rng.IntN(30), g.rng.IntN(1000))
@@ -161,10 +161,10 @@ func (g *generator) body(b []byte, account, user int, at int64) []byte {
 
 // mix hashes three small numbers to one that is not negative.
 func mix(a, b, c int) int {
-	h := uint64(a)*0x9e3779b97f4a7c15 ^ uint64(b)*0xbf58476d1ce4e5b9 ^ uint64(c)*0x94d049bb133111eb //nolint:gosec // hashing
+	h := uint64(a)*0x9e3779b97f4a7c15 ^ uint64(b)*0xbf58476d1ce4e5b9 ^ uint64(c)*0x94d049bb133111eb
 	h ^= h >> 29
 	h *= 0xbf58476d1ce4e5b9
-	return int(h >> 33) //nolint:gosec // 31 bits
+	return int(h >> 33)
 }
 
 func appendTime(b []byte, name string, ms int64) []byte {

@@ -82,11 +82,11 @@ func (l *live) write(b []byte, ms int64) {
 	}
 	copy(b, l.date)
 	ms %= day
-	two := func(at int, v int64) { b[at], b[at+1] = byte('0'+v/10), byte('0'+v%10) } //nolint:gosec // digits
+	two := func(at int, v int64) { b[at], b[at+1] = byte('0'+v/10), byte('0'+v%10) }
 	two(11, ms/3_600_000)
 	two(14, ms/60_000%60)
 	two(17, ms/1000%60)
-	b[20] = byte('0' + ms/100%10) //nolint:gosec // a digit
+	b[20] = byte('0' + ms/100%10)
 	two(21, ms%100)
 }
 
@@ -114,7 +114,7 @@ func (l *live) run(ctx context.Context, client *kgo.Client, topic string, rate f
 		for due := int(rate * now.Sub(began).Seconds()); sent < due; sent++ {
 			r := &l.pool[l.next%len(l.pool)]
 			var cycle [8]byte
-			binary.BigEndian.PutUint64(cycle[:], uint64(l.next/len(l.pool))) //nolint:gosec // positive
+			binary.BigEndian.PutUint64(cycle[:], uint64(l.next/len(l.pool)))
 			hex.Encode(r.value[r.id:], cycle[:])
 			l.at(r, when(now))
 			l.next++

@@ -39,7 +39,7 @@ func (b *bench) java(ctx context.Context, job *peers.Job, topic *written, run st
 		return r, err
 	}
 	defer client.Close()
-	if _, err := kadm.NewClient(client).CreateTopic(ctx, int32(topic.Partitions), 1, nil, output); err != nil { //nolint:gosec // small
+	if _, err := kadm.NewClient(client).CreateTopic(ctx, int32(topic.Partitions), 1, nil, output); err != nil {
 		return r, fmt.Errorf("create topic %s: %w", output, err)
 	}
 	state := filepath.Join(b.dir, run)

@@ -163,7 +163,7 @@ func (p *probes) ask(ctx context.Context, query string, asked time.Time) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for i := range p.acked {
-		count := int(counts[fmt.Sprintf("probe-%d", i)]) //nolint:gosec // small
+		count := int(counts[fmt.Sprintf("probe-%d", i)])
 		// One that was sent but whose acknowledgement has not arrived yet may be in the view already.
 		for ; p.seen[i] < min(count, len(p.acked[i])); p.seen[i]++ {
 			acked := p.acked[i][p.seen[i]]

@@ -171,7 +171,7 @@ func (o *openWindows) verify(ctx context.Context) error {
 		if err := row.Scan(&events); err != nil {
 			return fmt.Errorf("read counters: %w", err)
 		}
-		if events != uint64(o.sent) { //nolint:gosec // positive
+		if events != uint64(o.sent) {
 			return fmt.Errorf("wrong result: %d events by %s, should be %d", events, tier, o.sent)
 		}
 	}

@@ -117,7 +117,7 @@ func (e serverEvents) since(before serverEvents) serverEvents {
 // verify compares what ClickHouse has with what the records are known to come to.
 func (w *written) verify(ctx context.Context, db *database) error {
 	t := &w.Truth
-	received := uint64(w.Events) //nolint:gosec // positive
+	received := uint64(w.Events)
 	var r, a, d, f, dead uint64
 	row := db.admin.QueryRowContext(ctx, `
 SELECT sum(received), sum(applied), sum(duplicate), sum(filtered), sum(dead_lettered) FROM checkpoints

@@ -57,7 +57,7 @@ func (b *bench) names(telemetry string) config.Topics {
 func (b *bench) ensure(ctx context.Context, client *kgo.Client, telemetry string, partitions int) error {
 	names := b.names(telemetry)
 	_, err := topics.Ensure(ctx, client, []topics.Topic{
-		{Name: names.Telemetry, Partitions: int32(partitions)}, {Name: names.Tickets, Partitions: 1}, //nolint:gosec // a small number
+		{Name: names.Telemetry, Partitions: int32(partitions)}, {Name: names.Tickets, Partitions: 1},
 		{Name: names.Signals, Partitions: 1}, {Name: names.Accounts, Partitions: 1}, {Name: names.DeadLetters, Partitions: 1},
 	})
 	return err

@@ -131,7 +131,7 @@ WHERE (source, offset) IN (SELECT source, max(offset) FROM checkpoints GROUP BY 
 	if err := row.Scan(&received, &accounted, &dead); err != nil {
 		return fmt.Errorf("read checkpoints: %w", err)
 	}
-	if received != uint64(records) || accounted != received { //nolint:gosec // positive
+	if received != uint64(records) || accounted != received {
 		return fmt.Errorf("wrong result: %d records were sent, %d received, %d applied, duplicate or filtered, %d dead-lettered", records, received, accounted, dead)
 	}
 	return nil

@@ -136,7 +136,7 @@ func (s *idStore) OnFetchRecordBuffered(r *kgo.Record) {
 	if id == nil || r.Topic != "telemetry" {
 		return
 	}
-	at := place{strconv.Itoa(int(r.Partition)), uint64(r.Offset)} //nolint:gosec // an offset
+	at := place{strconv.Itoa(int(r.Partition)), uint64(r.Offset)}
 	s.mu.Lock()
 	first, known := s.seen[string(id[1])]
 	if !known {

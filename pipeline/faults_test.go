@@ -69,7 +69,7 @@ func play(t *testing.T, seed uint64, b func(*world) build, run func(*simulation)
 			defer close(done)
 			w = newWorld(ctx, result, seed, nodes) //nolint:testifylint // its FailNow ends this goroutine alone, as it should
 			w.build = b(w)
-			run(&simulation{world: w, trial: result, draws: rand.New(rand.NewPCG(seed, 0))}) //nolint:gosec // by seed
+			run(&simulation{world: w, trial: result, draws: rand.New(rand.NewPCG(seed, 0))})
 		}()
 		<-done
 		w.close()
@@ -155,7 +155,7 @@ func TestEveryFaultAtOnce(t *testing.T) {
 	sum := &totals{counts: map[string]int{}}
 	began := time.Now()
 	t.Run("seeds", func(t *testing.T) {
-		for i := range min(uint64(runtime.GOMAXPROCS(0)), seeds) { //nolint:gosec // few
+		for i := range min(uint64(runtime.GOMAXPROCS(0)), seeds) {
 			t.Run(fmt.Sprint(i), func(t *testing.T) {
 				t.Parallel()
 				for seed := range next {

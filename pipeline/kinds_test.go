@@ -57,7 +57,7 @@ var faultsThereAre = []fault{
 	{name: "leaders move", weight: 3, do: func(s *simulation) {
 		for n := range s.partitions {
 			if s.draws.IntN(2) == 0 {
-				require.NoError(s.t, s.kafka.MoveTopicPartition("telemetry", n, int32(s.draws.IntN(nodes)))) //nolint:gosec // few
+				require.NoError(s.t, s.kafka.MoveTopicPartition("telemetry", n, int32(s.draws.IntN(nodes))))
 			}
 		}
 	}},

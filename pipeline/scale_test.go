@@ -64,7 +64,7 @@ func TestManyInstancesShareManyPartitions(t *testing.T) {
 func wide(t *testing.T, partitions int32) *world {
 	w := &world{
 		t: t, ctx: t.Context(), stack: &kfake.VirtualNetwork{}, model: chmodel.New(), truth: chmodel.New(), partitions: partitions,
-		traffic: rand.New(rand.NewPCG(1, 1)), faults: rand.New(rand.NewPCG(1, 2)), //nolint:gosec // by seed
+		traffic: rand.New(rand.NewPCG(1, 1)), faults: rand.New(rand.NewPCG(1, 2)),
 	}
 	var err error
 	w.kafka, err = kfake.NewCluster(kfake.NumBrokers(1), kfake.Ports(9092), kfake.ListenFn(w.stack.Listen),
@@ -83,8 +83,8 @@ func (w *world) shared(members int, limit time.Duration) {
 		}
 		all := int32(0)
 		for _, m := range g.Members {
-			n := int32(len(m.Assignment["telemetry"]))                                    //nolint:gosec // small
-			if n < w.partitions/int32(members) || n > (w.partitions-1)/int32(members)+1 { //nolint:gosec // small
+			n := int32(len(m.Assignment["telemetry"]))
+			if n < w.partitions/int32(members) || n > (w.partitions-1)/int32(members)+1 {
 				return false
 			}
 			all += n

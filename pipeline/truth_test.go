@@ -34,7 +34,7 @@ func (w *world) straight() map[place]clickhouse.Checkpoint {
 	w.each("telemetry", func(r *kgo.Record) {
 		p := points[r.Partition]
 		v, _ := cores[r.Partition].Step(record(r))
-		p.Offset, p.Received = uint64(r.Offset)+1, p.Received+1 //nolint:gosec // an offset
+		p.Offset, p.Received = uint64(r.Offset)+1, p.Received+1
 		switch v {
 		case worker.Applied:
 			p.Applied++
@@ -125,12 +125,12 @@ func (w *world) core(partition int32) *worker.Core {
 
 // read hands over all that the partition holds.
 func (w *world) read(partition int32, to func(*worker.Record)) {
-	end := uint64(w.kafka.PartitionInfo("telemetry", partition).HighWatermark) //nolint:gosec // an offset
+	end := uint64(w.kafka.PartitionInfo("telemetry", partition).HighWatermark)
 	require.NoError(w.t, w.id(partition).ReadRange(w.ctx, w.options(w.dial), 0, end, func(r *kgo.Record) {
 		to(record(r))
 	}))
 }
 
 func record(r *kgo.Record) *worker.Record {
-	return &worker.Record{Offset: uint64(r.Offset), Time: r.Timestamp.UnixMilli(), Key: r.Key, Value: r.Value} //nolint:gosec // an offset
+	return &worker.Record{Offset: uint64(r.Offset), Time: r.Timestamp.UnixMilli(), Key: r.Key, Value: r.Value}
 }

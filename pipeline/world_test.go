@@ -57,7 +57,7 @@ const (
 func newWorld(ctx context.Context, t require.TestingT, seed uint64, brokers int) *world {
 	w := &world{
 		t: t, ctx: ctx, stack: &kfake.VirtualNetwork{}, model: chmodel.New(), truth: chmodel.New(), partitions: partitions,
-		traffic: rand.New(rand.NewPCG(seed, 1)), faults: rand.New(rand.NewPCG(seed, 2)), //nolint:gosec // by seed
+		traffic: rand.New(rand.NewPCG(seed, 1)), faults: rand.New(rand.NewPCG(seed, 2)),
 	}
 	var err error
 	w.kafka, err = kfake.NewCluster(kfake.NumBrokers(brokers), kfake.Ports([]int{9092, 9093}[:brokers]...), kfake.ListenFn(w.stack.Listen),

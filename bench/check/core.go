@@ -31,7 +31,7 @@ func runCore(mark func()) error {
 	}
 	records := make([]worker.Record, len(events))
 	for i := range events {
-		records[i] = worker.Record{Offset: uint64(i), Time: input.Start.UnixMilli(), Value: events[i]} //nolint:gosec // positive
+		records[i] = worker.Record{Offset: uint64(i), Time: input.Start.UnixMilli(), Value: events[i]}
 	}
 	warming, rest := records[:len(records)-counted], records[len(records)-counted:]
 

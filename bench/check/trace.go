@@ -18,7 +18,7 @@ func countCore() (map[string]uint64, error) {
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(self, childArg) //nolint:gosec // ourselves
+	cmd := exec.Command(self, childArg)
 	cmd.Stderr = os.Stderr
 	// Nothing but the core's own work, and memory cleared by other instructions than one that counts each byte.
 	cmd.Env = append(os.Environ(), "GOMAXPROCS=1", "GOGC=off", "GODEBUG=cpu.erms=off")
@@ -94,14 +94,14 @@ func (t *tracer) newThread() error {
 	if err != nil {
 		return err
 	}
-	if _, err := wait(int(tid)); err != nil { //nolint:gosec // a thread's id
+	if _, err := wait(int(tid)); err != nil {
 		return err
 	}
 	if t.sysmon == 0 {
-		t.sysmon = int(tid) //nolint:gosec // as above
+		t.sysmon = int(tid)
 		return nil
 	}
-	return syscall.PtraceDetach(int(tid)) //nolint:gosec // as above
+	return syscall.PtraceDetach(int(tid))
 }
 
 // count steps to the next mark.

@@ -108,7 +108,7 @@ func (r Report) Save(path string) error {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(path+".new", append(text, '\n'), 0o644); err != nil { //nolint:gosec // for everyone to read
+	if err := os.WriteFile(path+".new", append(text, '\n'), 0o644); err != nil {
 		return fmt.Errorf("save the figures: %w", err)
 	}
 	if err := os.Rename(path+".new", path); err != nil {

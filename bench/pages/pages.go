@@ -30,7 +30,7 @@ func Write(dir string, r figures.Report) error {
 			return err
 		}
 	}
-	if err := os.WriteFile(filepath.Join(dir, "performance.svg"), chart(r), 0o644); err != nil { //nolint:gosec // for everyone to read
+	if err := os.WriteFile(filepath.Join(dir, "performance.svg"), chart(r), 0o644); err != nil {
 		return fmt.Errorf("write the chart: %w", err)
 	}
 	return nil
@@ -48,7 +48,7 @@ func replace(path, text string) error {
 		return fmt.Errorf("%s has not the lines %q and %q", path, strings.TrimSpace(begin), strings.TrimSpace(end))
 	}
 	page = fmt.Appendf(nil, "%s%s\n%s\n\n%s%s", before, begin, strings.TrimSpace(text), end, after)
-	if err := os.WriteFile(path, page, 0o644); err != nil { //nolint:gosec // for everyone to read
+	if err := os.WriteFile(path, page, 0o644); err != nil {
 		return fmt.Errorf("write the page: %w", err)
 	}
 	return nil

@@ -46,7 +46,7 @@ func (c *triggersBacktestCmd) Run(ctx context.Context, g *globals) error {
 		return err
 	}
 	if c.SVG != "" {
-		if err := os.WriteFile(c.SVG, report.SVG(), 0o644); err != nil { //nolint:gosec // a chart is for others to see
+		if err := os.WriteFile(c.SVG, report.SVG(), 0o644); err != nil {
 			return fmt.Errorf("write the chart: %w", err)
 		}
 	}

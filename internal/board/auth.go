@@ -201,7 +201,7 @@ func (a *Access) routes(mux *http.ServeMux, views *renderer) {
 			return
 		}
 		a.setCookie(w, r, a.newSession(time.Now()), int(sessionLife/time.Second))
-		http.Redirect(w, r, onThisSite(r.FormValue("to")), http.StatusSeeOther)
+		http.Redirect(w, r, onThisSite(r.FormValue("to")), http.StatusSeeOther) //nolint:gosec // onThisSite takes paths of this board only
 	})))
 	mux.Handle("POST /sign-out", sameOrigin.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		a.setCookie(w, r, "", -1)
@@ -210,7 +210,7 @@ func (a *Access) routes(mux *http.ServeMux, views *renderer) {
 }
 
 func (a *Access) setCookie(w http.ResponseWriter, r *http.Request, value string, maxAge int) {
-	http.SetCookie(w, &http.Cookie{
+	http.SetCookie(w, &http.Cookie{ //nolint:gosec // Secure where the request came by TLS: on loopback it does not
 		Name: sessionCookie, Value: value, Path: "/", MaxAge: maxAge, HttpOnly: true, SameSite: http.SameSiteStrictMode,
 		Secure: r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https",
 	})

@@ -49,7 +49,7 @@ func RunEngine(cfg EngineConfig) error {
 		runtime.LockOSThread()
 		argv := cfg.argv()
 		engineArgv = cStrings(argv)
-		returned <- engineMessage(engineQuery(int32(len(argv)), unsafe.Pointer(&engineArgv[0])))
+		returned <- engineMessage(engineQuery(int32(len(argv)), unsafe.Pointer(&engineArgv[0]))) //nolint:gosec // C wants an int and a pointer; there are two arguments
 	}()
 	select {
 	case message := <-returned:

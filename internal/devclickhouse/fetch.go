@@ -88,7 +88,7 @@ func checkSpace(dir string, need int64) error {
 	if err := unix.Statfs(dir, &fs); err != nil {
 		return fmt.Errorf("ask for the free space of %s: %w", dir, err)
 	}
-	if free := int64(fs.Bavail) * int64(fs.Bsize); free < need { //nolint:unconvert // its type differs between systems
+	if free := int64(fs.Bavail) * int64(fs.Bsize); free < need { //nolint:unconvert,gosec // free bytes; its type differs between systems
 		return fmt.Errorf("%s has %d MB free, the ClickHouse engine needs %d MB: free some space, or set %s to a directory on another disk",
 			dir, free>>20, need>>20, EngineDirEnv)
 	}

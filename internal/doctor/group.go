@@ -93,7 +93,7 @@ func (f *Facts) accounts(of ...*lag.Source) string {
 	if n == 0 {
 		return "the accounts" + where
 	}
-	return preflight.Count(int(n), "account") + where + ", by the last 7 days" //nolint:gosec // there are not so many
+	return preflight.Count(int(n), "account") + where + ", by the last 7 days"
 }
 
 // progress is what the source's owner last wrote; nil if that is not known.

@@ -76,8 +76,8 @@ func TestEndingAtFullLoad(t *testing.T) {
 	s.Verify(t.Context())
 	var counted uint64
 	require.NoError(t, s.DB.Open(t, devclickhouse.Reader).QueryRow(t.Context(), "SELECT sum(events) FROM usage_day WHERE account_id = 'shutdown'").Scan(&counted))
-	require.GreaterOrEqual(t, int64(counted), accepted.Load(), "events that clients were told are accepted") //nolint:gosec // few
-	require.LessOrEqual(t, int64(counted), sent.Load())                                                      //nolint:gosec // few
+	require.GreaterOrEqual(t, int64(counted), accepted.Load(), "events that clients were told are accepted")
+	require.LessOrEqual(t, int64(counted), sent.Load())
 	pipeline.endsInTime(t)
 }
 

@@ -162,7 +162,7 @@ func (s *Stage) Verify(ctx context.Context) *recount.Result {
 func (s *Stage) Source(ctx context.Context, topic string, partition int) string {
 	topics, err := s.Admin.ListTopics(ctx, topic)
 	require.NoError(s.t, err)
-	return source.ID{Topic: topic, Partition: int32(partition), TopicID: topics[topic].ID}.String() //nolint:gosec // small
+	return source.ID{Topic: topic, Partition: int32(partition), TopicID: topics[topic].ID}.String()
 }
 
 // Log is what a recount reads, and by which limits.

@@ -24,7 +24,7 @@ type Traffic struct {
 func NewTraffic(brokers []string, seed uint64) *Traffic {
 	wire := &kafka.Transport{MetadataTTL: time.Second} // soon sees a partition that is added
 	return &Traffic{
-		rand: rand.New(rand.NewPCG(seed, seed)), //nolint:gosec // reproducible by seed
+		rand: rand.New(rand.NewPCG(seed, seed)),
 		wire: wire,
 		writer: &kafka.Writer{
 			Addr: kafka.TCP(brokers...), Transport: wire, Balancer: kafka.Murmur2Balancer{Consistent: true}, RequiredAcks: kafka.RequireAll,

@@ -130,7 +130,7 @@ func (s *session) readSources(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		of.Checkpoint, of.Watermark = int64(checkpoint), watermark //nolint:gosec // Kafka's offsets are int64
+		of.Checkpoint, of.Watermark = int64(checkpoint), watermark
 		s.result.Sources = append(s.result.Sources, of)
 	}
 	return nil

@@ -47,13 +47,13 @@ func (s *session) scan(ctx context.Context, log *recount.Log, p recount.Partitio
 		return err
 	}
 	reach := s.Log.Limits.DedupRecords
-	of.From = max(int64(before), p.Start) //nolint:gosec // Kafka's offsets are int64
+	of.From = max(int64(before), p.Start)
 	end := min(max(of.AppliedOffset+1+reach, of.From), p.End, max(of.Checkpoint, of.From))
 	of.To = min(end, of.From+s.Scan)
 	switch {
 	case of.To < end:
 		of.Why = fmt.Sprintf("events of the window may lie up to offset %d; allow more with --scan", end)
-	case of.From > int64(before): //nolint:gosec // as above
+	case of.From > int64(before):
 		of.Why = fmt.Sprintf("Kafka has deleted what lay before offset %d", p.Start)
 	default:
 		of.Whole = true

@@ -51,13 +51,13 @@ func TestMemoryAndDiskAreBounded(t *testing.T) {
 		s.Settle(s.ctx, p)
 		s.merged()
 		after := s.disk()
-		perEvent := (after.bytes - before.bytes) / uint64(f.events) //nolint:gosec // positive
+		perEvent := (after.bytes - before.bytes) / uint64(f.events)
 		t.Logf("%s: %d events, %d MB of memory at most so far, %d bytes on disk an event, %d rows an event, %d parts",
-			f.name, f.events, p.Peak(t)>>20, perEvent, (after.rows-before.rows)/uint64(f.events), after.parts) //nolint:gosec // positive
-		require.Less(t, perEvent, uint64(f.bytes), f.name) //nolint:gosec // positive
+			f.name, f.events, p.Peak(t)>>20, perEvent, (after.rows-before.rows)/uint64(f.events), after.parts)
+		require.Less(t, perEvent, uint64(f.bytes), f.name)
 		before = after
 		s.figures.faults++
-		s.figures.records += uint64(f.events) //nolint:gosec // positive
+		s.figures.records += uint64(f.events)
 	}
 	require.Less(t, p.Peak(t), int64(1500)<<20, "bytes; a container of 1.5 GB would have killed it")
 	for _, f := range floods { // day rows, whatever was evicted and loaded meanwhile
@@ -74,7 +74,7 @@ func TestMemoryAndDiskAreBounded(t *testing.T) {
 		if len(prefixes) > 0 {
 			where = "account_id IN (" + strings.Join(prefixes, ", ") + ")"
 		}
-		require.Equal(t, uint64(f.events), s.count("SELECT toUInt64(sum(value)) FROM (SELECT max(value) AS value FROM counters WHERE tier = 'day' AND metric = 'events' AND feature = '' AND "+ //nolint:gosec // positive
+		require.Equal(t, uint64(f.events), s.count("SELECT toUInt64(sum(value)) FROM (SELECT max(value) AS value FROM counters WHERE tier = 'day' AND metric = 'events' AND feature = '' AND "+
 			where+" GROUP BY account_id, window_start, source)"), f.name)
 	}
 	require.Equal(t, uint64(1001), s.count("SELECT uniqExact(feature) FROM counters WHERE tier = 'day' AND account_id = 'a-2' AND metric = 'feature_uses'"))

@@ -19,7 +19,7 @@ import (
 //tidemark:proves "ClickHouse is killed": 1 3 4 5
 //tidemark:proves "Kafka's broker is killed": 1 3 4 5
 func TestKillsInRandomOrder(t *testing.T) {
-	random := rand.New(rand.NewPCG(seed(t), 1)) //nolint:gosec // reproducible by seed
+	random := rand.New(rand.NewPCG(seed(t), 1))
 	cluster, engine := kafkatest.Start(t), startEngine(t)
 	s := newStage(t, cluster.Brokers(), engine.database(), seed(t))
 	instances := map[string]*e2e.Process{"a": s.pipeline("a"), "b": s.pipeline("b")}

@@ -18,7 +18,7 @@ import (
 //
 //tidemark:proves "connections are cut, delayed or half open": 1 3 4 5
 func TestConnectionsCutDelayedAndHalfOpen(t *testing.T) {
-	random := rand.New(rand.NewPCG(seed(t), 2)) //nolint:gosec // reproducible by seed
+	random := rand.New(rand.NewPCG(seed(t), 2))
 	s := newStage(t, kafkatest.Start(t).Brokers(), chtest.Shared(t), seed(t))
 	kafka, store := kafkaProxy(t, s.Brokers[0]), clickhouseProxy(t, s.DB.Server.NativeAddr())
 	alive := []*e2e.Process{

@@ -57,7 +57,7 @@ func soak(t *testing.T, lasts time.Duration, perSecond int) {
 	}
 	defer sending.Wait()
 
-	random := rand.New(rand.NewPCG(1, 1)) //nolint:gosec // the same every time
+	random := rand.New(rand.NewPCG(1, 1))
 	pause := func() { <-time.After(300*time.Millisecond + time.Duration(random.IntN(1700))*time.Millisecond) }
 	victims := []func(){
 		func() { collector.Kill(); pause(); collector = s.collector(); front.Lead(collector.listen) },
@@ -160,7 +160,7 @@ func (s *stage) waiting() map[string]bool {
 	waiting := map[string]bool{}
 	for _, end := range ends.Offsets().Sorted() {
 		of := source.ID{Topic: end.Topic, Partition: end.Partition}
-		require.NoError(s.t, of.ReadRange(s.ctx, []kgo.Opt{kgo.SeedBrokers(s.Brokers...)}, 0, uint64(end.At), func(r *kgo.Record) { //nolint:gosec // an offset
+		require.NoError(s.t, of.ReadRange(s.ctx, []kgo.Opt{kgo.SeedBrokers(s.Brokers...)}, 0, uint64(end.At), func(r *kgo.Record) {
 			if r.Value == nil {
 				delete(waiting, string(r.Key))
 			} else {

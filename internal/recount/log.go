@@ -178,7 +178,7 @@ func (l *Log) fetch(ctx context.Context, p Partition, from int64, each func(Reco
 		ReplicaID: -1, MaxWaitTime: 1000, MinBytes: 1, MaxBytes: fetchBytes,
 		IsolationLevel: int8(kafka.ReadCommitted), SessionID: -1, SessionEpoch: -1,
 		Topics: []fetch.RequestTopic{{Topic: p.Topic, Partitions: []fetch.RequestPartition{{
-			Partition: int32(p.Number), CurrentLeaderEpoch: -1, FetchOffset: from,
+			Partition: int32(p.Number), CurrentLeaderEpoch: -1, FetchOffset: from, //nolint:gosec // a partition
 			LogStartOffset: -1, PartitionMaxBytes: fetchBytes,
 		}}}},
 	})

@@ -391,7 +391,7 @@ func (s Span) With(at int64) Span { return Span{min(s.First, at), max(s.Last, at
 // factID tells apart facts of the same time: by message id, else by offset.
 func factID(id string, offset int64) uint64 {
 	if id == "" {
-		return uint64(offset) + 1
+		return uint64(offset) + 1 //nolint:gosec // an offset
 	}
 	return xxhash.Sum64String(id)
 }

@@ -51,7 +51,7 @@ func usageCells(r *Result, w windows) map[Cell]string {
 		switch {
 		case k.Tier != w.tier:
 		case k.Feature == "":
-			total.add(w, k.Account, k.Window, "", k.Metric, int64(n))
+			total.add(w, k.Account, k.Window, "", k.Metric, int64(n)) //nolint:gosec // a count
 		case k.Metric == "feature_uses":
 			distinct.add(w, k.Account, k.Window, "", "features_used", k.Feature)
 		}
@@ -63,7 +63,7 @@ func usageCells(r *Result, w windows) map[Cell]string {
 	}
 	for k, use := range r.Use() {
 		if k.Tier == w.tier {
-			total.add(w, k.Account, k.Window, "", "sessions", int64(use.Sessions))
+			total.add(w, k.Account, k.Window, "", "sessions", int64(use.Sessions)) //nolint:gosec // a count
 			total.add(w, k.Account, k.Window, "", "session_seconds", use.SessionMS)
 			total.add(w, k.Account, k.Window, "", "active_seconds", use.ActiveMS)
 		}
@@ -79,7 +79,7 @@ func featureCells(r *Result, w windows) map[Cell]string {
 	total, distinct := sums{}, sets{}
 	for k, n := range r.Counters {
 		if k.Tier == w.tier && k.Feature != "" {
-			total.add(w, k.Account, k.Window, k.Feature, featureColumns[k.Metric], int64(n))
+			total.add(w, k.Account, k.Window, k.Feature, featureColumns[k.Metric], int64(n)) //nolint:gosec // a count
 		}
 	}
 	for k := range r.Members {
@@ -95,9 +95,9 @@ func workflowCells(r *Result, w windows) map[Cell]string {
 	total := sums{}
 	for k, runs := range r.RunCounts(r.completeTo.UnixMilli()) {
 		if k.Tier == w.tier {
-			total.add(w, k.Account, k.Window, k.Workflow, "started", int64(runs.Started))
-			total.add(w, k.Account, k.Window, k.Workflow, "completed", int64(runs.Completed))
-			total.add(w, k.Account, k.Window, k.Workflow, "abandoned", int64(runs.Abandoned))
+			total.add(w, k.Account, k.Window, k.Workflow, "started", int64(runs.Started))     //nolint:gosec // a count
+			total.add(w, k.Account, k.Window, k.Workflow, "completed", int64(runs.Completed)) //nolint:gosec // a count
+			total.add(w, k.Account, k.Window, k.Workflow, "abandoned", int64(runs.Abandoned)) //nolint:gosec // a count
 			total.add(w, k.Account, k.Window, k.Workflow, "task_seconds", runs.TaskMS)
 		}
 	}

@@ -57,7 +57,7 @@ func compareLevels(
 		for i, value := range want(account, at.UnixMilli()) {
 			if value != got[i] {
 				differences = append(differences, Difference{
-					Cell: Cell{Table: view, Account: account, Tier: Day, Window: at.UnixMilli(), Metric: names[i]},
+					Cell: Cell{Table: view, Account: account, Tier: Day, Window: at.UnixMilli(), Metric: names[i]}, //nolint:gosec // names are as many as values
 					Want: value, Got: got[i],
 				})
 			}

@@ -259,7 +259,7 @@ func TestKilledAtAnyTime(t *testing.T) {
 		require.NoError(t, err)
 		self, err := os.Executable()
 		require.NoError(t, err)
-		child := exec.Command(self) //nolint:gosec // this test
+		child := exec.Command(self)
 		child.Env = append(os.Environ(), childOptions+"="+string(text))
 		child.Stderr = os.Stderr
 		require.NoError(t, child.Start())

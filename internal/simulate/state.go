@@ -38,7 +38,7 @@ func openState(o Options, now time.Time) (*state, error) {
 		return nil, fmt.Errorf("make the simulator's state directory: %w", err)
 	}
 	path := filepath.Join(o.StateDir, stateFile)
-	text, err := os.ReadFile(path) //nolint:gosec // the path is the user's choice
+	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return &state{Seed: o.Seed, Accounts: o.Accounts, Start: now.UTC().Truncate(time.Millisecond), History: o.History,
 			Repeated: map[string]uint64{}}, nil

@@ -121,7 +121,7 @@ func (c *checkpoints) read(ctx context.Context) error {
 		if err := rows.Scan(&offset, &v.Received, &v.Applied, &v.Duplicate, &v.Filtered, &v.DeadLettered); err != nil {
 			return err
 		}
-		p.offset = int64(offset) //nolint:gosec // Kafka's offsets are int64
+		p.offset = int64(offset)
 		c.waiting = append(c.waiting, p)
 		c.asked = p.offset + 1
 		return nil

@@ -67,7 +67,7 @@ func (m *match) readCounters(ctx context.Context) error {
 					return err
 				}
 				key.Window = window.UnixMilli()
-				m.counter(key, value, int64(applied)) //nolint:gosec // Kafka's offsets are int64
+				m.counter(key, value, int64(applied))
 				return m.full()
 			})
 		if err != nil {
@@ -132,7 +132,7 @@ func (m *match) readFacts(ctx context.Context) error {
 			if err := rows.Scan(&key.Kind, &key.Account, &key.Entity, &at, &key.Name, &key.User, &key.ID, &offset, &fact.Value, &fact.Attributes); err != nil {
 				return err
 			}
-			key.At, fact.Offset = at.UnixMilli(), int64(offset) //nolint:gosec // Kafka's offsets are int64
+			key.At, fact.Offset = at.UnixMilli(), int64(offset)
 			m.fact(key, fact)
 			return nil
 		})
@@ -150,7 +150,7 @@ func (m *match) readChanges(ctx context.Context) error {
 			if err := rows.Scan(&key.Account, &from, &offset, &deleted, &change.Attributes); err != nil {
 				return err
 			}
-			key.ValidFrom, key.Offset, change.Deleted = from.UnixMilli(), int64(offset), deleted != 0 //nolint:gosec // Kafka's offsets are int64
+			key.ValidFrom, key.Offset, change.Deleted = from.UnixMilli(), int64(offset), deleted != 0
 			m.change(key, change)
 			return nil
 		})
@@ -166,7 +166,7 @@ func (m *match) readUserAccounts(ctx context.Context) error {
 			if err := rows.Scan(&key.User, &offset, &account); err != nil {
 				return err
 			}
-			key.Offset = int64(offset) //nolint:gosec // Kafka's offsets are int64
+			key.Offset = int64(offset)
 			m.userAccount(key, account)
 			return nil
 		})
@@ -185,7 +185,7 @@ func (m *match) readDeadLetters(ctx context.Context) error {
 			if err := rows.Scan(&offset, &reason); err != nil {
 				return err
 			}
-			m.deadLetter(int64(offset), reason) //nolint:gosec // Kafka's offsets are int64
+			m.deadLetter(int64(offset), reason)
 			return nil
 		})
 }

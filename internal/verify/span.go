@@ -46,10 +46,10 @@ func (s *session) spanOf(ctx context.Context, p recount.Partition) (*span, strin
 		return nil, fmt.Sprintf("it has %d records and no checkpoint: nothing of it is in ClickHouse yet; is tidemark run running?", p.End-p.Start), nil
 	case catalogue != s.opts.Catalogue:
 		return nil, fmt.Sprintf("the pipeline counts by the catalogue %s, and this command has %s: set pipeline.catalogue to the same file", catalogue, s.opts.Catalogue), nil
-	case int64(last) > p.End: //nolint:gosec // Kafka's offsets are int64
+	case int64(last) > p.End:
 		return nil, fmt.Sprintf("its last checkpoint is at %d and its log ends at %d: records that were counted are gone from Kafka", last, p.End), nil
 	}
-	sp := &span{Partition: p, begin: p.Start, end: int64(last), exactAfter: math.MinInt64} //nolint:gosec // as above
+	sp := &span{Partition: p, begin: p.Start, end: int64(last), exactAfter: math.MinInt64}
 	if s.opts.To != nil {
 		sp.end = min(sp.end, *s.opts.To)
 	}
@@ -76,8 +76,8 @@ func (s *session) beginAfterCatalogue(ctx context.Context, sp *span, lastOlder u
 	if err != nil {
 		return fmt.Errorf("read when the catalogue changed: %w", err)
 	}
-	if int64(first) > sp.begin { //nolint:gosec // Kafka's offsets are int64
-		sp.begin = int64(first) //nolint:gosec // as above
+	if int64(first) > sp.begin {
+		sp.begin = int64(first)
 		sp.notes = append(sp.notes, fmt.Sprintf("offsets below %d were counted by another catalogue", first))
 	}
 	return nil

@@ -195,7 +195,7 @@ func FuzzDialects(f *testing.F) {
 		r, body := readRequest(f, file)
 		for i, d := range all {
 			if known, ok := dialectOf(r.URL.Path); ok && known.paths[0] == d.paths[0] {
-				f.Add(uint8(i), r.Header.Get("Content-Type"), r.Header.Get("ce-type"), body) //nolint:gosec // few
+				f.Add(uint8(i), r.Header.Get("Content-Type"), r.Header.Get("ce-type"), body)
 			}
 		}
 	}

@@ -75,7 +75,7 @@ func parseOTLP(c *Collector, r *http.Request, body []byte, _ time.Time) (*reques
 		var t translated
 		out := object{}
 		if record.time != 0 {
-			at := time.Unix(0, int64(min(record.time, 1<<63-1))).UTC() //nolint:gosec // bounded
+			at := time.Unix(0, int64(min(record.time, 1<<63-1))).UTC()
 			out.set("timestamp", quoteTime(at))
 			out.set("messageId", encodeString(record.id(seen)))
 		}
@@ -243,7 +243,7 @@ func answerOTLP(w http.ResponseWriter, r *http.Request, q *request) {
 	if isProtobuf(r) {
 		w.Header().Set("Content-Type", "application/x-protobuf")
 		if q.ignored > 0 {
-			partial := protowire.AppendVarint(protowire.AppendTag(nil, 1, protowire.VarintType), uint64(q.ignored)) //nolint:gosec // a count
+			partial := protowire.AppendVarint(protowire.AppendTag(nil, 1, protowire.VarintType), uint64(q.ignored))
 			partial = protowire.AppendString(protowire.AppendTag(partial, 2, protowire.BytesType), otlpIgnored)
 			_, _ = w.Write(protowire.AppendBytes(protowire.AppendTag(nil, 1, protowire.BytesType), partial))
 		}

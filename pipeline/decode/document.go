@@ -42,7 +42,7 @@ func broken(i int) int {
 
 // at returns the byte at a place, 0 at the end and at a broken place.
 func (d document) at(i int) byte {
-	if uint(i) < uint(len(d)) { //nolint:gosec // a negative one is large
+	if uint(i) < uint(len(d)) {
 		return d[i]
 	}
 	return 0

@@ -63,7 +63,7 @@ func (o outline) next(d document, i int, before member) (is member, end int) {
 	if i >= 0 && i < len(d)-headSize {
 		for j := range e.heads {
 			if h := &e.heads[j]; h.begins(d[i:]) {
-				e.latest = uint8(j) //nolint:gosec // there are four
+				e.latest = uint8(j)
 				return h.is, i + h.len
 			}
 		}

@@ -55,7 +55,7 @@ func telemetryOutline(properties []string) outline {
 	o.add(companyField, otherOfCompany, map[string]member{"id": companyIDField})
 	wanted := map[string]member{}
 	for i, name := range properties {
-		wanted[name] = firstProperty + member(i) //nolint:gosec // a catalogue names far fewer
+		wanted[name] = firstProperty + member(i)
 	}
 	o.add(propertiesField, otherProperty, wanted)
 	return o

@@ -36,7 +36,7 @@ func (c *clock) read(d document, i int) (ms int64, end int) {
 		return 0, i
 	}
 	fraction := seconds10>>32&0xff*10 + seconds>>48&0xff
-	return c.start + int64(hour*3_600_000+minute*60_000+second*1000+fraction), i + 26 //nolint:gosec // within a day
+	return c.start + int64(hour*3_600_000+minute*60_000+second*1000+fraction), i + 26
 }
 
 // parse is parseTime. It remembers the day.

@@ -57,7 +57,7 @@ func (f *Filter) Len() int { return f.used }
 func (f *Filter) sweep(offset int64) {
 	for i := range f.last {
 		for f.last[i].id != 0 && f.last[i].offset < offset { // what is moved here may be as old
-			f.remove(uint64(i)) //nolint:gosec // an index
+			f.remove(uint64(i))
 		}
 	}
 }
@@ -92,7 +92,7 @@ func (f *Filter) remove(i uint64) {
 func (f *Filter) grow() {
 	old := f.last
 	f.last = make([]entry, 2*len(old))
-	f.mask = uint64(len(f.last) - 1)
+	f.mask = uint64(len(f.last) - 1) //nolint:gosec // a length
 	for _, e := range old {
 		if e.id != 0 {
 			f.last[f.find(e.id)] = e

@@ -28,7 +28,7 @@ func TestEveryRecordOnceUnderKills(t *testing.T) {
 	for seed := range uint64(4) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			t.Parallel()
-			luck := rand.New(rand.NewPCG(seed, 7)) //nolint:gosec // by seed
+			luck := rand.New(rand.NewPCG(seed, 7))
 			w := newWorld(t, helpdesk, "helpdesk")
 			members := map[string]*member{"a": w.join("a", nil), "b": w.join("b", nil)}
 			want, n := map[string]string{}, 0

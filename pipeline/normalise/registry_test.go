@@ -150,7 +150,7 @@ accounts.proto: {format: protobuf, to: accounts}
 		return protowire.AppendString(protowire.AppendTag(b, n, protowire.BytesType), s)
 	}
 	stamp := func(b []byte, n protowire.Number) []byte {
-		seconds := protowire.AppendVarint(protowire.AppendTag(nil, 1, protowire.VarintType), uint64(noon.Unix())) //nolint:gosec // after 1970
+		seconds := protowire.AppendVarint(protowire.AppendTag(nil, 1, protowire.VarintType), uint64(noon.Unix()))
 		return protowire.AppendBytes(protowire.AppendTag(b, n, protowire.BytesType), seconds)
 	}
 	answer := func(response string) []byte {

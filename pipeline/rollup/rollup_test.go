@@ -124,7 +124,7 @@ func TestFeaturesBeyondTheMostCountTogether(t *testing.T) {
 		require.True(t, s.Fold(ev, []byte("acme"), offset))
 	}
 	for i, name := range []string{"a", "b", "c", "a", Other, "d"} {
-		feature(name, noon, uint64(i)) //nolint:gosec // positive
+		feature(name, noon, uint64(i))
 	}
 	feature("c", noon+dayMS, 6)
 	feature(strings.Repeat("x", maxName+1), noon+dayMS, 7)

@@ -51,7 +51,7 @@ func (d *directory) add(hash uint64) int {
 
 // find returns the user's place in the table, or the free one where it would go. The table must not be empty.
 func (d *directory) find(hash uint64) *uint32 {
-	mask := uint64(len(d.table) - 1)
+	mask := uint64(len(d.table) - 1) //nolint:gosec // a length
 	for i := hash & mask; ; i = (i + 1) & mask {
 		if place := &d.table[i]; *place == 0 || d.hashes[*place-1] == hash {
 			return place
@@ -69,7 +69,7 @@ func (d *directory) rehash() {
 	d.table = make([]uint32, max(2*len(d.table), firstTable))
 	d.grow(len(d.table) * 3 / 4)
 	for n, hash := range d.hashes {
-		*d.find(hash) = uint32(n + 1) //nolint:gosec // as above
+		*d.find(hash) = uint32(n + 1)
 	}
 }
 

@@ -86,7 +86,7 @@ func (l *Leader) turns(ctx context.Context, turns <-chan bool, lead func(context
 	}
 	begin := func() {
 		var reign context.Context
-		reign, stop = context.WithCancel(ctx)
+		reign, stop = context.WithCancel(ctx) //nolint:gosec // whoever ends the reign calls it
 		result := make(chan error, 1)
 		done = result
 		go func() { result <- lead(reign) }()

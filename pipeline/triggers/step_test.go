@@ -173,7 +173,7 @@ func oracle(r *rules.Rule, history []triggers.Observation) []triggers.Transition
 		}
 		told, end, retracted := episodeFrom(r, facts, i, judged)
 		for n := range told {
-			told[n].Episode, told[n].Seq = episode, uint32(n+1) //nolint:gosec // small
+			told[n].Episode, told[n].Seq = episode, uint32(n+1)
 			told[n].AlertID = triggers.AlertID(r.Name, "acme", episode)
 			told[n].ID = triggers.TransitionID(told[n].AlertID, told[n].Seq)
 		}

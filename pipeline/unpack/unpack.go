@@ -155,7 +155,7 @@ func snappy(src []byte) ([]byte, error) {
 	if len(src) > 16 && bytes.HasPrefix(src, framing) {
 		blocks = nil
 		for rest := src[16:]; len(rest) > 0; {
-			if len(rest) < 4 || uint64(binary.BigEndian.Uint32(rest)) > uint64(len(rest)-4) {
+			if len(rest) < 4 || uint64(binary.BigEndian.Uint32(rest)) > uint64(len(rest)-4) { //nolint:gosec // a length, of four at least
 				return nil, errors.New("broken framing of snappy blocks")
 			}
 			end := 4 + binary.BigEndian.Uint32(rest)

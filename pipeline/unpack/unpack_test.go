@@ -142,8 +142,8 @@ func TestFull(t *testing.T) {
 func FuzzUnpack(f *testing.F) {
 	for _, codec := range codecs {
 		packed, kind := pack(f, codec, events(3))
-		f.Add(packed, uint8(kind))                 //nolint:gosec // 1 to 4
-		f.Add(packed[:len(packed)-2], uint8(kind)) //nolint:gosec // 1 to 4
+		f.Add(packed, uint8(kind))
+		f.Add(packed[:len(packed)-2], uint8(kind))
 	}
 	f.Add(append(bytes.Clone(framing), make([]byte, 20)...), uint8(kgo.CodecSnappy))
 	own := kgo.DefaultDecompressor()

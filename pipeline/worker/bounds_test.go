@@ -21,14 +21,14 @@ func burst(t *testing.T, s Spec, windows, n int, event func(i int) string) (grow
 		runtime.GC()
 		var m runtime.MemStats
 		runtime.ReadMemStats(&m)
-		return int64(m.HeapAlloc) //nolint:gosec // bytes
+		return int64(m.HeapAlloc)
 	}
 	before := heap()
 	c := NewCore(s, 0)
 	most := int64(0)
 	rows = map[string]uint64{}
 	for i := range n {
-		r := Record{Offset: uint64(i), Time: base.UnixMilli(), Value: []byte(event(i))} //nolint:gosec // an index
+		r := Record{Offset: uint64(i), Time: base.UnixMilli(), Value: []byte(event(i))}
 		v, rej := c.Step(&r)
 		for ; v == Blocked; v, rej = c.Step(&r) {
 			var needs Needs
@@ -88,7 +88,7 @@ func TestMemoryIsBoundedWhateverComes(t *testing.T) {
 				require.Len(t, features, s.MaxFeatures+1)
 				require.EqualValues(t, test.events-2*s.MaxFeatures, features[rollup.Other], "the rest is counted, under one name")
 			case "long names":
-				require.Equal(t, map[string]uint64{rollup.Other: uint64(test.events)}, features) //nolint:gosec // positive
+				require.Equal(t, map[string]uint64{rollup.Other: uint64(test.events)}, features)
 			}
 		})
 	}

@@ -175,7 +175,7 @@ func (c *Core) deadLetter(r *Record, rej *decode.Rejection) {
 	d.Producer = append(d.Producer, decode.Producer(r.Value))
 	d.LogTime = append(d.LogTime, decode.Storable(r.Time))
 	d.Key = append(d.Key, c.unlessForgotten(r, string(r.Key)))
-	d.Size = append(d.Size, uint32(min(len(r.Value), 1<<32-1))) //nolint:gosec // bounded
+	d.Size = append(d.Size, uint32(min(len(r.Value), 1<<32-1)))
 }
 
 // Needs is what has to be loaded before blocked records can be stepped.

@@ -77,7 +77,7 @@ func (b *Broker) locate(ctx context.Context, topic string, partition int32) (s s
 		return s, fmt.Errorf("fetch the commit of %s: %w", s.id, err)
 	}
 	if c, ok := commits.Lookup(topic, partition); ok && c.At >= 0 {
-		s.committed, s.hasCommitted, s.metadata = uint64(c.At), true, c.Metadata //nolint:gosec // an offset
+		s.committed, s.hasCommitted, s.metadata = uint64(c.At), true, c.Metadata
 	}
 	return s, nil
 }

@@ -22,7 +22,7 @@ func drawSignals(t *rapid.T) []Record {
 			fmt.Sprintf(`{"type":"goal.defined","goal_id":"g","account_id":"acme","kpi":"otif","start":0,"target":%d,"starts_at":"2026-01-01","due_at":"2027-01-01"}`, n%3),
 			fmt.Sprintf(`{"type":"release.deployed","version":"4.%d","at":%q}`, n%3, when),
 		}).Draw(t, "signal")
-		log = append(log, Record{Offset: uint64(i), Time: at.UnixMilli(), Value: []byte(v)}) //nolint:gosec // few
+		log = append(log, Record{Offset: uint64(i), Time: at.UnixMilli(), Value: []byte(v)})
 	}
 	return log
 }
@@ -41,7 +41,7 @@ func TestSignalFacts(t *testing.T) {
 		value string
 		want  Verdict
 	}{{goal, Applied}, {goal, Applied}, {meter, Applied}, {meter, Duplicate}, {`{"type":"meter.reported"}`, DeadLettered}} {
-		got, _ := core.Step(&Record{Offset: uint64(offset), Time: base.UnixMilli() + int64(offset), Value: []byte(step.value)}) //nolint:gosec // few
+		got, _ := core.Step(&Record{Offset: uint64(offset), Time: base.UnixMilli() + int64(offset), Value: []byte(step.value)})
 		require.Equal(t, step.want, got, step.value)
 	}
 	rows := core.Take().Rows

@@ -159,7 +159,7 @@ func (w *Worker) Start(ctx context.Context, from int64) {
 	w.start.Do(func() {
 		w.next.Store(from)
 		w.mu.Lock()
-		w.status.Position = uint64(max(from, 0)) //nolint:gosec // an offset
+		w.status.Position = uint64(max(from, 0))
 		w.mu.Unlock()
 		w.launch(ctx)
 	})

@@ -159,7 +159,7 @@ func (e *Emitter) sendPart(ctx context.Context, events []Event) ([]Event, error)
 			return events, err
 		}
 		e.retries.Add(1)
-		wait := backoff/2 + rand.N(backoff/2+1) //nolint:gosec // spreads load
+		wait := backoff/2 + rand.N(backoff/2+1)
 		var busy *BusyError
 		if errors.As(err, &busy) {
 			wait = max(wait, min(busy.After, longestAfter))

@@ -53,7 +53,7 @@ func readRecord(b []byte) (e Event, size int, ok bool) {
 	var texts [2]string
 	for i := range texts {
 		n, width := binary.Uvarint(payload)
-		if width <= 0 || n > uint64(len(payload)-width) {
+		if width <= 0 || n > uint64(len(payload)-width) { //nolint:gosec // a length
 			return e, 0, false
 		}
 		texts[i], payload = string(payload[width:width+int(n)]), payload[width+int(n):] //nolint:gosec // no more than there is

@@ -24,7 +24,7 @@ func main() {
 	}
 	text, err := generate(".", *ofRules)
 	if err == nil {
-		err = os.WriteFile(flag.Arg(0), text, 0o644) //nolint:gosec // The schema is for everybody to read.
+		err = os.WriteFile(flag.Arg(0), text, 0o644)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -161,7 +161,7 @@ func FuzzApply(f *testing.F) {
 		content, err := os.ReadFile("testdata/" + name + ".jsonl")
 		require.NoError(f, err)
 		for line := range bytes.Lines(content) {
-			f.Add(uint8(i), line) //nolint:gosec // few
+			f.Add(uint8(i), line)
 		}
 	}
 	f.Fuzz(func(t *testing.T, which uint8, body []byte) {

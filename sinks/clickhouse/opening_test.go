@@ -24,7 +24,7 @@ func TestSourcesThatRecoverTogetherLoadTogether(t *testing.T) {
 				b.Counters.Feature.Append("")
 				b.Counters.Metric.Append("events")
 				b.Counters.Source.Append(source)
-				b.Counters.Value = append(b.Counters.Value, uint64(10*i)+uint64(minute)+1) //nolint:gosec // small
+				b.Counters.Value = append(b.Counters.Value, uint64(10*i)+uint64(minute)+1)
 				b.Counters.AppliedOffset = append(b.Counters.AppliedOffset, 7)
 			}
 		}
@@ -46,7 +46,7 @@ func TestSourcesThatRecoverTogetherLoadTogether(t *testing.T) {
 		for i, rows := range loaded {
 			var want []uint64
 			for minute := i; minute < 6; minute++ {
-				want = append(want, uint64(10*i+minute+1)) //nolint:gosec // small
+				want = append(want, uint64(10*i+minute+1))
 			}
 			require.ElementsMatch(t, want, rows.Value, sources[i])
 		}

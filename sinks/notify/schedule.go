@@ -28,7 +28,7 @@ func backoff(message string, attempt int, asked time.Duration) (time.Duration, b
 		return 0, false
 	}
 	pause := schedule[attempt]
-	spread := float64(xxhash.Sum64String(message+string(rune('0'+attempt)))%2001)/1000 - 1 // -1 to 1
+	spread := float64(xxhash.Sum64String(message+string(rune('0'+attempt)))%2001)/1000 - 1 //nolint:gosec // -1 to 1; an attempt is a small number
 	pause += time.Duration(float64(pause) * jitter * spread)
 	return max(pause, min(asked, maxRetryAfter)), true
 }

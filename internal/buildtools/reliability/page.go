@@ -22,7 +22,7 @@ var (
 )
 
 func readDesign(path string) (design, error) {
-	data, err := os.ReadFile(path) //nolint:gosec // The repository's.
+	data, err := os.ReadFile(path)
 	if err != nil {
 		return design{}, err
 	}

@@ -40,7 +40,6 @@ demo: build ## Run everything on this machine; options: make demo ARGS="--durati
 	@exec bin/tidemark demo $(ARGS)
 
 .PHONY: test
-test: chromium
 # Not a variable of Tidemark's, which would refuse one that it doesn't know.
 test: export TEST_SEEDS ?= $(if $(filter true,$(CI)),2000)
 test: ## Run all tests, and say what was skipped and why (with CI=true nothing may be).
@@ -98,7 +97,7 @@ chromium:
 
 .PHONY: test-board
 test-board: chromium ## Look at every page of the board at three widths, light and dark; keep pictures in docs/board: make test-board ARGS=-update.
-	go test -count=1 -timeout 60m -v ./internal/boardtest -whole $(ARGS)
+	go test -tags board -count=1 -timeout 60m -v ./internal/boardtest -whole $(ARGS)
 
 # promtool is built from its module, in minutes, once.
 .PHONY: test-alerts
@@ -147,7 +146,7 @@ BOARD_ACCOUNTS ?= 10000
 
 .PHONY: bench-board
 bench-board: chromium ## Measure the board's pages with BOARD_ACCOUNTS=10000 accounts, into docs/board.md (10 minutes).
-	go test -count=1 -timeout 60m ./internal/boardtest -run '^$$' -bench Board -benchtime 1x -accounts $(BOARD_ACCOUNTS) -figures $(CURDIR)/docs/board.md
+	go test -tags board -count=1 -timeout 60m ./internal/boardtest -run '^$$' -bench Board -benchtime 1x -accounts $(BOARD_ACCOUNTS) -figures $(CURDIR)/docs/board.md
 
 .PHONY: check
 check: check-modules check-generated lint vuln ## Check formatting, lint, modules, generated files and known vulnerabilities.

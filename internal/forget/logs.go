@@ -9,9 +9,10 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"tidemark/pipeline/source"
 )
 
 // escape is how an id begins a key that goes on after a bar.
@@ -51,49 +52,18 @@ func (o *Options) matching(w Who) map[string]func(key []byte, value []byte) bool
 
 // tombstones returns what takes out of a compacted topic the latest records of keys that match.
 func (o *Options) tombstones(ctx context.Context, topic string, match func(key, value []byte) bool) ([]*kgo.Record, error) {
-	client, err := kgo.NewClient(append(slices.Clone(o.Kafka),
-		kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords())...)
-	if err != nil {
-		return nil, fmt.Errorf("connect to Kafka: %w", err)
-	}
-	defer client.Close()
-	admin := kadm.NewClient(client)
-	starts, err := admin.ListStartOffsets(ctx, topic)
-	if err == nil {
-		err = starts.Error()
-	}
-	if errors.Is(err, kerr.UnknownTopicOrPartition) {
-		return nil, nil
-	}
-	ends, endErr := admin.ListCommittedOffsets(ctx, topic)
-	if err = errors.Join(err, endErr, ends.Error()); err != nil {
-		return nil, fmt.Errorf("find the end of %s: %w", topic, err)
-	}
-	left := map[int32]int64{}
-	ends.Each(func(e kadm.ListedOffset) {
-		if s, ok := starts.Lookup(topic, e.Partition); ok && s.Offset < e.Offset {
-			left[e.Partition] = e.Offset
-		}
-	})
 	found := map[string]*kgo.Record{}
-	for len(left) > 0 {
-		fetches := client.PollFetches(ctx)
-		if err := fetches.Err(); err != nil {
-			return nil, fmt.Errorf("read %s: %w", topic, err)
+	err := source.ReadTopic(ctx, o.Kafka, topic, func(r *kgo.Record) error {
+		id := fmt.Sprintf("%d %s", r.Partition, r.Key)
+		if len(r.Value) > 0 && match(r.Key, r.Value) {
+			found[id] = &kgo.Record{Topic: topic, Partition: r.Partition, Key: r.Key}
+		} else { // another has taken its place, or it is gone
+			delete(found, id)
 		}
-		fetches.EachRecord(func(r *kgo.Record) {
-			id := fmt.Sprintf("%d %s", r.Partition, r.Key)
-			switch {
-			case r.Attrs.IsControl():
-			case len(r.Value) > 0 && match(r.Key, r.Value):
-				found[id] = &kgo.Record{Topic: topic, Partition: r.Partition, Key: r.Key}
-			default: // another has taken its place, or it is gone
-				delete(found, id)
-			}
-			if r.Offset+1 >= left[r.Partition] {
-				delete(left, r.Partition)
-			}
-		})
+		return nil
+	})
+	if err != nil && !errors.Is(err, kerr.UnknownTopicOrPartition) {
+		return nil, err
 	}
 	var all []*kgo.Record
 	for _, r := range found {

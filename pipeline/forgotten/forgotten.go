@@ -11,9 +11,10 @@ import (
 	"strings"
 
 	"github.com/cespare/xxhash/v2"
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"tidemark/pipeline/source"
 )
 
 // Entry is one account or user, by its hash.
@@ -87,47 +88,19 @@ func (l *List) Key(key []byte) bool {
 // Read reads the whole list, on a connection of its own made with opts. A topic that does not exist is an empty list.
 func Read(ctx context.Context, opts []kgo.Opt, topic string) (*List, error) {
 	list := NewList()
-	client, err := kgo.NewClient(append(opts[:len(opts):len(opts)], kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))...)
-	if err != nil {
-		return nil, fmt.Errorf("read who is forgotten: %w", err)
-	}
-	defer client.Close()
-	ends, err := kadm.NewClient(client).ListEndOffsets(ctx, topic)
-	if err == nil {
-		err = ends.Error()
-	}
+	err := source.ReadTopic(ctx, opts, topic, func(r *kgo.Record) error {
+		e, err := parseKey(r.Key)
+		if err != nil {
+			return fmt.Errorf("read %s offset %d: %w", topic, r.Offset, err)
+		}
+		list.entries[e] = struct{}{}
+		return nil
+	})
 	if errors.Is(err, kerr.UnknownTopicOrPartition) {
 		return list, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("find the end of %s: %w", topic, err)
-	}
-	left := map[int32]int64{}
-	ends.Each(func(o kadm.ListedOffset) {
-		if o.Offset > 0 {
-			left[o.Partition] = o.Offset
-		}
-	})
-	for len(left) > 0 {
-		fetches := client.PollFetches(ctx)
-		if err := fetches.Err(); err != nil {
-			return nil, fmt.Errorf("read %s: %w", topic, err)
-		}
-		var wrong error
-		fetches.EachRecord(func(r *kgo.Record) {
-			e, err := parseKey(r.Key)
-			if err != nil {
-				wrong = fmt.Errorf("read %s offset %d: %w", topic, r.Offset, err)
-				return
-			}
-			list.entries[e] = struct{}{}
-			if r.Offset+1 >= left[r.Partition] {
-				delete(left, r.Partition)
-			}
-		})
-		if wrong != nil {
-			return nil, wrong
-		}
+		return nil, fmt.Errorf("read who is forgotten: %w", err)
 	}
 	return list, nil
 }

@@ -164,14 +164,7 @@ func (t *tables) load(source string, want func(counterKey) bool) *clickhouse.Cou
 	})
 	out := &clickhouse.Counters{}
 	for _, k := range keys {
-		out.Tier = append(out.Tier, int8(k.tier))
-		out.AccountID.Append(k.account)
-		out.WindowStart = append(out.WindowStart, k.start)
-		out.Feature.Append(k.feature)
-		out.Metric.Append(k.metric)
-		out.Source.Append(source)
-		out.Value = append(out.Value, t.counters[k].value)
-		out.AppliedOffset = append(out.AppliedOffset, t.counters[k].applied)
+		out.Append(k.tier, k.account, k.start, k.feature, k.metric, source, t.counters[k].value, t.counters[k].applied)
 	}
 	return out
 }

@@ -25,15 +25,9 @@ func (c *Core) remembered(rows *clickhouse.Counters) *clickhouse.Counters {
 	}
 	left := &clickhouse.Counters{}
 	for i := range rows.Value {
-		if c.spec.Forgotten.Account([]byte(rows.AccountID.At(i))) {
-			continue
+		if account := rows.AccountID.At(i); !c.spec.Forgotten.Account([]byte(account)) {
+			left.Append(clickhouse.Tier(rows.Tier[i]), account, rows.WindowStart[i], rows.Feature.At(i), rows.Metric.At(i), rows.Source.At(i), rows.Value[i], rows.AppliedOffset[i])
 		}
-		left.Tier, left.WindowStart = append(left.Tier, rows.Tier[i]), append(left.WindowStart, rows.WindowStart[i])
-		left.AccountID.Append(rows.AccountID.At(i))
-		left.Feature.Append(rows.Feature.At(i))
-		left.Metric.Append(rows.Metric.At(i))
-		left.Source.Append(rows.Source.At(i))
-		left.Value, left.AppliedOffset = append(left.Value, rows.Value[i]), append(left.AppliedOffset, rows.AppliedOffset[i])
 	}
 	return left
 }

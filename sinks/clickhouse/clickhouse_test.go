@@ -52,14 +52,7 @@ func both(t *testing.T, test func(t *testing.T, ctx context.Context, c *clickhou
 var day = time.Now().Unix()/86400*86400 - 86400
 
 func counter(c *clickhouse.Counters, tier clickhouse.Tier, account string, start int64, feature, metric string, value, applied uint64) {
-	c.Tier = append(c.Tier, int8(tier))
-	c.AccountID.Append(account)
-	c.WindowStart = append(c.WindowStart, start)
-	c.Feature.Append(feature)
-	c.Metric.Append(metric)
-	c.Source.Append("telemetry/0@x")
-	c.Value = append(c.Value, value)
-	c.AppliedOffset = append(c.AppliedOffset, applied)
+	c.Append(tier, account, start, feature, metric, "telemetry/0@x", value, applied)
 }
 
 func TestWhatIsWrittenIsLoaded(t *testing.T) {

@@ -18,14 +18,7 @@ func TestSourcesThatRecoverTogetherLoadTogether(t *testing.T) {
 		var b clickhouse.Batch
 		for i, source := range sources {
 			for minute := range int64(6) {
-				b.Counters.Tier = append(b.Counters.Tier, int8(clickhouse.Minute))
-				b.Counters.AccountID.Append("acme")
-				b.Counters.WindowStart = append(b.Counters.WindowStart, day+60*minute)
-				b.Counters.Feature.Append("")
-				b.Counters.Metric.Append("events")
-				b.Counters.Source.Append(source)
-				b.Counters.Value = append(b.Counters.Value, uint64(10*i)+uint64(minute)+1)
-				b.Counters.AppliedOffset = append(b.Counters.AppliedOffset, 7)
+				b.Counters.Append(clickhouse.Minute, "acme", day+60*minute, "", "events", source, uint64(10*i)+uint64(minute)+1, 7)
 			}
 		}
 		require.NoError(t, c.Write(ctx, &b))

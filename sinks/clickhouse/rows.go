@@ -55,6 +55,18 @@ type Counters struct {
 	AppliedOffset []uint64
 }
 
+// Append appends a row.
+func (c *Counters) Append(tier Tier, account string, start int64, feature, metric, source string, value, applied uint64) {
+	c.Tier = append(c.Tier, int8(tier))
+	c.AccountID.Append(account)
+	c.WindowStart = append(c.WindowStart, start)
+	c.Feature.Append(feature)
+	c.Metric.Append(metric)
+	c.Source.Append(source)
+	c.Value = append(c.Value, value)
+	c.AppliedOffset = append(c.AppliedOffset, applied)
+}
+
 // Grow makes room for n more rows.
 func (c *Counters) Grow(n int) {
 	c.Tier, c.WindowStart = slices.Grow(c.Tier, n), slices.Grow(c.WindowStart, n)

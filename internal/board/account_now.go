@@ -3,35 +3,18 @@ package board
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 )
 
 type accountNow struct {
-	Name          string     `ch:"name"`
-	Plan          string     `ch:"plan"`
-	Segment       string     `ch:"segment"`
+	standing
 	Stage         string     `ch:"stage"`
-	Owner         string     `ch:"owner"`
-	Seats         *uint64    `ch:"seats"`
-	MRR           *float64   `ch:"mrr"`
-	Renewal       *time.Time `ch:"renewal_at"`
-	ActiveUsers   uint64     `ch:"active_users_28d"`
-	Utilization   *float64   `ch:"seat_utilization"`
 	FrequencyBand string     `ch:"frequency_band"`
 	ActiveDays    uint64     `ch:"active_days_28d"`
-	Adoption      *float64   `ch:"adoption_breadth"`
 	Adopted       uint64     `ch:"key_features_adopted"`
 	Entitled      uint64     `ch:"key_features_entitled"`
-	Open          uint64     `ch:"tickets_open"`
-	Escalations   uint64     `ch:"escalations_30d"`
-	Daily         []uint64   `ch:"events_28d_daily"`
-	Trend         *float64   `ch:"events_7d_trend"`
-	Health        *float64   `ch:"health_score"`
-	Band          string     `ch:"health_band"`
-	HealthChange  *float64   `ch:"health_change_7d"`
-	HealthReason  string     `ch:"health_reason"`
-	NPS           *float64   `ch:"nps_90d"`
-	NPSAnswers    uint64     `ch:"nps_responses_90d"`
 	Onboarding    *float64   `ch:"onboarding_progress"`
 	ComputedAt    *time.Time `ch:"computed_at"`
 }
@@ -49,10 +32,6 @@ func accountSummary(ctx context.Context, s *store, q query) (content, error) {
 
 func (r *accountNow) figures(q query) Figures {
 	why := func(metric string) string { return whyURL(q.account, metric, q.today("28d"), "") }
-	daily := make([]float64, len(r.Daily))
-	for i, n := range r.Daily {
-		daily[i] = float64(n)
-	}
 	trend := Maybe(Percent, r.Trend)
 	trend.Signed = true
 	users := Num(Number, r.ActiveUsers)
@@ -69,7 +48,7 @@ func (r *accountNow) figures(q query) Figures {
 		{Label: "Owner", Value: Text(r.Owner)},
 		health,
 		{Label: "Active users", Value: users, Note: note, Why: why("active_users")},
-		{Label: "Events, 7 days", Value: trend, Note: "against the 7 before", Spark: spark(daily)},
+		{Label: "Events, 7 days", Value: trend, Note: "against the 7 before", Spark: spark(r.Daily)},
 		{Label: "Active days", Value: Num(Number, r.ActiveDays), Note: "of 28: " + r.FrequencyBand, Why: why("active_days")},
 		{Label: "Key features", Value: Maybe(Percent, r.Adoption), Note: fmt.Sprintf("%d of %d adopted", r.Adopted, r.Entitled)},
 		{Label: "Open tickets", Value: Num(Number, r.Open), State: mark(r.Escalations > 0, "bad"), Note: fmt.Sprintf("%d escalated in 30 days", r.Escalations), Why: whyURL(q.account, "tickets_backlog", q.today("28d"), "")},
@@ -83,17 +62,7 @@ func (r *accountNow) figures(q query) Figures {
 
 // join puts what is known of some words side by side.
 func join(words ...string) string {
-	text := ""
-	for _, w := range words {
-		if w == "" {
-			continue
-		}
-		if text != "" {
-			text += " · "
-		}
-		text += w
-	}
-	return text
+	return strings.Join(slices.DeleteFunc(words, func(w string) bool { return w == "" }), " · ")
 }
 
 func accountToday(ctx context.Context, s *store, q query) (content, error) {

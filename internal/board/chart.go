@@ -118,29 +118,27 @@ func (c *Chart) tables() []*Table { return []*Table{c.AsTable()} }
 const sparkWidth, sparkHeight = 96, 22
 
 // spark is a small line of values, drawn here: 0 is at the bottom. It is decoration to a number that stands beside it.
-func spark(values []float64) template.HTML {
+func spark[N uint64 | float64](values []N) template.HTML {
 	if len(values) < 2 {
 		return ""
 	}
 	top := 0.0
 	for _, v := range values {
-		top = max(top, v)
+		top = max(top, float64(v))
 	}
 	if top == 0 {
 		top = 1
 	}
 	var points strings.Builder
+	var x, y float64
 	for i, v := range values {
-		x := 1 + float64(i)*(sparkWidth-4)/float64(len(values)-1)
-		y := 2 + (1-max(v, 0)/top)*(sparkHeight-4)
+		x = 1 + float64(i)*(sparkWidth-4)/float64(len(values)-1)
+		y = 2 + (1-max(float64(v), 0)/top)*(sparkHeight-4)
 		fmt.Fprintf(&points, "%.1f,%.1f ", x, y)
-		if i == len(values)-1 {
-			return template.HTML(fmt.Sprintf( //nolint:gosec // made of numbers alone
-				`<svg class="spark" width="%d" height="%d" viewBox="0 0 %[1]d %[2]d" aria-hidden="true" focusable="false">`+
-					`<polyline points="%s"/><circle cx="%.1f" cy="%.1f" r="1.8"/></svg>`, sparkWidth, sparkHeight, strings.TrimSpace(points.String()), x, y))
-		}
 	}
-	return ""
+	return template.HTML(fmt.Sprintf( //nolint:gosec // made of numbers alone
+		`<svg class="spark" width="%d" height="%d" viewBox="0 0 %[1]d %[2]d" aria-hidden="true" focusable="false">`+
+			`<polyline points="%s"/><circle cx="%.1f" cy="%.1f" r="1.8"/></svg>`, sparkWidth, sparkHeight, strings.TrimSpace(points.String()), x, y))
 }
 
 // barWidth is how long a full bar is, in pixels.

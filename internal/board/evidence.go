@@ -10,21 +10,26 @@ import (
 	"time"
 )
 
+// alert is what an alert says, now or at a step of its life.
+type alert struct {
+	Alert    string   `ch:"alert_id"`
+	Rule     string   `ch:"rule"`
+	Account  string   `ch:"account_id"`
+	Severity string   `ch:"severity"`
+	Playbook string   `ch:"playbook"`
+	Owner    string   `ch:"owner"`
+	Level    uint16   `ch:"level"`
+	Value    *float64 `ch:"value"`
+	Final    bool     `ch:"is_final"`
+}
+
 // transition is a step in the life of an alert.
 type transition struct {
-	Alert    string    `ch:"alert_id"`
-	Rule     string    `ch:"rule"`
-	Account  string    `ch:"account_id"`
-	Severity string    `ch:"severity"`
-	Playbook string    `ch:"playbook"`
-	Owner    string    `ch:"owner"`
+	alert
 	Seq      uint32    `ch:"seq"`
 	Kind     string    `ch:"kind"`
-	Level    uint16    `ch:"level"`
-	Value    *float64  `ch:"value"`
 	At       time.Time `ch:"at"`
 	KnownAt  time.Time `ch:"known_at"`
-	Final    bool      `ch:"is_final"`
 	Evidence string    `ch:"evidence"`
 }
 

@@ -51,8 +51,8 @@ func (q query) portfolioWhere() (string, []any) {
 	return "ifNull(" + strings.Join(where, " AND ") + ", false)", params
 }
 
-type portfolioRow struct {
-	ID           string     `ch:"account_id"`
+// standing is how an account stands, of portfolio_now: what a row of the portfolio and the account's own page show.
+type standing struct {
 	Name         string     `ch:"name"`
 	Plan         string     `ch:"plan"`
 	Segment      string     `ch:"segment"`
@@ -62,11 +62,8 @@ type portfolioRow struct {
 	Renewal      *time.Time `ch:"renewal_at"`
 	ActiveUsers  uint64     `ch:"active_users_28d"`
 	Utilization  *float64   `ch:"seat_utilization"`
-	UnderUsed    *bool      `ch:"is_under_used"`
-	LimitLevel   *float64   `ch:"limit_level"`
 	Adoption     *float64   `ch:"adoption_breadth"`
 	Open         uint64     `ch:"tickets_open"`
-	OpenGrave    uint64     `ch:"tickets_open_p1_p2"`
 	Escalations  uint64     `ch:"escalations_30d"`
 	Daily        []uint64   `ch:"events_28d_daily"`
 	Trend        *float64   `ch:"events_7d_trend"`
@@ -76,6 +73,13 @@ type portfolioRow struct {
 	HealthReason string     `ch:"health_reason"`
 	NPS          *float64   `ch:"nps_90d"`
 	NPSAnswers   uint64     `ch:"nps_responses_90d"`
+}
+
+type portfolioRow struct {
+	standing
+	ID        string `ch:"account_id"`
+	UnderUsed *bool  `ch:"is_under_used"`
+	OpenGrave uint64 `ch:"tickets_open_p1_p2"`
 }
 
 type portfolioCount struct {
@@ -170,12 +174,8 @@ func (r *portfolioRow) cells(q query) []Cell {
 	health.State, health.Title = healthBands[r.Band], r.HealthReason
 	change := Maybe(Number, r.HealthChange)
 	change.Signed = true
-	daily := make([]float64, len(r.Daily))
-	for i, n := range r.Daily {
-		daily[i] = float64(n)
-	}
 	trend := Maybe(Percent, r.Trend)
-	trend.Before, trend.Signed = spark(daily), true
+	trend.Before, trend.Signed = spark(r.Daily), true
 	use := Maybe(Percent, r.Utilization)
 	use.Bar = r.Utilization
 	if r.UnderUsed != nil && *r.UnderUsed {

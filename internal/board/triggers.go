@@ -52,16 +52,8 @@ func firing(ctx context.Context, s *store, q query) (content, error) {
 	q.sortBy = "-fired_at"
 	order := q.orderBy(map[string]string{"rule": "rule", "account": "account_id", "severity": "indexOf(['info', 'warning', 'page'], severity)", "value": "value", "fired_at": "fired_at", "owner": "owner"})
 	rows, err := read[struct {
-		Alert    string    `ch:"alert_id"`
-		Rule     string    `ch:"rule"`
-		Account  string    `ch:"account_id"`
-		Severity string    `ch:"severity"`
-		Playbook string    `ch:"playbook"`
-		Owner    string    `ch:"owner"`
-		Level    uint16    `ch:"level"`
-		Value    *float64  `ch:"value"`
-		FiredAt  time.Time `ch:"fired_at"`
-		Final    bool      `ch:"is_final"`
+		alert
+		FiredAt time.Time `ch:"fired_at"`
 	}](ctx, s, "triggers_firing", q.ofAlerts(), "{order}", order)
 	if err != nil {
 		return nil, err

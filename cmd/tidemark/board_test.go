@@ -14,13 +14,7 @@ import (
 // The board of a running pipeline: what is behind, and why a number is what it is.
 func TestBoard(t *testing.T) {
 	t.Parallel()
-	b := startBackends(t)
-	b.env = b.with("TIDEMARK_CANARY_ENABLED=false", "TIDEMARK_PIPELINE_FLUSH_INTERVAL=50ms")
-	b.migrate(t)
-	b.oneMorning(t)
-	pipeline := launch(t, b.env, "run")
-	defer pipeline.end()
-	b.settle(t, pipeline)
+	b, _ := morning(t)
 	board := launch(t, b.env, "board", "--listen", "127.0.0.1:0")
 	defer board.end()
 	address := regexp.MustCompile(`http://[\d.:]+/`)

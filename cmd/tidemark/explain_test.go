@@ -66,15 +66,22 @@ func (b *backends) oneMorning(t *testing.T) {
 	b.write(t, "tickets", ticket("e1", "created", "10:05:00"), ticket("e2", "replied_agent", "10:35:00"), ticket("e1", "created", "10:05:00"))
 }
 
-func TestExplain(t *testing.T) {
-	t.Parallel()
+// morning is a pipeline that has counted oneMorning.
+func morning(t *testing.T) (*backends, *command) {
+	t.Helper()
 	b := startBackends(t)
 	b.env = b.with("TIDEMARK_CANARY_ENABLED=false", "TIDEMARK_PIPELINE_FLUSH_INTERVAL=50ms")
 	b.migrate(t)
 	b.oneMorning(t)
 	pipeline := launch(t, b.env, "run")
-	defer pipeline.end()
+	t.Cleanup(func() { pipeline.end() })
 	b.settle(t, pipeline)
+	return b, pipeline
+}
+
+func TestExplain(t *testing.T) {
+	t.Parallel()
+	b, pipeline := morning(t)
 	require.Equal(t, exitOK, pipeline.end())
 	day := yesterday().Format(time.DateOnly)
 

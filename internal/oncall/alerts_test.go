@@ -22,10 +22,7 @@ import (
 // TestNoFaultRaisesNoAlert starts everything under Prometheus's eyes and lets it run.
 func TestNoFaultRaisesNoAlert(t *testing.T) {
 	t.Parallel()
-	s := newStand(t)
-	s.customers()
-	s.watch()
-	s.prometheus.calm()
+	s := watched(t)
 	pass(45 * time.Second) // seven minutes and a half for the rules
 	require.Empty(t, s.prometheus.alerts(true))
 }
@@ -33,10 +30,7 @@ func TestNoFaultRaisesNoAlert(t *testing.T) {
 // TestPipelineStopped ends the only pipeline, follows the runbook, and starts it again.
 func TestPipelineStopped(t *testing.T) {
 	t.Parallel()
-	s := newStand(t)
-	s.customers()
-	s.watch()
-	s.prometheus.calm()
+	s := watched(t)
 	s.pipeline.Terminate(t)
 	s.prometheus.raises("TidemarkPipelineGone")
 	said := s.walk("pipeline-gone.md", map[string]string{})
@@ -48,10 +42,7 @@ func TestPipelineStopped(t *testing.T) {
 // TestPipelineHangs stops the pipeline's process as a machine does that swaps.
 func TestPipelineHangs(t *testing.T) {
 	t.Parallel()
-	s := newStand(t)
-	s.customers()
-	s.watch()
-	s.prometheus.calm()
+	s := watched(t)
 	s.pipeline.Signal(t, syscall.SIGSTOP)
 	s.prometheus.raises("TidemarkPipelineGone")
 	s.pipeline.Signal(t, syscall.SIGCONT)
@@ -95,10 +86,7 @@ func TestPartitionStopped(t *testing.T) {
 // TestPartitionStuck leaves a producer's transaction open, beyond which nobody may read.
 func TestPartitionStuck(t *testing.T) {
 	t.Parallel()
-	s := newStand(t)
-	s.customers()
-	s.watch()
-	s.prometheus.calm()
+	s := watched(t)
 	client, err := kgo.NewClient(kgo.SeedBrokers(s.Brokers...), kgo.TransactionalID("hangs"), kgo.TransactionTimeout(15*time.Minute),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	require.NoError(t, err)
@@ -115,10 +103,7 @@ func TestPartitionStuck(t *testing.T) {
 // TestClickHouseSlow holds back everything that the pipeline and ClickHouse say to each other.
 func TestClickHouseSlow(t *testing.T) {
 	t.Parallel()
-	s := newStand(t)
-	s.customers()
-	s.watch()
-	s.prometheus.calm()
+	s := watched(t)
 	s.store.Delay(time.Second)
 	s.prometheus.raises("TidemarkFreshnessBurnsFast")
 	s.walk("freshness.md", map[string]string{"system.query_log": "-"}) // which the embedded engine does not keep
@@ -146,10 +131,7 @@ func TestClickHouseRefuses(t *testing.T) {
 // TestBadProducer has a producer send another format than it did, and looks at every panel of the dashboards.
 func TestBadProducer(t *testing.T) {
 	t.Parallel()
-	s := newStand(t)
-	s.customers()
-	s.watch()
-	s.prometheus.calm()
+	s := watched(t)
 	done := make(chan struct{})
 	defer close(done)
 	go func() {
@@ -172,10 +154,7 @@ func TestBadProducer(t *testing.T) {
 // TestCollectorFails cuts the collector off from Kafka.
 func TestCollectorFails(t *testing.T) {
 	t.Parallel()
-	s := newStand(t)
-	s.customers()
-	s.watch()
-	s.prometheus.calm()
+	s := watched(t)
 	s.kafka.Refuse()
 	s.prometheus.raises("TidemarkCollectorFails")
 	said := s.walk("collector.md", map[string]string{"tidemark collect": "-"})
@@ -188,10 +167,7 @@ func TestCollectorFails(t *testing.T) {
 // TestCollectorStopped ends the only collector, and starts it again.
 func TestCollectorStopped(t *testing.T) {
 	t.Parallel()
-	s := newStand(t)
-	s.customers()
-	s.watch()
-	s.prometheus.calm()
+	s := watched(t)
 	s.collector.Terminate(t)
 	s.prometheus.raises("TidemarkCollectorGone")
 	s.walk("collector.md", map[string]string{"tidemark collect": "-"})
@@ -204,10 +180,7 @@ func TestCollectorStopped(t *testing.T) {
 // by hand.
 func TestWhatWaitsForTheMorning(t *testing.T) {
 	t.Parallel()
-	s := newStand(t)
-	s.customers()
-	s.watch()
-	s.prometheus.calm()
+	s := watched(t)
 	yesterday := time.Now().Add(-30 * time.Hour).UTC().Format(time.RFC3339)
 	require.NoError(t, s.client.ProduceSync(t.Context(), &kgo.Record{Topic: "parked", Key: []byte("visitor|m"), Value: fmt.Appendf(nil,
 		`{"type":"track","event":"Seen","messageId":"m","userId":"visitor","timestamp":%[1]q,"receivedAt":%[1]q}`, yesterday)}).FirstErr())

@@ -108,6 +108,16 @@ func (s *stand) watch() {
 	s.scrape()
 }
 
+// watched is a stand with customers that Prometheus watches, once nothing is wrong any more.
+func watched(t *testing.T) *stand {
+	t.Helper()
+	s := newStand(t)
+	s.customers()
+	s.watch()
+	s.prometheus.calm()
+	return s
+}
+
 func (s *stand) scrape() {
 	if s.prometheus != nil {
 		var addresses []string

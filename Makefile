@@ -41,7 +41,7 @@ demo: build ## Run everything on this machine; options: make demo ARGS="--durati
 
 .PHONY: test
 # Not a variable of Tidemark's, which would refuse one that it doesn't know.
-test: export TEST_SEEDS ?= $(if $(filter true,$(CI)),500)
+test: export TEST_SEEDS ?= $(if $(filter true,$(CI)),2000)
 test: ## Run all tests, and say what was skipped and why (with CI=true nothing may be).
 	@go run ./internal/buildtools/testreport $(TEST_FLAGS) $(PKGS) -- -race $(TEST_FLAGS) $(RACE_PKGS) \
 		-- -tags synctests $(TEST_FLAGS) $(VIRTUAL_PKGS)

@@ -254,24 +254,24 @@ func (p *Pipeline) spec(topic string) worker.Spec {
 	return spec
 }
 
-// adjust starts the workers of what has been assigned.
+// adjust starts the workers of what has been assigned, and has the client fetch from where they start. The client's own reading of the
+// commits is not used: a commit that moves back between two readings would leave a gap.
 func (p *Pipeline) adjust(ctx context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
+	starts := map[partition]worker.Start{}
 	for topic, partitions := range offsets {
-		for n, at := range partitions {
-			from, err := p.broker.StartAt(ctx, topic, n, at)
+		for n := range partitions {
+			start, err := p.broker.Locate(ctx, topic, n)
 			if err != nil {
 				return nil, fmt.Errorf("find the start of %s/%d: %w", topic, n, err)
 			}
-			partitions[n] = from
+			partitions[n], starts[partition{topic, n}] = start.Fetch(), start
 		}
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for topic, partitions := range offsets {
-		for n, at := range partitions {
-			if w := p.workers[partition{topic, n}]; w != nil {
-				w.Start(p.run, at.EpochOffset().Offset)
-			}
+	for k, start := range starts {
+		if w := p.workers[k]; w != nil {
+			w.Start(p.run, start)
 		}
 	}
 	return offsets, nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/sethvargo/go-retry"
@@ -190,31 +191,16 @@ func describe(round []*request) string {
 // further, and a successor that starts from an older commit comes to the same rows.
 func (f *Flusher) commit(ctx context.Context, round []*request) {
 	offsets := map[string]map[int32]kgo.EpochOffset{}
-	metadata := map[string]map[int32]string{}
 	for _, r := range round {
 		if offsets[r.id.Topic] == nil {
-			offsets[r.id.Topic], metadata[r.id.Topic] = map[int32]kgo.EpochOffset{}, map[int32]string{}
+			offsets[r.id.Topic] = map[int32]kgo.EpochOffset{}
 		}
-		p := &r.flush.Checkpoint
-		offsets[r.id.Topic][r.id.Partition] = kgo.EpochOffset{Epoch: -1, Offset: int64(p.Offset)} //nolint:gosec // an offset
-		metadata[r.id.Topic][r.id.Partition] = source.Metadata{
-			TopicID: r.id.Log(), Watermark: p.Watermark, WarmFrom: r.flush.WarmFrom, Catalogue: p.Catalogue, OpenRows: r.flush.OpenRows, Forgotten: r.flush.Forgotten,
-		}.String()
+		offsets[r.id.Topic][r.id.Partition] = kgo.EpochOffset{Epoch: -1, Offset: int64(r.flush.Checkpoint.Offset)} //nolint:gosec // an offset
 	}
 	ctx, cancel := context.WithTimeout(ctx, commitTimeout)
 	defer cancel()
 	ctx, span := f.tracer.Start(ctx, "commit")
-	ctx = kgo.PreCommitFnContext(ctx, func(req *kmsg.OffsetCommitRequest) error {
-		for i := range req.Topics {
-			for j := range req.Topics[i].Partitions {
-				p := &req.Topics[i].Partitions[j]
-				if text, ok := metadata[req.Topics[i].Topic][p.Partition]; ok {
-					p.Metadata = &text
-				}
-			}
-		}
-		return nil
-	})
+	ctx = kgo.PreCommitFnContext(ctx, func(req *kmsg.OffsetCommitRequest) error { return annotate(req, round) })
 	var err error
 	f.client.CommitOffsetsSync(ctx, offsets, func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, resp *kmsg.OffsetCommitResponse, e error) {
 		err = e
@@ -234,4 +220,37 @@ func (f *Flusher) commit(ctx context.Context, round []*request) {
 	}
 	reach("commit acknowledged")
 	f.metrics.Commits.WithLabelValues("ok").Inc()
+}
+
+// errGivenUp is why nothing is committed: others may have committed further.
+var errGivenUp = errors.New("the sources were given up meanwhile")
+
+// annotate adds the metadata to a commit, and takes out of it the sources that were given up. The client calls it once the commit has its
+// generation: sources are given up before the group has another one, so a commit that waited for that never moves a successor's back.
+func annotate(req *kmsg.OffsetCommitRequest, round []*request) error {
+	texts := map[source.ID]string{} // without the topic's id
+	for _, r := range round {
+		if r.ctx.Err() != nil {
+			continue
+		}
+		p := &r.flush.Checkpoint
+		texts[source.ID{Topic: r.id.Topic, Partition: r.id.Partition}] = source.Metadata{
+			TopicID: r.id.Log(), Watermark: p.Watermark, WarmFrom: r.flush.WarmFrom, Catalogue: p.Catalogue, OpenRows: r.flush.OpenRows, Forgotten: r.flush.Forgotten,
+		}.String()
+	}
+	for i := range req.Topics {
+		t := &req.Topics[i]
+		t.Partitions = slices.DeleteFunc(t.Partitions, func(p kmsg.OffsetCommitRequestTopicPartition) bool {
+			_, ok := texts[source.ID{Topic: t.Topic, Partition: p.Partition}]
+			return !ok
+		})
+		for j := range t.Partitions {
+			t.Partitions[j].Metadata = kmsg.StringPtr(texts[source.ID{Topic: t.Topic, Partition: t.Partitions[j].Partition}])
+		}
+	}
+	req.Topics = slices.DeleteFunc(req.Topics, func(t kmsg.OffsetCommitRequestTopic) bool { return len(t.Partitions) == 0 })
+	if len(req.Topics) == 0 {
+		return errGivenUp
+	}
+	return nil
 }

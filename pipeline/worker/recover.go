@@ -35,8 +35,9 @@ type Broker struct {
 	Read   []kgo.Opt // to open a connection of its own, for re-reading a range
 }
 
-// start is where a source's log and its commit stand.
-type start struct {
+// Start is where a source's log and its commit stood when the source was assigned. Fetching and recovery both begin there: the commit
+// may move back afterwards, when one that was made before gets through late.
+type Start struct {
 	id           source.ID
 	first, end   uint64 // the log
 	committed    uint64
@@ -44,8 +45,18 @@ type start struct {
 	metadata     string
 }
 
-// locate asks Kafka where the source stands.
-func (b *Broker) locate(ctx context.Context, topic string, partition int32) (s start, err error) {
+// Fetch returns where fetching starts: at the commit; without one, and when it is of a log that was there before under the topic's
+// name, at the log's start.
+func (s *Start) Fetch() kgo.Offset {
+	meta, err := source.ParseMetadata(s.metadata)
+	if !s.hasCommitted || err == nil && meta.TopicID != s.id.Log() {
+		return kgo.NoResetOffset().At(int64(s.first)) //nolint:gosec // an offset
+	}
+	return kgo.NoResetOffset().At(int64(s.committed)) //nolint:gosec // an offset
+}
+
+// Locate asks Kafka where the source stands.
+func (b *Broker) Locate(ctx context.Context, topic string, partition int32) (s Start, err error) {
 	if s.id, err = b.identify(ctx, topic, partition); err != nil {
 		return s, fmt.Errorf("describe topic %s: %w", topic, err)
 	}
@@ -98,28 +109,8 @@ func (b *Broker) identify(ctx context.Context, topic string, partition int32) (s
 	return source.ID{Topic: topic, Partition: partition, TopicID: resp.Topics[0].TopicID}, kerr.ErrorForCode(resp.Topics[0].ErrorCode)
 }
 
-// StartAt returns where fetching of a partition has to start when the commit says at: there, unless the topic was created
-// anew since, whose log is read from its start.
-func (b *Broker) StartAt(ctx context.Context, topic string, partition int32, at kgo.Offset) (kgo.Offset, error) {
-	s, err := b.locate(ctx, topic, partition)
-	if err != nil {
-		return at, err
-	}
-	meta, err := source.ParseMetadata(s.metadata)
-	if !s.hasCommitted || err == nil && meta.TopicID != s.id.Log() {
-		return kgo.NoResetOffset().At(int64(s.first)), nil //nolint:gosec // an offset
-	}
-	return at, nil
-}
-
 // recovered makes the core that goes on where the commit stands. A StopError means that going on would be a guess.
-func (w *Worker) recovered(ctx context.Context) (*Core, error) {
-	s, err := w.broker.locate(ctx, w.topic, w.partition)
-	if err != nil {
-		return nil, err
-	}
-	w.id = s.id
-	w.spec.Source = s.id.String()
+func (w *Worker) recovered(ctx context.Context, s Start) (*Core, error) {
 	if !s.hasCommitted {
 		return w.begin(ctx, s)
 	}
@@ -151,7 +142,7 @@ func (w *Worker) recovered(ctx context.Context) (*Core, error) {
 }
 
 // begin starts a source that has no commit. Rows may be there all the same: of a flush whose commit did not get through.
-func (w *Worker) begin(ctx context.Context, s start) (*Core, error) {
+func (w *Worker) begin(ctx context.Context, s Start) (*Core, error) {
 	last, found, err := w.store.LastCheckpoint(ctx, w.spec.Source)
 	if err != nil {
 		return nil, err
@@ -176,7 +167,7 @@ func (w *Worker) begin(ctx context.Context, s start) (*Core, error) {
 
 // adopt goes on from an offset that was committed by hand, with no metadata: from a checkpoint, or past a gap in the log
 // whose loss somebody has accepted. Anything between would leave records uncounted, or make the account a guess.
-func (w *Worker) adopt(ctx context.Context, s start) (*Core, error) {
+func (w *Worker) adopt(ctx context.Context, s Start) (*Core, error) {
 	last, found, err := w.store.LastCheckpoint(ctx, w.spec.Source)
 	if err != nil {
 		return nil, err
@@ -210,7 +201,7 @@ func (w *Worker) adopt(ctx context.Context, s start) (*Core, error) {
 }
 
 // promised loads what the commit promises: its checkpoint, and the counters of the windows open at its watermark.
-func (w *Worker) promised(ctx context.Context, s start, meta source.Metadata) (point clickhouse.Checkpoint, open *clickhouse.Counters, err error) {
+func (w *Worker) promised(ctx context.Context, s Start, meta source.Metadata) (point clickhouse.Checkpoint, open *clickhouse.Counters, err error) {
 	backoff := retry.WithMaxDuration(replicaPatience, retry.WithCappedDuration(lastRetry, retry.NewExponential(firstRetry)))
 	err = retry.Do(ctx, backoff, func(ctx context.Context) error {
 		var found bool
@@ -237,7 +228,7 @@ func (w *Worker) promised(ctx context.Context, s start, meta source.Metadata) (p
 }
 
 // resume makes the core that goes on from a checkpoint.
-func (w *Worker) resume(ctx context.Context, s start, point clickhouse.Checkpoint, open *clickhouse.Counters) (*Core, error) {
+func (w *Worker) resume(ctx context.Context, s Start, point clickhouse.Checkpoint, open *clickhouse.Counters) (*Core, error) {
 	core := NewCore(w.spec, s.first)
 	core.Resume(point, open)
 	if w.spec.Content != Accounts {

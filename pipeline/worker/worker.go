@@ -153,24 +153,26 @@ func (w *Worker) neverStarted() {
 	close(w.ended)
 }
 
-// Start runs the worker, whose log is fetched from an offset on, in a goroutine of its own until it is drained or abandoned, or ctx
+// Start runs the worker, whose log is fetched from s.Fetch on, in a goroutine of its own until it is drained or abandoned, or ctx
 // ends.
-func (w *Worker) Start(ctx context.Context, from int64) {
+func (w *Worker) Start(ctx context.Context, s Start) {
 	w.start.Do(func() {
+		from := s.Fetch().EpochOffset().Offset
 		w.next.Store(from)
+		w.id, w.spec.Source = s.id, s.id.String()
 		w.mu.Lock()
 		w.status.Position = uint64(max(from, 0))
 		w.mu.Unlock()
-		w.launch(ctx)
+		w.launch(ctx, s)
 	})
 }
 
-func (w *Worker) launch(ctx context.Context) {
+func (w *Worker) launch(ctx context.Context, s Start) {
 	ctx, w.cancel = context.WithCancel(ctx)
 	go func() {
 		defer close(w.ended)
 		defer w.cancel()
-		err := w.run(ctx)
+		err := w.run(ctx, s)
 		w.queue.close()
 		w.note(0)
 		if err == nil || ctx.Err() != nil {
@@ -189,9 +191,9 @@ func (w *Worker) launch(ctx context.Context) {
 	}()
 }
 
-func (w *Worker) run(ctx context.Context) error {
+func (w *Worker) run(ctx context.Context, s Start) error {
 	began := time.Now()
-	if err := w.recover(ctx); err != nil {
+	if err := w.recover(ctx, s); err != nil {
 		return err
 	}
 	if w.core == nil { // drained before it had recovered
@@ -205,9 +207,9 @@ func (w *Worker) run(ctx context.Context) error {
 }
 
 // recover tries until Kafka and ClickHouse answer; only what a person must decide is an error.
-func (w *Worker) recover(ctx context.Context) error {
+func (w *Worker) recover(ctx context.Context, s Start) error {
 	for pause := firstRetry; ; pause = min(2*pause, lastRetry) {
-		core, err := w.recovered(ctx)
+		core, err := w.recovered(ctx, s)
 		var stop *StopError
 		if err == nil {
 			w.core, w.taken = core, core.Position()

@@ -6,7 +6,8 @@ import (
 )
 
 // What the log has of accounts and users that were forgotten is counted by its verdict as before, so that checkpoints stay what they are, and
-// makes no row of its own. What a forgotten user did counts for the account as done by nobody.
+// makes no row of its own. What a forgotten user did counts for the account as done by nobody; whether an event that named no account had one
+// by its user cannot be known any more: it is applied.
 
 // forgotten takes a forgotten user out of an event, and says whether nothing is left of it: what only its user ties to an account, or says of
 // the user's account.

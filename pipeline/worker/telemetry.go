@@ -21,10 +21,6 @@ func (c *Core) stepTelemetry(r *Record) (Verdict, *decode.Rejection) {
 	if !ok {
 		return Blocked, nil
 	}
-	if c.spec.Forgotten.Account(account) {
-		c.seen(ev.Time)
-		return Applied, nil
-	}
 	switch ev.Type {
 	case decode.Alias:
 		return Filtered, nil
@@ -35,6 +31,10 @@ func (c *Core) stepTelemetry(r *Record) (Verdict, *decode.Rejection) {
 	}
 	if len(account) == 0 {
 		return DeadLettered, noAccount
+	}
+	if c.spec.Forgotten.Account(account) {
+		c.seen(ev.Time)
+		return Applied, nil
 	}
 	if ev.Type == decode.Identify || ev.Type == decode.Group {
 		ok = c.users.Learn(ev.User, account, r.Offset, c.state.Batch())

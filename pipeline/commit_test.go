@@ -43,7 +43,7 @@ func (g *gate) Write(ctx context.Context, b *clickhouse.Batch) error {
 // TestASourceGivenUpCommitsNothing has a member write for so long that it loses its sources, gets them back and only then comes to its
 // commit: its successor has committed further meanwhile.
 //
-//tidemark:proves "a worker is cut off from Kafka and writes on (a zombie)": 3
+//tidemark:proves "a commit gets through late, when a successor has committed further": 3
 func TestASourceGivenUpCommitsNothing(t *testing.T) {
 	in(t, func(w *world) {
 		t := w.t
@@ -82,7 +82,7 @@ func TestASourceGivenUpCommitsNothing(t *testing.T) {
 // TestACommitThatMovesBackLeavesNoGap moves the commits of a member back while it recovers, as one that came late would: it must fetch
 // from where it recovers.
 //
-//tidemark:proves "a pipeline is killed in mid-flow": 1 2 3
+//tidemark:proves "a commit gets through late, when a successor has committed further": 1 2 3 5
 func TestACommitThatMovesBackLeavesNoGap(t *testing.T) {
 	in(t, func(w *world) {
 		t := w.t

@@ -36,6 +36,8 @@ func (b *breaker) success() (opened bool) {
 func (b *breaker) failure(now time.Time) {
 	b.failures++
 	switch {
+	case b.open > 0 && now.Before(b.until): // it was on its way before
+		return
 	case b.open > 0:
 		b.open = min(2*b.open, breakerLongest)
 	case b.failures >= breakerFailures:

@@ -27,8 +27,10 @@ type Options struct {
 	Metrics  prometheus.Registerer
 	Log      *zap.Logger
 	Now      func() time.Time // nil: time.Now
-	Interval time.Duration    // how often it looks for what is new unless it is notified; 0: 1 s
-	Sweep    time.Duration    // how often it looks at everything anew; 0: 30 s
+	Interval time.Duration    // how often it looks for what is new unless it is notified; 0: 10 s
+	Sweep    time.Duration    // how often it looks at everything anew; 0: 1 min
+	// Forgotten says of which accounts nothing is told any more; nil: of none.
+	Forgotten func(account string) bool
 }
 
 const (
@@ -52,10 +54,10 @@ func New(o Options) (*Outbox, error) {
 		o.Now = time.Now
 	}
 	if o.Interval == 0 {
-		o.Interval = time.Second
+		o.Interval = 10 * time.Second
 	}
 	if o.Sweep == 0 {
-		o.Sweep = 30 * time.Second
+		o.Sweep = time.Minute
 	}
 	out := &Outbox{Options: o}
 	m := newMetrics(o.Metrics)
@@ -181,10 +183,13 @@ func (w *worker) wait(ctx context.Context, next time.Time) {
 	}
 }
 
-// turn looks for what is new, and sends at most one message. It returns when to go on; zero: when there is something new.
+// turn looks for what is new, and sends a message, or a batch of them. It returns when to go on; zero: when there is something new.
 func (w *worker) turn(ctx context.Context) (time.Time, error) {
 	if err := w.look(ctx); err != nil {
 		return time.Time{}, err
+	}
+	if w.Forgotten != nil {
+		w.queue.leaveOut(w.Forgotten)
 	}
 	now := w.Now()
 	if err := w.giveUp(ctx, now); err != nil {
@@ -195,7 +200,7 @@ func (w *worker) turn(ctx context.Context) (time.Time, error) {
 	if out == nil {
 		return next, nil
 	}
-	if err := w.deliver(ctx, out, now); err != nil {
+	if err := w.deliver(ctx, w.queue.beside(out, now), now); err != nil {
 		return time.Time{}, err
 	}
 	return now, nil // there may be more
@@ -269,40 +274,79 @@ func (w *worker) sweep(ctx context.Context, now time.Time) error {
 	return nil
 }
 
-// deliver sends a message, after its rows were written if it is new, and keeps what came of it.
-func (w *worker) deliver(ctx context.Context, out *outgoing, now time.Time) error {
-	current, err := w.store.current(ctx, out.known())
+// deliver sends messages of different alerts, after the rows of those that are new were written, and keeps what came of them: a statement
+// each for all of them, as each insert is synced to disk.
+func (w *worker) deliver(ctx context.Context, batch []*outgoing, now time.Time) error {
+	var known []row
+	for _, out := range batch {
+		known = append(known, out.known()...)
+	}
+	current, err := w.store.current(ctx, known)
 	if err != nil {
 		return err
 	}
 	if !current {
 		return errConflict
 	}
-	m, err := w.store.message(ctx, out)
+	messages, err := w.store.messages(ctx, batch)
 	if err != nil {
 		return err
 	}
-	if out.attempt == 0 && out.entries[0].in == nil {
-		if err := w.write(ctx, w.queue.claim(out, now)); err != nil {
+	var claimed []row
+	for _, out := range batch {
+		if out.attempt == 0 && out.entries[0].in == nil {
+			claimed = append(claimed, w.queue.claim(out, now)...)
+		}
+	}
+	if len(claimed) > 0 {
+		if err := w.write(ctx, claimed); err != nil {
 			return err
 		}
 	}
-	limited, cancel := context.WithTimeout(ctx, w.timeout)
-	result := w.sender.send(limited, m)
-	cancel()
-	if ctx.Err() != nil && result.Outcome != Delivered {
-		return ctx.Err() // whoever comes next sends it again, under the same id
+	results := make([]Result, len(batch))
+	var group errgroup.Group
+	group.SetLimit(atOnce)
+	for i, m := range messages {
+		group.Go(func() error {
+			limited, cancel := context.WithTimeout(ctx, w.timeout)
+			defer cancel()
+			results[i] = w.sender.send(limited, m)
+			return nil
+		})
 	}
-	now = w.Now()
-	rows := w.queue.record(out, result, now)
-	w.metrics.observe(w.queue.target, out, result, rows, now)
-	w.tell(out, result, rows)
-	if result.Outcome == Gone {
-		if err := w.persist(ctx, func(ctx context.Context) error { return w.store.disable(ctx, w.address, result.Detail, now) }); err != nil {
+	_ = group.Wait() // none fails
+	return w.keep(ctx, batch, results)
+}
+
+// atOnce is how many messages are being sent at the same moment at most.
+const atOnce = 8
+
+// keep keeps what came of messages. What a run's end cut short is sent again by whoever comes next, under the same id.
+func (w *worker) keep(ctx context.Context, batch []*outgoing, results []Result) error {
+	now := w.Now()
+	ended := ctx.Err()
+	var all []row
+	for i, out := range batch {
+		result := results[i]
+		if ended != nil && result.Outcome != Delivered {
+			continue
+		}
+		rows := w.queue.record(out, result, now)
+		w.metrics.observe(w.queue.target, out, result, rows, now)
+		w.tell(out, result, rows)
+		all = append(all, rows...)
+		if result.Outcome == Gone {
+			if err := w.persist(ctx, func(ctx context.Context) error { return w.store.disable(ctx, w.address, result.Detail, now) }); err != nil {
+				return err
+			}
+		}
+	}
+	if len(all) > 0 {
+		if err := w.write(ctx, all); err != nil {
 			return err
 		}
 	}
-	return w.write(ctx, rows)
+	return ended
 }
 
 // tell logs what a person should know.

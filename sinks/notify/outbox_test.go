@@ -212,8 +212,10 @@ func TestGoneAndRedriven(t *testing.T) {
 	crm.status.Store(http.StatusGone)
 	o := newOffice(t, store, Targets{"crm": crm.target()})
 	begin, end, other := transition("al_1", 1, Fired), transition("al_1", 2, Resolved), transition("al_2", 1, Fired)
-	require.NoError(t, tell(t.Context(), store, []string{"crm"}, begin, end, other))
+	require.NoError(t, tell(t.Context(), store, []string{"crm"}, begin))
 	o.Notify()
+	eventually(t, func() bool { return len(crm.got()) == 1 })
+	require.NoError(t, tell(t.Context(), store, []string{"crm"}, end, other))
 	all := func(outcome string) map[string]string {
 		return map[string]string{"crm " + begin.ID: outcome, "crm " + end.ID: outcome, "crm " + other.ID: outcome}
 	}
@@ -327,4 +329,50 @@ func TestRetries(t *testing.T) {
 	o.skew.Add(int64(breakerLongest))
 	eventually(t, func() bool { return outcomes(t, store)["crm "+n.ID] == "delivered 1" })
 	require.Equal(t, slices.Repeat([]string{n.ID}, 11), crm.got())
+}
+
+// What is known at the same time goes out at the same time, for two inserts and two selects; an account that was forgotten is not told of,
+// in a message of its own, in a batch, or in a digest.
+func TestABatchIsKeptAtOnce(t *testing.T) {
+	store := sharedStore(t)
+	inbox := newInbox(t)
+	target := inbox.target()
+	target.Rate = &Rate{}
+	var all []Notification
+	for i := range 40 {
+		n := transition(fmt.Sprintf("al_%d", i), 1, Fired)
+		n.Account = fmt.Sprintf("account-%d", i%8)
+		all = append(all, n)
+	}
+	require.NoError(t, tell(t.Context(), store, []string{"crm"}, all...))
+	o, err := New(Options{
+		Store: store, Targets: Targets{"crm": target}, Metrics: prometheus.NewRegistry(), Log: zap.NewNop(),
+		Forgotten: func(account string) bool { return account == "account-3" },
+	})
+	require.NoError(t, err)
+	defer o.Close()
+	w := o.workers[0]
+	require.NoError(t, w.look(t.Context()))
+	_, err = w.turn(t.Context())
+	require.NoError(t, err)
+	require.Len(t, inbox.got(), 35, "in one turn")
+	require.Len(t, outcomes(t, store), 35, "nothing is kept of an account that was forgotten")
+	for _, outcome := range outcomes(t, store) {
+		require.Equal(t, "delivered 1", outcome)
+	}
+
+	q := newQueue("crm", Rate{PerMinute: 1, Burst: 1}, webhookDigest)
+	var items []item
+	for _, n := range all {
+		items = append(items, item{Notification: n})
+	}
+	q.load(items, nil)
+	out, _ := q.next(time.Now())
+	require.Len(t, out.entries, 40)
+	q.claim(out, time.Now())
+	q.leaveOut(func(account string) bool { return account != "account-3" })
+	require.Len(t, out.entries, 5)
+	q.leaveOut(func(account string) bool { return account == "account-3" })
+	require.Empty(t, q.sent)
+	require.Empty(t, q.lines)
 }

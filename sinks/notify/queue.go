@@ -2,6 +2,7 @@ package notify
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"time"
 )
@@ -187,6 +188,56 @@ func (q *queue) next(now time.Time) (*outgoing, time.Time) {
 	return out, time.Time{}
 }
 
+// together is how many messages are on their way at the same time at most, so that a batch of them costs as many statements as one.
+const together = 64
+
+// beside returns a message that next returned and those that may go out at the same time: of other alerts, none of which was sent before,
+// as many as the rate allows, and only to a target that takes what it is sent.
+func (q *queue) beside(first *outgoing, now time.Time) []*outgoing {
+	batch := []*outgoing{first}
+	if first.attempt > 0 || len(first.entries) > 1 || q.failures > 0 || q.open > 0 || q.throttle > 0 {
+		return batch
+	}
+	most := min(together, q.available())
+	taken := map[string]bool{first.entries[0].AlertID: true}
+	join := func(out *outgoing) {
+		if alert := out.entries[0].AlertID; len(batch) < most && !taken[alert] {
+			taken[alert] = true
+			batch = append(batch, out)
+		}
+	}
+	for _, o := range slices.SortedFunc(maps.Values(q.sent), func(a, b *outgoing) int { return cmp.Or(a.first.Compare(b.first), cmp.Compare(a.id, b.id)) }) {
+		if o.attempt == 0 && len(o.entries) == 1 && !o.next.After(now) && !q.behind(o) { // taken up again
+			join(o)
+		}
+	}
+	ready, _ := q.fresh(now)
+	if len(ready) > q.available() && q.digest.members > 1 {
+		return batch // they go together, in the next message
+	}
+	for _, w := range ready {
+		join(&outgoing{id: w.ID, entries: []*entry{w.entry}, first: now, next: now})
+	}
+	return batch
+}
+
+// leaveOut forgets what waits of some accounts.
+func (q *queue) leaveOut(account func(string) bool) {
+	for _, l := range q.lines {
+		for _, e := range slices.Clone(l.entries) {
+			if !account(e.Account) {
+				continue
+			}
+			if e.in != nil {
+				if e.in.entries = slices.DeleteFunc(e.in.entries, func(other *entry) bool { return other == e }); len(e.in.entries) == 0 {
+					delete(q.sent, e.in.id)
+				}
+			}
+			q.forget(e)
+		}
+	}
+}
+
 // held is until when nothing may be sent at all.
 func (q *queue) held(now time.Time) time.Time {
 	wait := latest(q.pausedUntil, q.ready())
@@ -278,8 +329,10 @@ func (q *queue) health(r Result, now time.Time) {
 			}
 		}
 	case Throttled:
-		q.throttle = min(max(2*q.throttle, throttleFirst), throttleLongest)
-		q.pausedUntil = now.Add(max(q.throttle, min(r.RetryAfter, maxRetryAfter)))
+		if q.throttle == 0 || !q.pausedUntil.After(now) { // otherwise it was on its way before
+			q.throttle = min(max(2*q.throttle, throttleFirst), throttleLongest)
+		}
+		q.pausedUntil = latest(q.pausedUntil, now.Add(max(q.throttle, min(r.RetryAfter, maxRetryAfter))))
 	case Failed:
 		q.failure(now)
 	case Gone:

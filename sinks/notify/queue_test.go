@@ -24,12 +24,14 @@ type world struct {
 	rows        map[string]row // the table deliveries
 	sends       []send
 	lives       int // crashes so far
+	turns       int
 }
 
 // send is an attempt that the observer saw.
 type send struct {
 	at       time.Time
 	life     int
+	turn     int // of its life; what is sent in one turn is on its way at the same time
 	message  string
 	ids      []string
 	received bool
@@ -115,31 +117,46 @@ func (w *world) turn() (next time.Time) {
 	if out == nil {
 		return next
 	}
-	if out.attempt == 0 && out.entries[0].in == nil {
-		rows := w.q.claim(out, w.now)
+	w.turns++
+	batch := w.q.beside(out, w.now)
+	if rapid.Bool().Draw(w.t, "alone") {
+		batch = batch[:1]
+	}
+	var claimed []row
+	for _, out := range batch {
+		if out.attempt == 0 && out.entries[0].in == nil {
+			claimed = append(claimed, w.q.claim(out, w.now)...)
+		}
+	}
+	if len(claimed) > 0 {
 		if crash() {
 			w.boot()
 			return w.now
 		}
-		w.write(rows)
+		w.write(claimed)
 		if crash() {
 			w.boot()
 			return w.now
 		}
 	}
-	s := send{at: w.now, life: w.lives, message: out.id}
-	for _, e := range out.entries {
-		s.ids = append(s.ids, e.ID)
-	}
-	r := w.answer()
-	s.outcome, s.received = r.Outcome, r.Outcome == Delivered || r.Outcome == Failed && rapid.Bool().Draw(w.t, "answer lost")
-	w.sends = append(w.sends, s)
-	if crash() {
-		w.boot()
-		return w.now
+	results := make([]Result, len(batch))
+	for i, out := range batch {
+		s := send{at: w.now, life: w.lives, turn: w.turns, message: out.id}
+		for _, e := range out.entries {
+			s.ids = append(s.ids, e.ID)
+		}
+		results[i] = w.answer()
+		s.outcome, s.received = results[i].Outcome, results[i].Outcome == Delivered || results[i].Outcome == Failed && rapid.Bool().Draw(w.t, "answer lost")
+		w.sends = append(w.sends, s)
+		if crash() {
+			w.boot()
+			return w.now
+		}
 	}
 	w.now = w.now.Add(time.Duration(rapid.IntRange(0, 15000).Draw(w.t, "takes")) * time.Millisecond)
-	w.write(w.q.record(out, r, w.now))
+	for i, out := range batch {
+		w.write(w.q.record(out, results[i], w.now))
+	}
 	return w.now
 }
 
@@ -248,39 +265,6 @@ func TestRateIsKept(t *testing.T) {
 	})
 }
 
-// After five failures in a row nothing is sent for half a minute, after each that follows for twice as long, five minutes at
-// most; the oracle reads that off the list of results.
-func TestBreakerLeavesAFailingTargetAlone(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		var b breaker
-		var results []bool
-		now := start
-		for range rapid.IntRange(1, 40).Draw(t, "results") {
-			now = latest(now, b.ready()).Add(time.Duration(rapid.IntRange(0, 60).Draw(t, "later")) * time.Second)
-			ok := rapid.IntRange(0, 9).Draw(t, "ok") == 0
-			results = append(results, ok)
-			failures := 0
-			for i := len(results) - 1; i >= 0 && !results[i]; i-- {
-				failures++
-			}
-			if ok {
-				b.success()
-			} else {
-				b.failure(now)
-			}
-			if failures < 5 {
-				require.Zero(t, b.ready())
-				require.Zero(t, b.state(now))
-				continue
-			}
-			pause := min(30*time.Second<<min(failures-5, 10), 5*time.Minute)
-			require.Equal(t, now.Add(pause), b.ready(), "after %d failures", failures)
-			require.Equal(t, 2, b.state(now))
-			require.Equal(t, 1, b.state(now.Add(pause)))
-		}
-	})
-}
-
 // Nothing is sent to a target that the breaker leaves alone, nor while it has asked for a pause.
 func TestTheQueueHeedsTheBreaker(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
@@ -291,6 +275,7 @@ func TestTheQueueHeedsTheBreaker(t *testing.T) {
 			if i > 0 && w.sends[i-1].life == s.life {
 				before := w.sends[i-1]
 				switch {
+				case before.turn == s.turn:
 				case failures >= 5 && before.outcome == Failed:
 					require.GreaterOrEqual(t, s.at.Sub(before.at), breakerFirst)
 				case before.outcome == Throttled:

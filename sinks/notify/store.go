@@ -28,7 +28,8 @@ WHERE has(targets, {target:String}) AND known_at >= fromUnixTimestamp64Milli({si
 	selectStanding = `SELECT id, alert_id, message_id, outcome = 'delivered', attempt, first_at, next_at, version FROM deliveries FINAL
 WHERE target = {target:String} AND outcome IN ('pending', 'delivered') AND alert_id IN (SELECT alert_id FROM ` + unsettled + `)`
 	selectVersions = `SELECT id, version FROM deliveries FINAL WHERE target = {target:String} AND alert_id IN {alerts:Array(String)} AND id IN {ids:Array(String)}`
-	selectPayload  = `SELECT payload FROM alert_transitions FINAL WHERE rule = {rule:String} AND account_id = {account:String} AND alert_id = {alert:String} AND id = {id:String}`
+	selectPayloads = `SELECT id, payload FROM alert_transitions FINAL
+WHERE rule IN {rules:Array(String)} AND account_id IN {accounts:Array(String)} AND alert_id IN {alerts:Array(String)} AND id IN {ids:Array(String)}`
 	selectDisabled = `SELECT reason FROM (SELECT argMax(delivery_targets.address, at) AS where, argMax(delivery_targets.disabled, at) AS gone, argMax(delivery_targets.reason, at) AS reason
 FROM delivery_targets WHERE target = {target:String}) WHERE gone AND where IN ('', {address:String})`
 	selectDead = `SELECT count() FROM deliveries FINAL WHERE target = {target:String} AND outcome = 'dead'`
@@ -105,24 +106,43 @@ func (s *store) current(ctx context.Context, known []row) (bool, error) {
 	return true, nil
 }
 
-// message returns what is sent. A digest has no payloads: it does without them.
-func (s *store) message(ctx context.Context, out *outgoing) (*Message, error) {
-	m := &Message{ID: out.id}
-	for _, e := range out.entries {
-		m.Notifications = append(m.Notifications, e.Notification)
+// messages returns what is sent. A digest has no payloads: it does without them.
+func (s *store) messages(ctx context.Context, batch []*outgoing) ([]*Message, error) {
+	messages := make([]*Message, len(batch))
+	single := map[string]*Notification{}
+	var rules, accounts, alerts, ids []string
+	for i, out := range batch {
+		m := &Message{ID: out.id}
+		for _, e := range out.entries {
+			m.Notifications = append(m.Notifications, e.Notification)
+		}
+		messages[i] = m
+		if !m.Digest() {
+			n := &m.Notifications[0]
+			single[n.ID] = n
+			rules, accounts, alerts, ids = append(rules, n.Rule), append(accounts, n.Account), append(alerts, n.AlertID), append(ids, n.ID)
+		}
 	}
-	if m.Digest() {
-		return m, nil
+	if len(ids) == 0 {
+		return messages, nil
 	}
-	n := &m.Notifications[0]
-	var payload string
-	err := s.Conn().QueryRow(s.LoadContext(ctx), selectPayload, driver.Named("rule", n.Rule), driver.Named("account", n.Account),
-		driver.Named("alert", n.AlertID), driver.Named("id", n.ID)).Scan(&payload)
+	err := clickhouse.Each(s.LoadContext(ctx), s.Conn(), selectPayloads, func(rows rows.Rows) error {
+		var id, payload string
+		err := rows.Scan(&id, &payload)
+		if n := single[id]; n != nil {
+			n.Payload = json.RawMessage(payload)
+		}
+		return err
+	}, driver.Named("rules", rules), driver.Named("accounts", accounts), driver.Named("alerts", alerts), driver.Named("ids", ids))
 	if err != nil {
-		return nil, fmt.Errorf("read the payload of %s: %w", n.ID, err)
+		return nil, fmt.Errorf("read the payloads of %s and %d more: %w", ids[0], len(ids)-1, err)
 	}
-	n.Payload = json.RawMessage(payload)
-	return m, nil
+	for _, n := range single {
+		if n.Payload == nil { // its account was forgotten
+			return nil, errConflict
+		}
+	}
+	return messages, nil
 }
 
 // write inserts rows in one block.

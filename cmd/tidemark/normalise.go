@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/sr"
@@ -15,6 +16,7 @@ import (
 	"tidemark/pipeline/collect"
 	"tidemark/pipeline/deadletters"
 	"tidemark/pipeline/normalise"
+	"tidemark/sinks/kafka/login"
 )
 
 type normaliseCmd struct{}
@@ -57,6 +59,7 @@ func (*normaliseCmd) Run(ctx context.Context, g *globals) error {
 	}
 	log.Info("normalising started", zap.String("admin", ops.Addr()), zap.String("group", nc.Group), zap.Int("topics", len(nc.Topics)))
 	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return requireRights(ctx, &cfg.Kafka, normaliseRights(&cfg)) })
 	group.Go(func() error { return ops.Run(ctx) })
 	group.Go(func() error { return stage.Run(ctx) })
 	group.Go(func() error { return letters.Run(ctx) })
@@ -94,16 +97,22 @@ func registryClient(r *config.Registry) (*sr.Client, error) {
 	if len(r.URLs) == 0 {
 		return nil, nil
 	}
-	options := []sr.ClientOpt{sr.URLs(append([]string{}, r.URLs...)...), sr.HTTPClient(&http.Client{Timeout: registryTimeout}), sr.UserAgent("tidemark")}
-	if r.User != "" {
-		options = append(options, sr.BasicAuth(r.User, r.Password.Reveal()))
-	}
-	tls, err := r.TLS.ClientConfig()
+	tls, err := r.TLS.Client()
 	if err != nil {
 		return nil, fmt.Errorf("normalise.registry.tls: %w", err)
 	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
 	if tls != nil {
-		options = append(options, sr.DialTLSConfig(tls))
+		transport.DialTLSContext = login.Dialer(tls, registryTimeout)
+	}
+	options := []sr.ClientOpt{
+		sr.URLs(slices.Clone(r.URLs)...), sr.UserAgent("tidemark"), sr.HTTPClient(&http.Client{Timeout: registryTimeout, Transport: transport}),
+	}
+	if r.User != "" {
+		options = append(options, sr.PreReq(func(req *http.Request) error {
+			req.SetBasicAuth(r.User, r.Password.Reveal()) // as it is now
+			return nil
+		}))
 	}
 	client, err := sr.NewClient(options...)
 	if err != nil {

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"net"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -11,6 +10,7 @@ import (
 	"tidemark/internal/config"
 	"tidemark/internal/recount"
 	"tidemark/schemas"
+	"tidemark/sinks/kafka/login"
 )
 
 // recountOptions maps the configuration onto the recount's: the same log, catalogue and limits as the pipeline's.
@@ -42,12 +42,12 @@ const dialTimeout = 5 * time.Second
 
 // kafkaTransport returns what kafka-go needs to reach Kafka.
 func kafkaTransport(k *config.Kafka) (*kafka.Transport, error) {
-	tls, err := k.TLS.ClientConfig()
+	tls, err := k.TLS.Client()
 	if err != nil {
 		return nil, fmt.Errorf("kafka.tls: %w", err)
 	}
 	t := &kafka.Transport{
-		Dial: (&net.Dialer{Timeout: dialTimeout}).DialContext, DialTimeout: dialTimeout, ClientID: "tidemark", TLS: tls,
+		Dial: login.Dialer(tls, dialTimeout), DialTimeout: dialTimeout, ClientID: "tidemark",
 		MetadataTopics: k.Topics.Folded(),
 		Context:        context.Background(), // of the pool, which ends with CloseIdleConnections
 	}

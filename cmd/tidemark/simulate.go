@@ -10,6 +10,7 @@ import (
 	"tidemark/internal/config"
 	"tidemark/internal/demo"
 	"tidemark/internal/simulate"
+	"tidemark/sinks/kafka/login"
 )
 
 type simulateCmd struct {
@@ -53,7 +54,7 @@ func (s *simulateCmd) Run(ctx context.Context, g *globals) error {
 
 // kafkaGoTransport returns what kafka-go needs to reach Kafka.
 func kafkaGoTransport(k *config.Kafka) (*kafka.Transport, error) {
-	tls, err := k.TLS.ClientConfig()
+	tls, err := k.TLS.Client()
 	if err != nil {
 		return nil, fmt.Errorf("kafka.tls: %w", err)
 	}
@@ -61,5 +62,5 @@ func kafkaGoTransport(k *config.Kafka) (*kafka.Transport, error) {
 	if err != nil {
 		return nil, fmt.Errorf("kafka.sasl: %w", err)
 	}
-	return &kafka.Transport{TLS: tls, SASL: mechanism}, nil
+	return &kafka.Transport{Dial: login.Dialer(tls, dialTimeout), SASL: mechanism}, nil
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	stdtls "crypto/tls"
 	"database/sql"
 	"fmt"
 	"os"
@@ -23,19 +24,17 @@ import (
 	"tidemark/sinks/clickhouse"
 	"tidemark/sinks/clickhouse/migrate"
 	"tidemark/sinks/clickhouse/views"
+	"tidemark/sinks/kafka/login"
 	"tidemark/sinks/kafka/topics"
 )
 
 // kafkaOptions returns what every franz-go client needs to reach Kafka.
 func kafkaOptions(k *config.Kafka) ([]kgo.Opt, error) {
-	opts := []kgo.Opt{kgo.SeedBrokers(k.Brokers...), kgo.ClientID("tidemark")}
-	tls, err := k.TLS.ClientConfig()
+	tls, err := k.TLS.Client()
 	if err != nil {
 		return nil, fmt.Errorf("kafka.tls: %w", err)
 	}
-	if tls != nil {
-		opts = append(opts, kgo.DialTLSConfig(tls))
-	}
+	opts := []kgo.Opt{kgo.SeedBrokers(k.Brokers...), kgo.ClientID("tidemark"), kgo.Dialer(login.Dialer(tls, dialTimeout))}
 	mechanism, err := k.SASL.Login().Franz()
 	if err != nil {
 		return nil, fmt.Errorf("kafka.sasl: %w", err)
@@ -69,7 +68,7 @@ func declaredTopics(k *config.Kafka) []topics.Topic {
 }
 
 func clickhouseConfig(c *config.ClickHouse, as config.Login) (clickhouse.Config, error) {
-	tls, err := c.TLS.ClientConfig()
+	tls, err := c.TLS.Client()
 	if err != nil {
 		return clickhouse.Config{}, fmt.Errorf("clickhouse.tls: %w", err)
 	}
@@ -97,9 +96,13 @@ func migratorDB(c *config.ClickHouse) (*sql.DB, error) {
 	if cfg.HTTP {
 		protocol = driver.HTTP
 	}
+	var tls *stdtls.Config // database/sql has one for all its connections, as it has one password
+	if cfg.TLS != nil {
+		tls = cfg.TLS()
+	}
 	return driver.OpenDB(&driver.Options{
-		Addr: cfg.Addr, Protocol: protocol, TLS: cfg.TLS, DialTimeout: cfg.DialTimeout, ReadTimeout: 5 * time.Minute, // views of a big database take a while
-		Auth: driver.Auth{Database: cfg.Database, Username: cfg.User, Password: cfg.PasswordNow()}, // database/sql has one for all its connections
+		Addr: cfg.Addr, Protocol: protocol, TLS: tls, DialTimeout: cfg.DialTimeout, ReadTimeout: 5 * time.Minute, // views of a big database take a while
+		Auth: driver.Auth{Database: cfg.Database, Username: cfg.User, Password: cfg.PasswordNow()},
 	}), nil
 }
 
@@ -193,7 +196,7 @@ func instanceID(cfg *config.Config) string {
 }
 
 func collectConfig(cfg *config.Config) (collect.Config, error) {
-	tls, err := cfg.Kafka.TLS.ClientConfig()
+	tls, err := cfg.Kafka.TLS.Client()
 	if err != nil {
 		return collect.Config{}, fmt.Errorf("kafka.tls: %w", err)
 	}
@@ -204,9 +207,7 @@ func collectConfig(cfg *config.Config) (collect.Config, error) {
 		Limits:        decode.Limits{MaxFuture: cfg.Pipeline.MaxFuture, MaxAge: cfg.Pipeline.Retention.Day},
 		MaxEventBytes: int(c.MaxEvent), MaxBatchBytes: int(c.MaxBatch), MaxInFlight: c.MaxInFlight,
 		PostHogGroups: c.PostHogGroups, Sources: c.Sources, Keys: c.Keys, Origins: c.CORSOrigins, Privacy: c.Privacy, HashKey: []byte(c.HashKey.Reveal()),
-	}
-	for _, k := range c.WriteKeys {
-		out.WriteKeys = append(out.WriteKeys, k.Reveal())
+		WriteKeys: c.WriteKeys,
 	}
 	return out, nil
 }

@@ -118,35 +118,16 @@ func (l *loader) readSecretFiles() {
 		if !ok {
 			continue
 		}
-		if s, ok := l.settings[path].field.Addr().Interface().(*Secret); ok {
-			var err error
-			if *s, err = secret.File(file.name); err != nil {
-				l.problemf(file.where, "%s_file: %w", path, err)
-			}
-			continue
-		}
-		data, err := os.ReadFile(file.name)
+		s, err := secret.File(file.name)
 		if err != nil {
 			l.problemf(file.where, "%s_file: %w", path, err)
 			continue
 		}
-		texts := nonEmptyLines(string(data))
-		if len(texts) == 0 {
-			l.problemf(file.where, "%s_file: %s is empty; write the secret into it", path, file.name)
-			continue
-		}
-		if err := assign(l.settings[path].field, texts); err != nil {
-			l.problemf(file.where, "%s_file: %w", path, err)
+		switch field := l.settings[path].field.Addr().Interface().(type) {
+		case *Secret:
+			*field = s
+		case *[]Secret:
+			*field = []Secret{s} // which reveals one a line
 		}
 	}
-}
-
-func nonEmptyLines(text string) []string {
-	var lines []string
-	for line := range strings.Lines(text) {
-		if line = strings.TrimSpace(line); line != "" {
-			lines = append(lines, line)
-		}
-	}
-	return lines
 }

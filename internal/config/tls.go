@@ -6,14 +6,33 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync/atomic"
 )
 
-// ClientConfig returns what a TLS client needs, or nil if TLS is not enabled. The certificate and its key are read
-// again at every handshake, so that renewed ones are picked up without a restart; ca_file is read once.
-func (t *TLS) ClientConfig() (*tls.Config, error) {
+// Client returns how a TLS client connects now, to be asked for each connection: the files are read again, so that renewed
+// authorities and certificates are used without a restart. While one of them cannot be read, what they held last is. Nil if
+// TLS is not enabled.
+func (t *TLS) Client() (func() *tls.Config, error) {
 	if !t.Enabled {
-		return nil, nil //nolint:nilnil // A nil *tls.Config means plain text to every client library.
+		return nil, nil //nolint:nilnil // Nil means plain text.
 	}
+	files := *t
+	config, err := files.read()
+	if err != nil {
+		return nil, err
+	}
+	var last atomic.Pointer[tls.Config]
+	last.Store(config)
+	return func() *tls.Config {
+		if fresh, err := files.read(); err == nil {
+			last.Store(fresh)
+		}
+		return last.Load().Clone()
+	}, nil
+}
+
+// read makes a configuration of what the files hold.
+func (t *TLS) read() (*tls.Config, error) {
 	config := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: t.ServerName}
 	if t.CAFile != "" {
 		pem, err := os.ReadFile(t.CAFile)
@@ -26,14 +45,11 @@ func (t *TLS) ClientConfig() (*tls.Config, error) {
 		}
 	}
 	if t.CertFile != "" {
-		certFile, keyFile := t.CertFile, t.KeyFile
-		if _, err := tls.LoadX509KeyPair(certFile, keyFile); err != nil {
+		pair, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile)
+		if err != nil {
 			return nil, fmt.Errorf("load cert_file and key_file: %w", err)
 		}
-		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-			pair, err := tls.LoadX509KeyPair(certFile, keyFile)
-			return &pair, err
-		}
+		config.Certificates = []tls.Certificate{pair}
 	}
 	return config, nil
 }

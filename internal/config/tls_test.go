@@ -43,39 +43,63 @@ func certificate(t *testing.T, dir string, serial int64) (certFile, keyFile stri
 
 func TestClientConfigDisabled(t *testing.T) {
 	t.Parallel()
-	config, err := (&TLS{}).ClientConfig()
+	config, err := (&TLS{}).Client()
 	require.NoError(t, err)
 	require.Nil(t, config)
 }
 
-// A client that trusts ca_file meets a server that asks for a certificate; after the client's is renewed on disk the
-// same configuration shows the new one.
+// TestClientConfigHandshakes: a client that trusts ca_file meets a server that asks for a certificate. After the client's is renewed
+// on disk the next connection shows the new one, and after ca_file is, the next trusts the new authority alone; while a file holds
+// nothing, what it held last counts.
 func TestClientConfigHandshakes(t *testing.T) {
 	t.Parallel()
-	serverCert, serverKey := certificate(t, t.TempDir(), 1)
-	pair, err := tls.LoadX509KeyPair(serverCert, serverKey)
-	require.NoError(t, err)
-	listener, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{
-		Certificates: []tls.Certificate{pair},
-		ClientAuth:   tls.RequireAnyClientCert,
-		MinVersion:   tls.VersionTLS12,
-	})
-	require.NoError(t, err)
-	defer func() { require.NoError(t, listener.Close()) }()
-
+	listen := func(dir string, serial int64) net.Listener {
+		pair, err := tls.LoadX509KeyPair(certificate(t, dir, serial))
+		require.NoError(t, err)
+		listener, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{
+			Certificates: []tls.Certificate{pair},
+			ClientAuth:   tls.RequireAnyClientCert,
+			MinVersion:   tls.VersionTLS12,
+		})
+		require.NoError(t, err)
+		t.Cleanup(func() { require.NoError(t, listener.Close()) })
+		return listener
+	}
+	before, after := t.TempDir(), t.TempDir()
+	listener, renewed := listen(before, 1), listen(after, 11)
+	trusted := write(t, "ca.pem", "")
+	trust := func(dir string) {
+		pem, err := os.ReadFile(filepath.Join(dir, "cert.pem"))
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(trusted, pem, 0o600))
+	}
+	trust(before)
 	dir := t.TempDir()
 	certFile, keyFile := certificate(t, dir, 2)
-	settings := TLS{Enabled: true, CAFile: serverCert, CertFile: certFile, KeyFile: keyFile}
-	config, err := settings.ClientConfig()
+	settings := TLS{Enabled: true, CAFile: trusted, CertFile: certFile, KeyFile: keyFile}
+	config, err := settings.Client()
 	require.NoError(t, err)
-	require.Equal(t, int64(2), clientSerial(t, listener, config))
+	require.Equal(t, int64(2), clientSerial(t, listener, config()))
 	certificate(t, dir, 3)
-	require.Equal(t, int64(3), clientSerial(t, listener, config))
+	require.Equal(t, int64(3), clientSerial(t, listener, config()))
 
+	_, err = connect(t, renewed, config())
+	require.ErrorContains(t, err, "certificate")
+	trust(after)
+	require.Equal(t, int64(3), clientSerial(t, renewed, config()))
+	_, err = connect(t, listener, config())
+	require.ErrorContains(t, err, "certificate")
+	for _, file := range []string{trusted, keyFile} {
+		require.NoError(t, os.WriteFile(file, nil, 0o600))
+		require.Equal(t, int64(3), clientSerial(t, renewed, config()))
+	}
+
+	trust(after)
+	certificate(t, dir, 4)
 	settings.ServerName = "db.local"
-	config, err = settings.ClientConfig()
+	config, err = settings.Client()
 	require.NoError(t, err)
-	_, err = connect(t, listener, config)
+	_, err = connect(t, renewed, config())
 	require.ErrorContains(t, err, "db.local")
 }
 
@@ -127,7 +151,7 @@ func TestClientConfigProblems(t *testing.T) {
 		{TLS{CertFile: junk, KeyFile: junk}, "load cert_file and key_file: tls: failed to find any PEM data"},
 	} {
 		test.settings.Enabled = true
-		_, err := test.settings.ClientConfig()
+		_, err := test.settings.Client()
 		require.ErrorContains(t, err, test.want)
 	}
 }

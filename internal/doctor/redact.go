@@ -66,7 +66,7 @@ func seek(v reflect.Value, found *[]string) {
 	case reflect.Struct:
 		if v.CanInterface() {
 			if s, ok := v.Interface().(secret.Secret); ok {
-				*found = append(*found, s.Reveal())
+				*found = append(*found, linesOf(s.Reveal())...)
 				return
 			}
 		}
@@ -95,9 +95,14 @@ func contents(path string) []string {
 	if err != nil {
 		return nil
 	}
-	var found []string
-	for line := range strings.Lines(string(text)) {
+	return linesOf(strings.TrimRight(string(text), "\r\n"))
+}
+
+// linesOf are the lines of what a secret reveals, each of which may be one, and all of it.
+func linesOf(text string) []string {
+	found := []string{text}
+	for line := range strings.Lines(text) {
 		found = append(found, strings.TrimSpace(line))
 	}
-	return append(found, strings.TrimRight(string(text), "\r\n"))
+	return found
 }

@@ -45,6 +45,14 @@ func newAuthority(t *testing.T) *authority {
 	return a
 }
 
+// trust has a file hold this authority's certificate.
+func (a *authority) trust(file string) {
+	a.t.Helper()
+	text, err := os.ReadFile(a.ca)
+	require.NoError(a.t, err)
+	require.NoError(a.t, os.WriteFile(file, text, 0o600))
+}
+
 func newKey(t *testing.T) *ecdsa.PrivateKey {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

@@ -98,7 +98,7 @@ func TestClickHouseOverTLS(t *testing.T) {
 				if from != nil {
 					settings.CertFile, settings.KeyFile, _ = from.issue("reader")
 				}
-				conf, err := settings.ClientConfig()
+				conf, err := settings.Client()
 				require.NoError(t, err)
 				return asks(t, clickhouse.Config{Addr: []string{addr}, HTTP: name == "http", Database: db.Name, User: "reader", Password: password, TLS: conf})
 			}
@@ -111,6 +111,21 @@ func TestClickHouseOverTLS(t *testing.T) {
 			require.Error(t, err, "a certificate of another authority")
 			_, err = ask(a.ca, nil)
 			require.Error(t, err, "no certificate")
+
+			// The authorities are renewed under a client that is open.
+			settings := config.TLS{Enabled: true, CAFile: filepath.Join(t.TempDir(), "ca.pem")}
+			settings.CertFile, settings.KeyFile, _ = a.issue("reader")
+			stranger.trust(settings.CAFile)
+			conf, err := settings.Client()
+			require.NoError(t, err)
+			client, err := clickhouse.Open(clickhouse.Config{
+				Addr: []string{addr}, HTTP: name == "http", Database: db.Name, User: "reader", Password: password, TLS: conf, DialTimeout: time.Minute, ReadTimeout: time.Minute,
+			})
+			require.NoError(t, err)
+			defer client.Close() //nolint:errcheck // it only asks
+			require.ErrorContains(t, client.Conn().Ping(t.Context()), "certificate signed by unknown authority")
+			a.trust(settings.CAFile)
+			require.NoError(t, client.Conn().Ping(t.Context()))
 		})
 	}
 }

@@ -21,6 +21,7 @@ import (
 
 	"tidemark/internal/sdktest"
 	"tidemark/pipeline/collect"
+	"tidemark/schemas/secret"
 )
 
 const (
@@ -225,7 +226,7 @@ func startKafka(t *testing.T) *kfake.Cluster {
 func startCollectorOn(t *testing.T, cluster *kfake.Cluster, registry *prometheus.Registry, writeTimeout time.Duration) (endpoint string) {
 	t.Helper()
 	c, err := collect.New(collect.Config{
-		Listen: "127.0.0.1:0", Brokers: cluster.ListenAddrs(), WriteKeys: []string{writeKey}, WriteTimeout: writeTimeout,
+		Listen: "127.0.0.1:0", Brokers: cluster.ListenAddrs(), WriteKeys: []secret.Secret{secret.New(writeKey)}, WriteTimeout: writeTimeout,
 	}, zaptest.NewLogger(t, zaptest.Level(zap.ErrorLevel)), registry)
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())

@@ -23,6 +23,7 @@ import (
 	"tidemark/pipeline/metrics"
 	"tidemark/pipeline/worker"
 	"tidemark/schemas"
+	"tidemark/schemas/secret"
 	sink "tidemark/sinks/clickhouse"
 	"tidemark/sinks/clickhouse/migrate"
 )
@@ -35,7 +36,7 @@ func startTidemark(t *testing.T, c *kfake.Cluster, d *chtest.Database) string {
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error, 2)
 
-	collector, err := collect.New(collect.Config{Listen: "127.0.0.1:0", Brokers: c.ListenAddrs(), WriteKeys: []string{"key"}},
+	collector, err := collect.New(collect.Config{Listen: "127.0.0.1:0", Brokers: c.ListenAddrs(), WriteKeys: []secret.Secret{secret.New("key")}},
 		log, prometheus.NewRegistry())
 	require.NoError(t, err)
 	go func() { done <- collector.Run(ctx) }()

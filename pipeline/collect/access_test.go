@@ -62,7 +62,9 @@ func TestNesting(t *testing.T) {
 func TestCORS(t *testing.T) {
 	t.Parallel()
 	cluster := startKafka(t)
-	c := start(t, testConfig(cluster, func(c *Config) { c.Origins, c.WriteKeys = []string{"https://app.example.com"}, []string{"k"} }))
+	c := start(t, testConfig(cluster, func(c *Config) {
+		c.Origins, c.WriteKeys = []string{"https://app.example.com"}, []secret.Secret{secret.New("k")}
+	}))
 	from := func(origin string, more ...string) func(*http.Request) {
 		return func(r *http.Request) {
 			r.Header.Set("Origin", origin)

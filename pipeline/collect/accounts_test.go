@@ -10,6 +10,7 @@ import (
 
 	"tidemark/pipeline/accountimport"
 	"tidemark/pipeline/decode"
+	"tidemark/schemas/secret"
 )
 
 // TestAccountsCall: a CRM's calls set what they name and leave the rest, whatever compaction keeps; what is removed is gone, and what comes again is
@@ -18,7 +19,9 @@ func TestAccountsCall(t *testing.T) {
 	t.Parallel()
 	cluster := startKafka(t)
 	now := noon
-	c := start(t, testConfig(cluster, func(c *Config) { c.WriteKeys, c.Now = []string{"k"}, func() time.Time { return now } }))
+	c := start(t, testConfig(cluster, func(c *Config) {
+		c.WriteKeys, c.Now = []secret.Secret{secret.New("k")}, func() time.Time { return now }
+	}))
 	call := func(method, body string) response {
 		t.Helper()
 		now = now.Add(time.Second)
@@ -73,7 +76,7 @@ func TestAccountsCall(t *testing.T) {
 func TestAccountsRefusals(t *testing.T) {
 	t.Parallel()
 	cluster := startKafka(t)
-	c := start(t, testConfig(cluster, func(c *Config) { c.WriteKeys, c.MaxEventBytes = []string{"k"}, 1000 }))
+	c := start(t, testConfig(cluster, func(c *Config) { c.WriteKeys, c.MaxEventBytes = []secret.Secret{secret.New("k")}, 1000 }))
 	const good = `{"account_id":"acme","plan":"pro"}`
 	for _, tc := range []struct {
 		body, field, message string

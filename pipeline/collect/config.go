@@ -9,6 +9,7 @@ import (
 	"tidemark/pipeline/decode"
 	"tidemark/schemas/access"
 	"tidemark/schemas/mapping"
+	"tidemark/schemas/secret"
 	"tidemark/sinks/kafka/login"
 )
 
@@ -17,8 +18,8 @@ import (
 type Config struct {
 	Listen string // host:port; port 0 lets the kernel choose; default ":8080"
 
-	Brokers  []string // at least one host:port
-	TLS      *tls.Config
+	Brokers  []string           // at least one host:port
+	TLS      func() *tls.Config // for each connection; nil for plain text
 	SASL     *login.SASL
 	ClientID string // default "tidemark-collector"
 	// Group is the consumer group in which collectors share the partitions of
@@ -41,7 +42,8 @@ type Config struct {
 	Sources mapping.Sources
 
 	// WriteKeys that clients may use for everything, and Keys with a scope; without any every client is accepted.
-	WriteKeys []string
+	// Each is one key, or reveals one a line; they are read again while it runs.
+	WriteKeys []secret.Secret
 	Keys      access.Keys
 
 	// Privacy is what is kept of the events of a source, and HashKey what hashes are keyed by.
@@ -132,7 +134,7 @@ func (c Config) withDefaults() (Config, error) {
 		}
 	}
 	for i, key := range c.WriteKeys {
-		if key == "" {
+		if !key.IsSet() {
 			errs = append(errs, fmt.Errorf("write_keys[%d] is empty: an empty key would let every client in; remove it", i))
 		}
 	}

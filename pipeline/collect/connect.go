@@ -1,13 +1,13 @@
 package collect
 
 import (
-	"net"
 	"time"
 
 	kafka "github.com/segmentio/kafka-go"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"tidemark/pipeline/unpack"
+	"tidemark/sinks/kafka/login"
 )
 
 const dialTimeout = 3 * time.Second
@@ -17,15 +17,12 @@ func (c Config) clientOptions() ([]kgo.Opt, error) {
 	options := []kgo.Opt{
 		kgo.SeedBrokers(c.Brokers...),
 		kgo.ClientID(c.ClientID),
-		kgo.DialTimeout(dialTimeout),
+		kgo.Dialer(login.Dialer(c.TLS, dialTimeout)),
 		// The time between a new leader or partition and its use.
 		kgo.MetadataMinAge(250 * time.Millisecond),
 		kgo.ProduceRequestTimeout(5 * time.Second),
 		kgo.RequestTimeoutOverhead(5 * time.Second),
 		kgo.WithDecompressor(unpack.New(0)), // a batch is bounded
-	}
-	if c.TLS != nil {
-		options = append(options, kgo.DialTLSConfig(c.TLS))
 	}
 	mechanism, err := c.SASL.Franz()
 	if err != nil {
@@ -44,10 +41,9 @@ func (c Config) transport() (*kafka.Transport, error) {
 		return nil, err
 	}
 	return &kafka.Transport{
-		Dial:        (&net.Dialer{Timeout: dialTimeout}).DialContext,
+		Dial:        login.Dialer(c.TLS, dialTimeout),
 		DialTimeout: dialTimeout,
 		ClientID:    c.ClientID,
-		TLS:         c.TLS,
 		SASL:        mechanism,
 		// Bounds how long a moved leader goes unnoticed.
 		MetadataTTL:    time.Second,

@@ -17,6 +17,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
+
+	"tidemark/schemas/secret"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -158,7 +160,7 @@ func TestPostHogIdentity(t *testing.T) {
 func TestDialectAccounts(t *testing.T) {
 	t.Parallel()
 	cluster := startKafka(t)
-	c := start(t, testConfig(cluster, func(c *Config) { c.WriteKeys = []string{"key"} }))
+	c := start(t, testConfig(cluster, func(c *Config) { c.WriteKeys = []secret.Secret{secret.New("key")} }))
 	post := func(path, contentType, body string, want int) response {
 		answer := c.do(http.MethodPost, path, []byte(body), func(r *http.Request) {
 			r.Header.Set("Content-Type", contentType)

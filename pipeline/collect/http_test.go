@@ -16,6 +16,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"go.uber.org/zap"
 
+	"tidemark/schemas/secret"
 	"tidemark/sinks/kafka/login"
 )
 
@@ -144,7 +145,7 @@ func (endless) Read(p []byte) (int, error) {
 func TestWriteKeys(t *testing.T) {
 	t.Parallel()
 	cluster := startKafka(t)
-	c := start(t, testConfig(cluster, func(c *Config) { c.WriteKeys = []string{"first-key", "second-key"} }))
+	c := start(t, testConfig(cluster, func(c *Config) { c.WriteKeys = []secret.Secret{secret.New("first-key"), secret.New("second-key")} }))
 	basic := func(key string) func(*http.Request) {
 		return func(r *http.Request) { r.SetBasicAuth(key, "") }
 	}
@@ -183,7 +184,7 @@ func TestWriteKeys(t *testing.T) {
 }
 
 func TestConfigErrors(t *testing.T) {
-	_, err := New(Config{WriteKeys: []string{""}, MaxInFlight: -1, SASL: &login.SASL{Mechanism: "GSSAPI"}}, zap.NewNop(), prometheus.NewRegistry())
+	_, err := New(Config{WriteKeys: []secret.Secret{secret.New("")}, MaxInFlight: -1, SASL: &login.SASL{Mechanism: "GSSAPI"}}, zap.NewNop(), prometheus.NewRegistry())
 	require.ErrorContains(t, err, "brokers is empty: name at least one Kafka broker as host:port")
 	require.ErrorContains(t, err, "write_keys[0] is empty")
 	require.ErrorContains(t, err, "max_in_flight is negative")

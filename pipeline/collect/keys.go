@@ -3,11 +3,13 @@ package collect
 import (
 	"crypto/sha256"
 	"crypto/subtle"
+	"errors"
 	"fmt"
 	"maps"
 	"math"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -15,6 +17,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"tidemark/schemas/access"
+	"tidemark/schemas/secret"
 )
 
 // parkedSource is the scope of a key that may list what waits; no key has it unless it is named.
@@ -27,7 +30,8 @@ const reloadEvery = time.Second
 type writeKey struct {
 	name    string
 	scope   access.Key
-	limiter *rate.Limiter // nil = no limit
+	secrets func() ([]string, error) // those of now
+	limiter *rate.Limiter            // nil = no limit
 	digests [][sha256.Size]byte
 }
 
@@ -40,33 +44,53 @@ type keyring struct {
 	looked time.Time // when the files were read last
 }
 
-func newKeyring(plain []string, scoped access.Keys, log *zap.Logger) (*keyring, error) {
+func newKeyring(plain []secret.Secret, scoped access.Keys, log *zap.Logger) (*keyring, error) {
 	k := &keyring{log: log}
 	if len(plain) > 0 {
-		all := &writeKey{}
-		all.set(plain)
-		k.keys = append(k.keys, all)
+		k.keys = append(k.keys, &writeKey{secrets: func() ([]string, error) { return lines(plain) }})
 	}
 	for _, name := range slices.Sorted(maps.Keys(scoped)) {
 		key := &writeKey{name: name, scope: *scoped[name]}
+		key.secrets = key.scope.Secrets
 		if r := key.scope.Rate; r.Burst > 0 {
 			key.limiter = rate.NewLimiter(rate.Limit(r.PerSecond), r.Burst)
 		}
-		secrets, err := key.scope.Secrets()
-		if err != nil {
-			return nil, fmt.Errorf("the key %s: %w", name, err)
-		}
-		key.set(secrets)
 		k.keys = append(k.keys, key)
+	}
+	for _, key := range k.keys {
+		if err := key.load(); err != nil {
+			return nil, fmt.Errorf("the write key %s: %w", key.name, err)
+		}
 	}
 	return k, nil
 }
 
-func (w *writeKey) set(secrets []string) {
+// lines are the keys of write_keys: each secret is one, or a file with one a line.
+func lines(secrets []secret.Secret) (keys []string, err error) {
+	for _, s := range secrets {
+		for line := range strings.Lines(s.Reveal()) {
+			if line = strings.TrimSpace(line); line != "" {
+				keys = append(keys, line)
+			}
+		}
+	}
+	if len(keys) == 0 {
+		return nil, errors.New("write_keys_file holds no key: write one into it, one a line")
+	}
+	return keys, nil
+}
+
+// load takes what its secrets are now, all or none.
+func (w *writeKey) load() error {
+	secrets, err := w.secrets()
+	if err != nil {
+		return err
+	}
 	w.digests = w.digests[:0]
 	for _, s := range secrets {
 		w.digests = append(w.digests, sha256.Sum256([]byte(s)))
 	}
+	return nil
 }
 
 // reload reads the files of keys again. What a key's file held counts on while it cannot be read, or is empty.
@@ -76,15 +100,9 @@ func (k *keyring) reload(now time.Time) {
 	}
 	k.looked = now
 	for _, key := range k.keys {
-		if key.scope.SecretFile == "" {
-			continue
-		}
-		secrets, err := key.scope.Secrets()
-		if err != nil {
+		if err := key.load(); err != nil {
 			k.log.Warn("the file of a write key cannot be read: what it held before counts on", zap.String("key", key.name), zap.Error(err))
-			continue
 		}
-		key.set(secrets)
 	}
 }
 

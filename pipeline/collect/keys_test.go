@@ -32,7 +32,7 @@ func TestScopedKeys(t *testing.T) {
 		return &access.Key{Secret: secret.New(text), Sources: sources, Types: types}
 	}
 	c := start(t, testConfig(cluster, func(c *Config) {
-		c.WriteKeys, c.Sources = []string{"everything"}, sources
+		c.WriteKeys, c.Sources = []secret.Secret{secret.New("everything")}, sources
 		c.Keys = access.Keys{
 			"browser": key("b", []string{"segment", "posthog"}, []string{"track", "page"}),
 			"crm":     key("c", []string{"accounts"}, nil),
@@ -87,24 +87,33 @@ func TestKeysRotate(t *testing.T) {
 		now = now.Add(reloadEvery)
 	}
 	write("old\n")
-	ring, err := newKeyring(nil, access.Keys{"app": {SecretFile: file}}, zap.NewNop())
+	scoped, err := newKeyring(nil, access.Keys{"app": {SecretFile: file}}, zap.NewNop())
+	require.NoError(t, err)
+	keys, err := secret.File(file)
+	require.NoError(t, err)
+	plain, err := newKeyring([]secret.Secret{keys}, nil, zap.NewNop())
 	require.NoError(t, err)
 	good := func(secrets ...string) {
 		t.Helper()
 		for _, s := range []string{"old", "new", ""} {
-			require.Equal(t, slices.Contains(secrets, s), ring.find(s, now) != nil, s)
+			require.Equal(t, slices.Contains(secrets, s), scoped.find(s, now) != nil, s)
+			require.Equal(t, slices.Contains(secrets, s), plain.find(s, now) != nil, "%s of write_keys_file", s)
 		}
 	}
 	good("old")
 	write("new\nold\n")
 	good("old", "new")
-	write("")
-	good("old", "new")
+	for _, nothing := range []string{"", " \n \n"} {
+		write(nothing)
+		good("old", "new")
+	}
 	require.NoError(t, os.Remove(file))
 	now = now.Add(reloadEvery)
 	good("old", "new")
 	write("new\n")
 	good("new")
+	_, err = newKeyring([]secret.Secret{secret.New(" ")}, nil, zap.NewNop())
+	require.ErrorContains(t, err, "write_keys_file holds no key")
 }
 
 // TestRateLimit: what goes beyond a key's rate is refused whole, with the seconds after which it will fit; other keys don't notice; what was

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"tidemark/schemas/secret"
 )
 
 func TestSignals(t *testing.T) {
@@ -14,7 +16,7 @@ func TestSignals(t *testing.T) {
 	cluster := startKafka(t)
 	now := time.Date(2026, 9, 21, 13, 33, 20, 123_456_789, time.UTC)
 	c := start(t, testConfig(cluster, func(c *Config) {
-		c.WriteKeys = []string{"key"}
+		c.WriteKeys = []secret.Secret{secret.New("key")}
 		c.Now = func() time.Time { return now }
 	}))
 	const meter, release = `{"type":"meter.reported","meter":"storage_gb","account_id":"acme","value":80.50,"limit":100,"at":"2026-09-21T13:00:00Z","x":1}`,

@@ -19,6 +19,7 @@ import (
 	"tidemark/pipeline/decode"
 	"tidemark/schemas"
 	"tidemark/schemas/mapping"
+	"tidemark/schemas/secret"
 )
 
 // testSources are the sources that the mapping's own tests declare.
@@ -149,7 +150,7 @@ func TestWebhookRefusals(t *testing.T) {
 	cluster := startKafka(t)
 	c := start(t, testConfig(cluster, func(c *Config) {
 		c.Sources = testSources(t)
-		c.WriteKeys = []string{"key"}
+		c.WriteKeys = []secret.Secret{secret.New("key")}
 		c.Now = func() time.Time { return webhookTime }
 	}))
 	line := zendeskLines(t)[0]

@@ -18,8 +18,8 @@ type Config struct {
 	Database    string
 	User        string
 	Password    string
-	PasswordNow func() string // if set, it is asked for each connection, instead of Password
-	TLS         *tls.Config
+	PasswordNow func() string      // if set, it is asked for each connection, instead of Password
+	TLS         func() *tls.Config // if set, it is asked for each connection
 	DialTimeout time.Duration
 	ReadTimeout time.Duration
 	Quorum      string // insert_quorum on a replicated cluster, such as "auto"; empty on a single server
@@ -48,11 +48,10 @@ func Open(cfg Config) (*Client, error) {
 		Addr:         cfg.Addr,
 		Protocol:     protocol,
 		Auth:         clickhouse.Auth{Database: cfg.Database, Username: cfg.User, Password: cfg.Password},
-		TLS:          cfg.TLS,
 		DialTimeout:  cfg.DialTimeout,
 		ReadTimeout:  cfg.ReadTimeout,
 		Compression:  &clickhouse.Compression{Method: compression},
-		DialStrategy: DialWith(cfg.PasswordNow),
+		DialStrategy: dialWith(cfg.PasswordNow, cfg.TLS),
 		MaxOpenConns: 16,
 		MaxIdleConns: 8,
 	})
@@ -62,18 +61,20 @@ func Open(cfg Config) (*Client, error) {
 	return &Client{conn: conn, quorum: cfg.Quorum, openings: &openings{}}, nil
 }
 
-// DialStrategy is how clickhouse-go opens a connection.
-type DialStrategy = func(context.Context, int, *clickhouse.Options, clickhouse.Dial) (clickhouse.DialResult, error)
+// dialStrategy is how clickhouse-go opens a connection.
+type dialStrategy = func(context.Context, int, *clickhouse.Options, clickhouse.Dial) (clickhouse.DialResult, error)
 
-// DialWith opens each connection with the password of that time; nil for the one in the options. One that the server refuses is
+// dialWith opens each connection with the password and the certificates of that time. One that the server refuses is
 // closed, also over HTTP, where every request brings the password, and so a changed one is used without a restart.
-func DialWith(password func() string) DialStrategy {
-	if password == nil {
-		return nil
-	}
+func dialWith(password func() string, certificates func() *tls.Config) dialStrategy {
 	return func(ctx context.Context, id int, options *clickhouse.Options, dial clickhouse.Dial) (clickhouse.DialResult, error) {
 		now := *options
-		now.Auth.Password = password()
+		if password != nil {
+			now.Auth.Password = password()
+		}
+		if certificates != nil {
+			now.TLS = certificates()
+		}
 		return clickhouse.DefaultDialStrategy(ctx, id, &now, dial)
 	}
 }

@@ -1,4 +1,5 @@
-// Package login logs both Kafka clients in alike: by SASL, with what the password's or the token's file holds at that time.
+// Package login connects both Kafka clients alike: by TLS and SASL, with what the files of certificates, passwords and tokens hold
+// at that time.
 package login
 
 import (

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -40,11 +42,9 @@ func collectorRights(k *config.Kafka) []rights.Right {
 // normaliseRights are what tidemark normalise needs.
 func normaliseRights(cfg *config.Config) []rights.Right {
 	t, group := cfg.Kafka.Topics, cfg.Normalise.Group
-	out := rights.On(rights.Topic, kadm.OpWrite, t.Telemetry, t.Signals, t.Tickets, t.Accounts, t.DeadLetters)
-	out = append(out, rights.On(rights.Topic, kadm.OpRead, t.Accounts)...)
-	for name := range cfg.Normalise.Topics {
-		out = append(out, rights.On(rights.Topic, kadm.OpRead, name)...)
-	}
+	out := rights.On(rights.Topic, kadm.OpWrite, t.Telemetry, t.Signals, t.Tickets, t.Accounts, t.Users, t.Parked, t.DeadLetters)
+	out = append(out, rights.On(rights.Topic, kadm.OpRead, t.Accounts, t.Users, t.DeadLetters)...)
+	out = append(out, rights.On(rights.Topic, kadm.OpRead, slices.Sorted(maps.Keys(cfg.Normalise.Topics))...)...)
 	out = append(out, rights.On(rights.Group, kadm.OpRead, group)...)
 	return append(out, rights.On(rights.TransactionalID, kadm.OpWrite, group)...)
 }

@@ -29,9 +29,18 @@ import (
 )
 
 const (
-	pipelineUser  = "tidemark-pipeline"
-	collectorUser = "tidemark-collector"
+	pipelineUser   = "tidemark-pipeline"
+	collectorUser  = "tidemark-collector"
+	normaliserUser = "tidemark-normalise"
 )
+
+// rawTopics are two, one of tickets and one of events whose accounts are not known at first.
+const rawTopics = `
+normalise:
+  topics:
+    desk: {format: json, events: [{ticket: {ticket_id: $.id, kind: created, occurred_at: $.at, account_id: $.account}}]}
+    shop: {format: json, to: telemetry}
+`
 
 // vault is a stage on an Apache Kafka whose doors are locked: only those who log in come in, and may do only what is granted.
 type vault struct {
@@ -50,6 +59,9 @@ func newVault(t *testing.T) *vault {
 		JWKSFile: a.jwks(), TokenIssuer: tokenIssuer, Audience: tokenAudience,
 	}})
 	v := &vault{stage: newStage(t, cluster.Brokers()), cluster: cluster, authority: a, granted: map[string][]rights.Right{}}
+	v.Env = append(v.Env, "TIDEMARK_CONFIG="+v.authority.write("tidemark.yaml", []byte(rawTopics)))
+	_, err := v.Admin.CreateTopics(t.Context(), 2, 1, nil, "desk", "shop")
+	require.NoError(t, err)
 	v.grantAsPrinted()
 	return v
 }
@@ -69,6 +81,7 @@ func (v *vault) grantAsPrinted() {
 	}
 	require.Len(t, v.granted[pipelineUser], 4+1+1+1+1)
 	require.Len(t, v.granted[collectorUser], 6+3+1+1)
+	require.Len(t, v.granted[normaliserUser], 7+3+2+1+1)
 	for user, all := range v.granted {
 		for _, r := range all {
 			results, err := v.Admin.CreateACLs(t.Context(), acl(user, r))
@@ -112,9 +125,9 @@ func (v *vault) env(addr string, tls config.TLS, extra ...string) []string {
 // client is one of franz-go's by the same configuration.
 func (v *vault) client(addr string, tls config.TLS, l *login.SASL) *kgo.Client {
 	t := v.t
-	conf, err := tls.ClientConfig()
+	conf, err := tls.Client()
 	require.NoError(t, err)
-	opts := []kgo.Opt{kgo.SeedBrokers(addr), kgo.DialTLSConfig(conf), kgo.MetadataMinAge(10 * time.Millisecond)}
+	opts := []kgo.Opt{kgo.SeedBrokers(addr), kgo.Dialer(login.Dialer(conf, 10*time.Second)), kgo.MetadataMinAge(10 * time.Millisecond)}
 	mechanism, err := l.Franz()
 	require.NoError(t, err)
 	if mechanism != nil {
@@ -180,6 +193,8 @@ func TestSecuredKafka(t *testing.T) {
 	require.NoError(t, err)
 	defer producer.Close()
 	require.NoError(t, producer.ProduceSync(ctx, &kgo.Record{Topic: "telemetry", Value: []byte("{")}).FirstErr()) // a dead letter
+	normaliser := v.normalises(ctx, producer)
+	accounts = append(accounts, "raw")
 	reader := v.DB.Open(t, devclickhouse.Reader)
 	slices.Sort(accounts)
 	require.Eventually(t, func() bool { // three calls each, of which one had to wait for its account
@@ -199,13 +214,42 @@ func TestSecuredKafka(t *testing.T) {
 		if err := reader.QueryRow(ctx, "SELECT count() FROM dead_letters").Scan(&dead); err != nil {
 			return false
 		}
-		return slices.Equal(counted, accounts) && dead == 1
+		return slices.Equal(counted, accounts) && dead == 2
 	}, 2*time.Minute, 500*time.Millisecond, "what came in by every way is counted")
 	pipeline.Terminate(t)
+	normaliser.Terminate(t)
 
 	v.refusals(ctx)
 	v.rotation(ctx)
 	v.missing(ctx)
+}
+
+// normalises starts a normaliser that reads both raw topics, in which there are a ticket and events of the account raw, and something
+// that cannot be read.
+func (v *vault) normalises(ctx context.Context, producer *kgo.Client) *Process {
+	t := v.t
+	at := time.Now().UTC().Format(time.RFC3339)
+	for topic, values := range map[string][]string{
+		"desk": {fmt.Sprintf(`{"id":1,"at":%q,"account":"raw"}`, at), `{"id":2,"at":"soon","account":"raw"}`},
+		"shop": {
+			`{"type":"track","event":"Bought","messageId":"raw-1","userId":"u-raw"}`, // waits
+			`{"type":"track","event":"Bought","messageId":"raw-2","userId":"u-raw","context":{"groupId":"raw"}}`,
+			`{"type":"group","messageId":"raw-3","userId":"u-raw","groupId":"raw","traits":{"plan":"pro"}}`,
+		},
+	} {
+		for _, value := range values {
+			require.NoError(t, producer.ProduceSync(ctx, &kgo.Record{Topic: topic, Key: []byte("u-raw"), Value: []byte(value)}).FirstErr())
+		}
+	}
+	normaliser := Start(t, Binary(t, ""), "normaliser", slices.Concat(v.Env, v.env(v.cluster.TLSAddr(), v.tls(normaliserUser)),
+		[]string{"TIDEMARK_KAFKA_INSTANCE_ID=normaliser"}), "normalise")
+	reader := v.DB.Open(t, devclickhouse.Reader)
+	require.Eventually(t, func() bool {
+		normaliser.Running(t)
+		var tickets uint64
+		return reader.QueryRow(ctx, "SELECT uniqExact(entity) FROM facts WHERE kind = 'ticket' AND account_id = 'raw'").Scan(&tickets) == nil && tickets == 1
+	}, 2*time.Minute, 500*time.Millisecond, "the ticket of the raw topic desk is counted")
+	return normaliser
 }
 
 // refusals are logins that must not succeed.
@@ -236,7 +280,7 @@ func (v *vault) refusals(ctx context.Context) {
 	}
 }
 
-// rotation changes a password on the broker and in its file: who logs in next is let in.
+// rotation changes a password on the broker and in its file, and the authorities that are trusted in theirs: who logs in next is let in.
 func (v *vault) rotation(ctx context.Context) {
 	t := v.t
 	file := filepath.Join(v.authority.dir, "rotated")
@@ -251,6 +295,13 @@ func (v *vault) rotation(ctx context.Context) {
 		v.setSCRAM(pipelineUser, password)
 		require.Eventually(t, func() bool { return v.client(v.cluster.SASLAddr(), v.tls(""), l).Ping(ctx) == nil }, 5*time.Minute, 100*time.Millisecond, password)
 	}
+	tls := v.tls("")
+	tls.CAFile = filepath.Join(v.authority.dir, "renewed.pem")
+	newAuthority(t).trust(tls.CAFile)
+	client := v.client(v.cluster.SASLAddr(), tls, l)
+	require.ErrorContains(t, client.Ping(ctx), "certificate signed by unknown authority")
+	v.authority.trust(tls.CAFile)
+	require.Eventually(t, func() bool { return client.Ping(ctx) == nil }, 5*time.Minute, 100*time.Millisecond, "ca_file is renewed")
 	old := &login.SASL{Mechanism: "SCRAM-SHA-512", User: pipelineUser, Password: secret.New("first")}
 	require.Error(t, v.client(v.cluster.SASLAddr(), v.tls(""), old).Ping(ctx))
 }
@@ -258,7 +309,7 @@ func (v *vault) rotation(ctx context.Context) {
 // missing takes each right away in turn: it is named, and nothing else is.
 func (v *vault) missing(ctx context.Context) {
 	t := v.t
-	for _, user := range []string{pipelineUser, collectorUser} {
+	for _, user := range []string{pipelineUser, collectorUser, normaliserUser} {
 		client := v.client(v.cluster.TLSAddr(), v.tls(user), nil)
 		says := func(want ...rights.Right) {
 			t.Helper()
@@ -278,16 +329,27 @@ func (v *vault) missing(ctx context.Context) {
 		}
 		says()
 	}
-	read := rights.Right{Kind: rights.Topic, Name: "tickets", Operation: kadm.OpRead}
-	v.revoke(ctx, pipelineUser, read)
-	p := v.Pipeline(Binary(t, ""), "b", v.env(v.cluster.TLSAddr(), v.tls(pipelineUser))...)
-	select {
-	case <-p.Done:
-	case <-ctx.Done():
+	for command, lacks := range map[string]struct {
+		user  string
+		right rights.Right
+		says  string
+	}{
+		"run": {pipelineUser, rights.Right{Kind: rights.Topic, Name: "tickets", Operation: kadm.OpRead}, "READ --topic tickets"},
+		"normalise": {
+			normaliserUser, rights.Right{Kind: rights.TransactionalID, Name: "tidemark-normalise", Operation: kadm.OpWrite},
+			"WRITE --transactional-id tidemark-normalise --resource-pattern-type prefixed",
+		},
+	} {
+		v.revoke(ctx, lacks.user, lacks.right)
+		p := Start(t, Binary(t, ""), command, slices.Concat(v.Env, v.env(v.cluster.TLSAddr(), v.tls(lacks.user)), []string{"TIDEMARK_KAFKA_INSTANCE_ID=" + command}), command)
+		select {
+		case <-p.Done:
+		case <-ctx.Done():
+		}
+		require.Error(t, p.Err)
+		require.Contains(t, p.Log(t), "Kafka does not grant "+lacks.right.String()+". Run, with the name that Kafka knows this process by: "+
+			"kafka-acls.sh --bootstrap-server HOST:PORT --add --allow-principal User:NAME --operation "+lacks.says)
 	}
-	require.Error(t, p.Err)
-	require.Contains(t, p.Log(t), "Kafka does not grant READ on the topic tickets. Run, with the name that Kafka knows this process by: "+
-		"kafka-acls.sh --bootstrap-server HOST:PORT --add --allow-principal User:NAME --operation READ --topic tickets")
 }
 
 func (v *vault) revoke(ctx context.Context, user string, r rights.Right) {

@@ -3,6 +3,7 @@ package migrate_test
 import (
 	"database/sql"
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -17,10 +18,32 @@ import (
 // logins are the users of a server that has tenants.
 type logins map[string]*sql.DB
 
+// printedPolicies are the conditions of the row policies that tidemark migrate --print-grants prints for tenants, by table. Who is no
+// tenant keeps seeing each table whole.
+func printedPolicies(t *testing.T, tenants ...string) map[string]string {
+	t.Helper()
+	accounts := migrate.DefaultAccounts()
+	accounts.Tenants = tenants
+	script, err := migrate.RoleGrants(accounts)
+	require.NoError(t, err)
+	found := map[string]string{}
+	for _, m := range regexp.MustCompile(`(?m)^CREATE ROW POLICY OR REPLACE (\w+) ON tidemark\.(\w+) USING (.*) TO (.*);$`).FindAllStringSubmatch(script, -1) {
+		if m[1] == "everything" {
+			require.Equal(t, []string{"1", "migrator, writer, reader, eraser"}, m[3:], m[0])
+			continue
+		}
+		require.Equal(t, strings.Join(tenants, ", "), m[4], m[0])
+		found[m[2]] = m[3]
+	}
+	require.Equal(t, 2*len(found), strings.Count(script, "CREATE ROW POLICY"))
+	return found
+}
+
 func withTenants(t *testing.T) logins {
 	t.Helper()
+	policies := printedPolicies(t, "acme", "globex")
 	tenant := func(user string) devclickhouse.Tenant {
-		return devclickhouse.Tenant{User: user, Password: "pw", Policies: migrate.RowPolicies(devclickhouse.Database)}
+		return devclickhouse.Tenant{User: user, Password: "pw", Policies: policies}
 	}
 	server := chtest.StartWith(t, devclickhouse.Options{Dir: t.TempDir(), Tenants: []devclickhouse.Tenant{tenant("acme"), tenant("globex")}})
 	all := logins{}

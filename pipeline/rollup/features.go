@@ -18,6 +18,8 @@ const (
 	// many is how many features of an account stand in a window by their number; accounts with more are few, and each of
 	// their windows has few of them.
 	many = 64
+	// few is how many features a window has room for at first: growing from one costs most accounts five allocations a window.
+	few = 16
 	// maxName is the longest name of a feature, in bytes: a longer one is no name, and counts for Other.
 	maxName = 256
 )
@@ -143,6 +145,9 @@ func (w *window) set(i int, r *row) {
 		return
 	}
 	if i >= len(w.features) {
+		if w.features == nil { // room for what most accounts use, at once
+			w.features = make([]*row, 0, max(few, i+1))
+		}
 		w.features = append(w.features, make([]*row, i+1-len(w.features))...)
 	}
 	w.features[i] = r

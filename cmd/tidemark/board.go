@@ -55,6 +55,10 @@ func newBoard(ctx context.Context, cfg *config.Config, log *zap.Logger) (*board.
 	if err != nil {
 		return nil, nil, err
 	}
+	rules, err := loadRules(cfg)
+	if err != nil {
+		return nil, nil, err
+	}
 	gatherer, closeGatherer, err := newGatherer(ctx, cfg, nil)
 	if err != nil {
 		return nil, nil, err
@@ -66,7 +70,7 @@ func newBoard(ctx context.Context, cfg *config.Config, log *zap.Logger) (*board.
 			c()
 		}
 	}
-	b := board.Config{Listen: c.Listen, Telemetry: cfg.Kafka.Topics.Telemetry, Access: access, Explain: answer, Gather: gatherer.Gather, Tenants: map[string]driver.Conn{}, Log: log}
+	b := board.Config{Listen: c.Listen, Telemetry: cfg.Kafka.Topics.Telemetry, Access: access, Explain: answer, Gather: gatherer.Gather, Rules: rules, Tenants: map[string]driver.Conn{}, Log: log}
 	open := func(as config.Login) (driver.Conn, error) {
 		client, err := clickhouseClient(&cfg.ClickHouse, as)
 		if err != nil {

@@ -85,17 +85,9 @@ func accountUsage(ctx context.Context, s *store, q query) (content, error) {
 	if len(rows) == 0 {
 		return Message{"Nothing is known of this account", "No event, ticket or record of it was read. Is the id right, and did it come within the time range?"}, nil
 	}
-	marks, err := read[struct {
-		At   uint32 `ch:"at"`
-		Kind string `ch:"kind"`
-		Text string `ch:"text"`
-	}](ctx, s, "account_marks", q.ofAccount())
-	if err != nil {
-		return nil, err
-	}
 	base := Chart{Kind: Number, Days: q.tier() == "day"}
-	for _, m := range marks {
-		base.Marks = append(base.Marks, Mark{At: int64(m.At), Kind: m.Kind, Text: m.Text})
+	if base.Marks, err = accountMarks(ctx, s, q); err != nil {
+		return nil, err
 	}
 	var events, errors, users, seats []*float64
 	for _, r := range rows {
@@ -118,6 +110,20 @@ func accountUsage(ctx context.Context, s *store, q query) (content, error) {
 	people.Title = "Active users and seats"
 	people.Series = []Series{{Label: "Active users", Values: users, Metric: "active_users"}, {Label: "Seats", Style: "reference", Values: seats}}
 	return Stack{&volume, &people}, nil
+}
+
+// accountMarks are the releases, alerts and escalations that are marked wherever the account's time range is drawn.
+func accountMarks(ctx context.Context, s *store, q query) ([]Mark, error) {
+	rows, err := read[struct {
+		At   uint32 `ch:"at"`
+		Kind string `ch:"kind"`
+		Text string `ch:"text"`
+	}](ctx, s, "account_marks", q.ofAccount())
+	var marks []Mark
+	for _, m := range rows {
+		marks = append(marks, Mark{At: int64(m.At), Kind: m.Kind, Text: m.Text})
+	}
+	return marks, err
 }
 
 func number(n uint64) *float64 {

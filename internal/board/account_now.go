@@ -39,7 +39,8 @@ func (r *accountNow) figures(q query) Figures {
 	if r.Seats != nil {
 		note = fmt.Sprintf("of %d seats, in 28 days", *r.Seats)
 	}
-	health := Figure{Label: "Health", Value: Maybe(Number, r.Health), State: healthBands[r.Band], Note: r.Band}
+	below := func(panel string) string { return accountURL(q.account) + "#panel-" + panel } // the panel that says more
+	health := Figure{Label: "Health", Value: Maybe(Number, r.Health), State: healthBands[r.Band], Note: r.Band, Why: below("health")}
 	if r.HealthReason != "" {
 		health.Note += "; " + r.HealthReason
 	}
@@ -50,9 +51,9 @@ func (r *accountNow) figures(q query) Figures {
 		{Label: "Active users", Value: users, Note: note, Why: why("active_users")},
 		{Label: "Events, 7 days", Value: trend, Note: "against the 7 before", Spark: spark(r.Daily)},
 		{Label: "Active days", Value: Num(Number, r.ActiveDays), Note: "of 28: " + r.FrequencyBand, Why: why("active_days")},
-		{Label: "Key features", Value: Maybe(Percent, r.Adoption), Note: fmt.Sprintf("%d of %d adopted", r.Adopted, r.Entitled)},
+		{Label: "Key features", Value: Maybe(Percent, r.Adoption), Note: fmt.Sprintf("%d of %d adopted", r.Adopted, r.Entitled), Why: below("features")},
 		{Label: "Open tickets", Value: Num(Number, r.Open), State: mark(r.Escalations > 0, "bad"), Note: fmt.Sprintf("%d escalated in 30 days", r.Escalations), Why: whyURL(q.account, "tickets_backlog", q.today("28d"), "")},
-		{Label: "NPS", Value: Maybe(Number, r.NPS), Note: fmt.Sprintf("of %d answers in 90 days", r.NPSAnswers)},
+		{Label: "NPS", Value: Maybe(Number, r.NPS), Note: fmt.Sprintf("of %d answers in 90 days", r.NPSAnswers), Why: below("surveys")},
 		{Label: "Onboarding", Value: Maybe(Percent, r.Onboarding)},
 		{Label: "Renewal", Value: MaybeAt(Ago, r.Renewal)},
 		{Label: "MRR", Value: Maybe(Number, r.MRR), Note: "a month"},

@@ -9,8 +9,15 @@ import (
 // Heat is a table of days whose cells are the darker the more there is.
 type Heat struct {
 	Caption string
-	Days    []time.Time
+	Days    []HeatDay
 	Rows    []HeatRow
+}
+
+// HeatDay is a column of it.
+type HeatDay struct {
+	Start       time.Time
+	Provisional bool   // more events can still change it
+	Marks       []Mark // that happened on it
 }
 
 // HeatRow is a row of it.
@@ -28,7 +35,7 @@ func (*Heat) template() string { return "heat" }
 func (h *Heat) tables() []*Table {
 	t := &Table{Caption: h.Caption, Columns: []Column{{Name: "feature", Label: "Feature"}}}
 	for _, d := range h.Days {
-		t.Columns = append(t.Columns, Column{Name: d.Format(time.DateOnly), Kind: Number})
+		t.Columns = append(t.Columns, Column{Name: d.Start.Format(time.DateOnly), Kind: Number})
 	}
 	for _, r := range h.Rows {
 		row := []Cell{Text(r.Label)}
@@ -67,6 +74,7 @@ func accountFeatures(ctx context.Context, s *store, q query) (content, error) {
 		Uses    uint64 `ch:"uses"`
 		Users   uint64 `ch:"users"`
 		Errors  uint64 `ch:"errors"`
+		Whole   bool   `ch:"complete"`
 	}](ctx, s, "account_features", q.ofAccount())
 	if err != nil {
 		return nil, err
@@ -74,17 +82,29 @@ func accountFeatures(ctx context.Context, s *store, q query) (content, error) {
 	if len(rows) == 0 {
 		return Message{"No feature was used", "Events with the property feature are uses of it; there was none in the time range."}, nil
 	}
+	marks, err := accountMarks(ctx, s, q)
+	if err != nil {
+		return nil, err
+	}
 	h := &Heat{Caption: "Uses of each feature by the day"}
 	days := int(q.now.Sub(q.from())/(24*time.Hour)) + 1
 	for i := range days {
-		h.Days = append(h.Days, q.from().AddDate(0, 0, i))
+		start := q.from().AddDate(0, 0, i)
+		h.Days = append(h.Days, HeatDay{Start: start, Provisional: start.AddDate(0, 0, 1).After(q.now)})
+	}
+	day := func(at int64) int { return int(time.Unix(at, 0).Sub(q.from()) / (24 * time.Hour)) }
+	for _, m := range marks {
+		if i := day(m.At); i >= 0 && i < days {
+			h.Days[i].Marks = append(h.Days[i].Marks, m)
+		}
 	}
 	for _, r := range rows {
 		if n := len(h.Rows); n == 0 || h.Rows[n-1].Label != r.Feature {
 			h.Rows = append(h.Rows, HeatRow{Label: r.Feature, Values: make([]float64, days), Why: whyURL(q.account, "feature_uses", q.today("28d"), r.Feature)})
 		}
 		row := &h.Rows[len(h.Rows)-1]
-		if i := int(time.Unix(int64(r.At), 0).Sub(q.from()) / (24 * time.Hour)); i >= 0 && i < days {
+		if i := day(int64(r.At)); i >= 0 && i < days {
+			h.Days[i].Provisional = h.Days[i].Provisional || !r.Whole
 			row.Values[i] = float64(r.Uses)
 			row.Total += float64(r.Uses)
 		}

@@ -2,14 +2,16 @@ package board
 
 import (
 	"context"
-	"fmt"
 	"html/template"
-	"strings"
 	"time"
 )
 
 func accountSupport(ctx context.Context, s *store, q query) (content, error) {
 	rows, err := read[ticketRow](ctx, s, "account_support", q.ofAccount())
+	if err != nil {
+		return nil, err
+	}
+	marks, err := accountMarks(ctx, s, q)
 	if err != nil {
 		return nil, err
 	}
@@ -29,7 +31,7 @@ func accountSupport(ctx context.Context, s *store, q query) (content, error) {
 			escalations.State = "bad"
 		}
 		t.Rows = append(t.Rows, []Cell{
-			Text(r.Source + " " + r.ID), {Text: "", HTML: r.life(q.from(), q.now)}, status, Text(r.Priority), MaybeAt(When, r.Opened), escalations, MaybeAt(When, r.Escalated),
+			Text(r.Source + " " + r.ID), {Text: "", HTML: r.life(q.from(), q.now, marks)}, status, Text(r.Priority), MaybeAt(When, r.Opened), escalations, MaybeAt(When, r.Escalated),
 			Maybe(Seconds, r.FirstReply), Maybe(Seconds, r.Resolution), Num(Number, r.Reopened),
 		})
 	}
@@ -53,33 +55,30 @@ type ticketRow struct {
 	Tags          []string   `ch:"tags"`
 }
 
-// lifeWidth is how wide the time range is drawn, in pixels.
-const lifeWidth = 220
-
-// life draws a ticket on the time range: a bar while it is open, a diamond at an escalation. The columns beside it say the same.
-func (r *ticketRow) life(from, to time.Time) template.HTML {
-	x := func(at time.Time) float64 {
-		return min(max(lifeWidth*float64(at.Sub(from))/float64(to.Sub(from)), 0), lifeWidth)
+// life draws a ticket on the time range: a bar while it is open, a diamond at an escalation, a line at a release or an alert. The
+// columns beside it, and the charts, say the same.
+func (r *ticketRow) life(from, to time.Time, marks []Mark) template.HTML {
+	line := newTimeline(from, to)
+	for _, m := range marks {
+		if m.Kind != "escalation" {
+			line.mark(m)
+		}
 	}
-	begin, end, class := 0.0, float64(lifeWidth), "open"
+	begin, end, class := from, to, "open"
 	if r.Opened != nil {
-		begin = x(*r.Opened)
+		begin = *r.Opened
 	}
 	if !r.Open {
 		class = "done"
 		if r.Solved != nil {
-			end = x(*r.Solved)
+			end = *r.Solved
 		}
 	}
-	var out strings.Builder
-	fmt.Fprintf(&out, `<svg class="life" width="%d" height="16" viewBox="0 0 %[1]d 16" aria-hidden="true" focusable="false"><line class="axis" x1="0" y1="8" x2="%[1]d" y2="8"/>`+
-		`<rect class="%s" x="%.1f" y="5" width="%.1f" height="6" rx="2"/>`, lifeWidth, class, begin, max(end-begin, 3))
+	line.bar(class, begin, end)
 	for i, at := range []*time.Time{r.Escalated, r.LastEscalated} {
-		if at == nil || at.Before(from) || i == 1 && r.Escalated != nil && at.Equal(*r.Escalated) {
-			continue
+		if at != nil && (i == 0 || r.Escalated == nil || !at.Equal(*r.Escalated)) {
+			line.diamond(*at)
 		}
-		fmt.Fprintf(&out, `<path class="escalation" d="M%.1f 2l5 6-5 6-5-6z"/>`, x(*at))
 	}
-	out.WriteString("</svg>")
-	return template.HTML(out.String()) //nolint:gosec // made of numbers alone
+	return line.html()
 }

@@ -28,6 +28,9 @@ var story = []string{
 		('ticket', 'acme', 'zendesk:2', '2026-03-07 09:00:00', 'created', 0, 3, 'tickets/0@K', 3, 0, {}),
 		('ticket', 'acme', 'zendesk:2', '2026-03-07 10:00:00', 'solved', 0, 4, 'tickets/0@K', 4, 0, {}),
 		('survey', 'acme', 's1', '2026-03-08 09:00:00', 'nps', 11, 5, 'signals/0@S', 5, 9, {'scale_min': '0', 'scale_max': '10', 'comment': '<b>good</b>'}),
+		('goal', 'acme', 'faster', '2026-03-01 00:00:00', 'defined', 0, 7, 'signals/0@S', 7, 20, {'name': 'Twenty uses', 'metric': 'active_users', 'start': '0', 'direction': 'up', 'starts_at': '2026-03-01T00:00:00.000Z', 'due_at': '2026-03-21T00:00:00.000Z'}),
+		('kpi', 'acme', 'otif', '2026-03-08 08:00:00', 'reported', 0, 8, 'signals/0@S', 8, 0.5, {'unit': 'ratio', 'period_start': '2026-03-07T00:00:00.000Z', 'period_end': '2026-03-08T00:00:00.000Z'}),
+		('kpi', 'acme', 'otif', '2026-03-10 08:00:00', 'reported', 0, 9, 'signals/0@S', 9, 0.75, {'unit': 'ratio', 'period_start': '2026-03-10T00:00:00.000Z', 'period_end': '2026-03-11T00:00:00.000Z'}),
 		('workflow', 'acme', 'report_published', '2026-03-07 10:00:00', 'Report Started', 11, 6, 'telemetry/0@T', 6, 0, {}),
 		('release', '', '4.0', '2026-03-01 15:00:00', 'deployed', 0, 24, 'signals/0@S', 24, 0, {'notes': 'Faster charts.'})`,
 	`INSERT INTO alert_transitions (* EXCEPT precedence) VALUES
@@ -77,9 +80,26 @@ func (f *stage) testAccount(t *testing.T) {
 	require.Equal(t, []string{"2026-03-08 09:00:00 UTC | nps | 9 | 0 to 10 | <b>good</b>"}, panel("surveys"))
 	require.Equal(t, []string{"near_seat_limit | ◆ fired | warning | 0.9 | 2026-03-09 00:00:00 UTC | 2026-03-09 00:05:00 UTC | provisional | expansion"}, panel("alerts"))
 
+	t.Log("health, goals and KPIs: what each is made of, and what can still change")
+	require.Equal(t, []string{
+		"seat_utilization | 0.5 | 62.5 | 19.53125 | – unknown", "escalations | 1 | 50 | 12.5 | – unknown",
+		"error_rate | 0.03 | 34.42622950819672 | 4.30327868852459 | +1.8: error_rate 0.04 -> 0.03", "active_days | 2 | 10 | 3.125 | +1.6: active_days 1 -> 2",
+		"active_users_trend | – unknown | – unknown | 0 | – unknown",
+	}, panel("health"))
+	require.Equal(t, []string{"Profile tidemark, 2026-03-10 so far: provisional"}, texts(t, f.page(t, "/accounts/acme?panel=health"), "caption"))
+	require.Equal(t, []string{"Twenty uses | ▲ behind | 10 % | 48 % | 0.2105263157894737 | 2 | 0 | 20 | active_users | 2026-03-21"}, panel("goals"))
+	require.Equal(t, []string{
+		"otif | 2026-03-10 | day | 0.75 | ratio | 0.25 | 11 | 1 | provisional", "otif | 2026-03-07 | day | 0.5 | ratio | – unknown | 20 | 0 | complete",
+	}, panel("kpis"))
+
 	t.Log("product")
 	heat := table(t, f.page(t, "/accounts/acme?panel=features"), ".heat")
 	require.Len(t, heat, 2)
+	days = texts(t, f.page(t, "/accounts/acme?panel=features"), ".heat thead th")
+	require.Equal(t, []string{"Feature", "11"}, days[:2])
+	require.Equal(t, []string{"Alert near_seat_limit: fired, 9", "10 provisional", "Uses"}, days[27:], "alerts and releases are marked here, too")
+	require.Contains(t, days, "Release 4.0: Faster charts., 1")
+	require.Len(t, cascadia.QueryAll(f.page(t, "/accounts/acme?panel=support"), cascadia.MustCompile(".life line.release")), 2, "on every ticket's line")
 	require.True(t, strings.HasSuffix(heat[0], "| 40 | 0 | 10 | 0 | 50 why are these the uses of export in 28 days"), heat[0])
 	require.Equal(t, []string{"started | 1 why is it so | 100 %", "completed | 0 why is it so | 0 %", "abandoned | 1 why is it so | 100 %"}, panel("workflows"))
 

@@ -17,6 +17,7 @@ import (
 	"go.uber.org/zap"
 
 	"tidemark/internal/doctor"
+	"tidemark/schemas/rules"
 )
 
 // Config says what a board shows and to whom.
@@ -28,6 +29,7 @@ type Config struct {
 	Tenants map[string]driver.Conn
 	Explain Explain                             // answers why; nil: it is not told
 	Gather  func(context.Context) *doctor.Facts // looks at the pipeline; nil: it is out of reach
+	Rules   []*rules.Rule                       // can be played over the past; nil: they are not known
 	Log     *zap.Logger
 	Now     func() time.Time // nil: the clock
 	// Telemetry is the topic that most pages are about: they say up to when it is complete.
@@ -61,9 +63,9 @@ func Listen(ctx context.Context, cfg Config) (*Server, error) {
 	}
 	s := &Server{cfg: cfg, stores: map[string]*store{}, assets: newAssets(), shared: newCache()}
 	facts := &gathered{gather: cfg.Gather}
-	s.stores[""] = &store{cfg.Reader, cfg.Explain, facts}
+	s.stores[""] = &store{cfg.Reader, cfg.Explain, facts, cfg.Rules}
 	for tenant, conn := range cfg.Tenants {
-		s.stores[tenant] = &store{conn, cfg.Explain, facts}
+		s.stores[tenant] = &store{conn, cfg.Explain, facts, nil}
 	}
 	s.live = newHub(s.stores[""], cfg.Telemetry, cfg.Tick, cfg.Log)
 	var err error

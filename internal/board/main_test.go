@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/andybalholm/cascadia"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
@@ -25,9 +26,9 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(chtest.WithShared(m)) }
 
 // stage is a migrated database of its own and a board that reads it.
 type stage struct {
-	*chtest.Database
-	db  *sql.DB
-	url string // of the board, without the last slash
+	db     *sql.DB
+	reader driver.Conn
+	url    string // of the board, without the last slash
 }
 
 // now is the time for the views and the pages of the tests: noon of a Tuesday.
@@ -37,11 +38,19 @@ var now = time.Date(2026, 3, 10, 12, 0, 0, 0, time.UTC)
 func newStage(t *testing.T, statements ...string) *stage {
 	t.Helper()
 	d := chtest.Shared(t)
-	opts, err := clickhouse.ParseDSN(d.DSN(devclickhouse.Migrator))
+	f := migrated(t, d.DSN(devclickhouse.Migrator), migrate.DefaultOptions(), statements...)
+	f.reader = d.Open(t, devclickhouse.Reader)
+	f.url = serve(t, Config{Reader: f.reader})
+	return f
+}
+
+// migrated is a stage without a board.
+func migrated(t *testing.T, migrator string, o migrate.Options, statements ...string) *stage {
+	t.Helper()
+	opts, err := clickhouse.ParseDSN(migrator)
 	require.NoError(t, err)
-	f := &stage{Database: d, db: clickhouse.OpenDB(opts)}
+	f := &stage{db: clickhouse.OpenDB(opts)}
 	t.Cleanup(func() { require.NoError(t, f.db.Close()) })
-	o := migrate.DefaultOptions()
 	o.Now = "toDateTime('2026-03-10 12:00:00', 'UTC')"
 	require.NoError(t, migrate.Up(t.Context(), f.db, o))
 	for _, table := range []string{"counters", "member_sets", "user_minutes", "facts", "checkpoints", "dead_letters"} {
@@ -50,7 +59,6 @@ func newStage(t *testing.T, statements ...string) *stage {
 	for _, s := range statements {
 		f.exec(t, s)
 	}
-	f.url = serve(t, Config{Reader: d.Open(t, devclickhouse.Reader)})
 	return f
 }
 
@@ -112,10 +120,10 @@ func do(t *testing.T, req *http.Request) (answer, string) {
 	return answer{resp.StatusCode, resp.Header}, string(body)
 }
 
-// page is the HTML at a path.
-func (f *stage) page(t *testing.T, path string) *html.Node {
+// page is the HTML at a path, asked for with headers, given as pairs.
+func (f *stage) page(t *testing.T, path string, header ...string) *html.Node {
 	t.Helper()
-	resp, body := get(t, f.url+path)
+	resp, body := get(t, f.url+path, header...)
 	require.Equal(t, http.StatusOK, resp.StatusCode, body)
 	doc, err := html.Parse(strings.NewReader(body))
 	require.NoError(t, err)

@@ -2,6 +2,8 @@ package board
 
 import (
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -9,6 +11,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tidemark/internal/devclickhouse/chtest"
+	"tidemark/schemas"
+	"tidemark/schemas/rules"
+	"tidemark/sinks/clickhouse/views"
 )
 
 // customers are two accounts of two segments, what they used, and what was told of them.
@@ -105,4 +110,42 @@ func TestTriggersPage(t *testing.T) {
 	require.Equal(t, []string{"crm | ● takes them | 1 | 2026-03-09 00:05:01 UTC | 2 | 2026-03-08 00:05:00 UTC | 0"}, panel("/triggers?panel=targets"))
 	resp, _ := get(t, f.url+"/triggers?panel=history&rule='%3B+DROP+TABLE+x&sort=%3B")
 	require.Equal(t, http.StatusOK, resp.StatusCode)
+}
+
+// own are rules of which one fires on what customers did.
+const own = `
+pack: none
+rules:
+  - {name: busy, description: Much is done., playbook: p, owner: o, when: 'usage_day.events >= 20', clear_when: 'usage_day.events < 5'}
+  - {name: reached, description: d, playbook: p, owner: o, when: 'goals["x"].progress > 0.5'}
+`
+
+// TestBackTestOnTheTriggersPage plays a rule over the past of two customers, one of whom was lost.
+func TestBackTestOnTheTriggersPage(t *testing.T) {
+	t.Parallel()
+	catalogue, err := schemas.Builtin()
+	require.NoError(t, err)
+	tables, err := views.Tables(catalogue)
+	require.NoError(t, err)
+	path := filepath.Join(t.TempDir(), "own.yaml")
+	require.NoError(t, os.WriteFile(path, []byte(own), 0o600))
+	all, err := rules.Load(catalogue, tables, path)
+	require.NoError(t, err)
+	f := newStage(t, append(slices.Clone(customers),
+		`INSERT INTO account_changes_all (* EXCEPT generation) VALUES ('bolt', '2026-03-09 06:00:00', 'accounts/0@A', 2, 0, {'plan': 'pro', 'segment': 'enterprise', 'stage': 'churned'})`)...)
+	f.url = serve(t, Config{Reader: f.reader, Rules: all})
+
+	list := f.page(t, "/triggers?panel=backtest")
+	require.Equal(t, []string{"busy | ▲ warning | Much is done. | usage_day.events >= 20", `reached | ▲ warning | d | goals["x"].progress > 0.5`}, table(t, list, ".panel-body"))
+	require.Contains(t, texts(t, f.page(t, "/triggers"), "select[name=rule] option"), "busy")
+
+	doc := f.page(t, "/triggers?panel=backtest&rule=busy")
+	require.Equal(t, []string{"2", "2 of 2", "1 1 of them foretold"}, texts(t, doc, "dl.figures dd")[:3])
+	require.Equal(t, []string{
+		"acme |  | 1 | 2026-03-08 00:00:00 UTC | 86400 | over | – unknown",
+		"bolt |  | 1 | 2026-03-08 00:00:00 UTC | 86400 | over | 2026-03-09 06:00:00 UTC",
+	}, table(t, doc, ".stacked:last-child"))
+	require.Len(t, table(t, doc, "figure details:last-child"), 28, "a bar a day")
+	require.Contains(t, texts(t, doc, ".marks li"), "2026-03-09T06:00:00Z bolt was lost")
+	require.Contains(t, texts(t, f.page(t, "/triggers?panel=backtest&rule=reached"), ".message span")[0], "shows the present only")
 }

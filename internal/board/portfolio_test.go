@@ -49,7 +49,7 @@ func (f *stage) testPortfolio(t *testing.T) {
 	t.Log("the same at the head of the account's page")
 	now := f.page(t, "/accounts/acme?panel=summary")
 	require.Contains(t, texts(t, now, "dd"), "2 of 4 seats, in 28 days why is it so")
-	require.Contains(t, texts(t, now, "dd"), "100 of 1 answers in 90 days")
+	require.Contains(t, texts(t, now, "dd"), "100 of 1 answers in 90 days why is it so")
 }
 
 // Pages learn of what is new by a stream, which says up to when the figures are complete.

@@ -9,6 +9,8 @@ import (
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"tidemark/schemas/rules"
 )
 
 //go:embed sql
@@ -22,6 +24,7 @@ type store struct {
 	conn     driver.Conn
 	explain  Explain // nil: the log is out of reach
 	pipeline *gathered
+	rules    []*rules.Rule // of the reader only
 }
 
 // read runs sql/file.sql and returns its rows; the fields of T are tagged with `ch:"column"`. Parameters, given by

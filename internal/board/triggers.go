@@ -2,6 +2,7 @@ package board
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -14,6 +15,10 @@ func triggersPage() page {
 			{name: "firing", title: "Firing now", load: firing, every: 2 * time.Second, wide: true, first: true, about: "Alerts that have not ended, of the rules of tidemark triggers run."},
 			{name: "evidence", title: "Evidence", load: alertEvidence, every: 5 * time.Second, wide: true, about: "What the alert that was chosen, or else the latest, was judged by, and what became of it."},
 			{name: "history", title: "History", load: alertHistory, every: 5 * time.Second, wide: true, about: "Every time that an alert began, reached another level, was amended by late events, or ended."},
+			{
+				name: "backtest", title: "Back-test", load: played, every: 10 * time.Minute, wide: true,
+				about: "When a rule would have fired in the days that were chosen, judged by what is known of them now, late events included, and whether the customers it fired on were lost within 90 days.",
+			},
 			{name: "silences", title: "Silences", load: silences, every: 5 * time.Second, about: "While one holds, nothing new is told of what it names. tidemark triggers silence makes one."},
 			{name: "targets", title: "Where alerts are told", load: alertTargets, every: 5 * time.Second},
 		},
@@ -31,7 +36,13 @@ func alertFilters(ctx context.Context, s *store, q query) (*Filters, error) {
 	for _, r := range rows {
 		names = append(names, r.Rule)
 	}
-	return q.filters(q.choice("rule", "Rule", names), q.search("account", "Account")), nil
+	for _, r := range s.rules {
+		names = append(names, r.Name)
+	}
+	slices.Sort(names)
+	days := q.rangeOfDays()
+	days.Label = "Back-test over"
+	return q.filters(q.choice("rule", "Rule", slices.Compact(names)), q.search("account", "Account"), days), nil
 }
 
 // ofAlerts are the parameters of queries over the alerts that were chosen.

@@ -234,6 +234,17 @@
     if (focused?.panel === panel) controls(panel)[focused.place]?.focus({ preventScroll: true });
     focused = null;
   });
+  // The board did not answer at all: what it would have said of its own problems is said here.
+  const failed = event => {
+    const loading = event.target.closest(".panel")?.querySelector(".loading");
+    if (!loading) return; // what was shown before stays, and the stream tells that it is old
+    const message = document.createElement("div"), title = document.createElement("strong"), more = document.createElement("span");
+    message.className = "message bad"; message.role = "alert";
+    title.textContent = "The board does not answer"; more.textContent = " These figures did not come. Reload the page to try again.";
+    message.append(title, more); loading.replaceWith(message);
+  };
+  document.addEventListener("htmx:sendError", failed);
+  document.addEventListener("htmx:timeout", failed);
   // What has the focus must not lie under the column that stays where it is.
   document.addEventListener("focusin", event => {
     const stays = event.target.closest(".scroll tbody tr")?.firstElementChild;

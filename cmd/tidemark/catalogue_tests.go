@@ -54,23 +54,9 @@ func testCatalogue(ctx context.Context, g *globals, cfg *config.Config, file *ca
 	if err != nil {
 		return 0, err
 	}
-	log := zap.NewNop() // what the embedded parts log is of no interest to who tests a catalogue; their errors are returned
-	own := *cfg
-	t := &own.Kafka.Topics
-	t.Telemetry, t.Tickets, t.Accounts, t.Signals = cataloguetest.Telemetry, cataloguetest.Tickets, cataloguetest.Accounts, cataloguetest.Signals
-	p, err := pipelineConfig(&own, log)
+	runner, err := startTestEngine(ctx, g, cfg, catalogue, file.Now)
 	if err != nil {
 		return 0, err
-	}
-	line := demo.NewLine(g.stderr)
-	opts := cataloguetest.Options{Catalogue: catalogue, Now: file.Now, Pipeline: p}
-	opts.Engine.Progress = func(done, total int64) {
-		line.Show(time.Now(), "fetching ClickHouse's engine, once: %d of %d MB", done>>20, total>>20)
-	}
-	runner, err := cataloguetest.Start(ctx, opts)
-	line.End()
-	if err != nil {
-		return 0, withoutExitCode(err)
 	}
 	defer func() { err = errors.Join(err, runner.Close()) }()
 	for _, t := range file.Tests {
@@ -99,4 +85,27 @@ func showResult(out io.Writer, r cataloguetest.Result) {
 	for _, e := range r.Events {
 		fmt.Fprintf(out, "        %s\n", e)
 	}
+}
+
+// startTestEngine starts an engine with the tables and views of a catalogue as of a time, on which tests run.
+func startTestEngine(ctx context.Context, g *globals, cfg *config.Config, catalogue *schemas.Catalogue, now time.Time) (*cataloguetest.Runner, error) {
+	log := zap.NewNop() // what the embedded parts log is of no interest to who tests a catalogue; their errors are returned
+	own := *cfg
+	t := &own.Kafka.Topics
+	t.Telemetry, t.Tickets, t.Accounts, t.Signals = cataloguetest.Telemetry, cataloguetest.Tickets, cataloguetest.Accounts, cataloguetest.Signals
+	p, err := pipelineConfig(&own, log)
+	if err != nil {
+		return nil, err
+	}
+	line := demo.NewLine(g.stderr)
+	opts := cataloguetest.Options{Catalogue: catalogue, Now: now, Pipeline: p}
+	opts.Engine.Progress = func(done, total int64) {
+		line.Show(time.Now(), "fetching ClickHouse's engine, once: %d of %d MB", done>>20, total>>20)
+	}
+	runner, err := cataloguetest.Start(ctx, opts)
+	line.End()
+	if err != nil {
+		return nil, withoutExitCode(err)
+	}
+	return runner, nil
 }

@@ -36,7 +36,7 @@ func TestDev(t *testing.T) {
 	for name, test := range map[string]func(*testing.T, string){
 		"Kafka survives SIGKILL": testDevKafka, "ClickHouse is what the configuration expects": testDevClickHouse,
 		"ClickHouse ends with its parts": testDevClickHouseKilled, "without npm": testDevWithoutNPM,
-		"a user's catalogue is tested": testCatalogueTests,
+		"a user's catalogue is tested": testCatalogueTests, "rules are tested from records": testTriggersTests,
 	} {
 		t.Run(name, func(t *testing.T) { t.Parallel(); test(t, binary) })
 	}

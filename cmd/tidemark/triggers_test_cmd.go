@@ -2,9 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"tidemark/internal/backtest"
+	"tidemark/internal/config"
+	"tidemark/schemas"
+	"tidemark/schemas/rules"
 )
 
 type triggersTestCmd struct {
@@ -23,7 +27,15 @@ func (c *triggersTestCmd) Run(ctx context.Context, g *globals) error {
 		if err != nil {
 			return err
 		}
-		all, err := rulesOf(&cfg, file.Rules)
+		own := cfg
+		if file.Catalogue != "" {
+			own.Pipeline.Catalogue = file.Catalogue
+		}
+		all, err := rulesOf(&own, file.Rules)
+		if err != nil {
+			return err
+		}
+		happened, err := happen(ctx, g, &own, file, all)
 		if err != nil {
 			return err
 		}
@@ -31,7 +43,7 @@ func (c *triggersTestCmd) Run(ctx context.Context, g *globals) error {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			failures, err := t.Run(all)
+			failures, err := t.Run(all, happened)
 			if err != nil {
 				return err
 			}
@@ -52,4 +64,21 @@ func (c *triggersTestCmd) Run(ctx context.Context, g *globals) error {
 	}
 	_, err = fmt.Fprintf(g.stdout, "%d tests passed.\n", run)
 	return err
+}
+
+// happen has the records of a file's tests folded by the pipeline, on an engine of its own; nil: it has none.
+func happen(ctx context.Context, g *globals, cfg *config.Config, file *backtest.File, all []*rules.Rule) (h *backtest.History, err error) {
+	if !file.Happens() {
+		return nil, nil //nolint:nilnil // nothing happens
+	}
+	catalogue, err := schemas.Load(cfg.Pipeline.Catalogue)
+	if err != nil {
+		return nil, err
+	}
+	runner, err := startTestEngine(ctx, g, cfg, catalogue, file.Now)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, runner.Close()) }()
+	return file.Happen(ctx, runner, all)
 }

@@ -15,10 +15,13 @@ import (
 	"tidemark/schemas/rules"
 )
 
-// File is a file of tests of rules: series of values in, alerts out.
+// File is a file of tests of rules: series of values, or records, in, alerts out.
 type File struct {
 	Rules []string `yaml:"rules"` // files of rules, beside this one; the shipped pack is always there
-	Tests []Test   `yaml:"tests"`
+	// Catalogue is one beside this file that the rules are about; empty: that of the configuration.
+	Catalogue string    `yaml:"catalogue"`
+	Now       time.Time `yaml:"now"` // the last instant of tests of records: what the views take for the present
+	Tests     []Test    `yaml:"tests"`
 }
 
 // Test is what the rules read at one instant after the other, and which alerts must come of it: all of them, in their order.
@@ -32,6 +35,8 @@ type Test struct {
 	// Values are the inputs by what conditions call them, such as support_30d.escalated. Those that are left out are unknown.
 	Values map[string]yaml.Node `yaml:"values"`
 	Alerts []Alert              `yaml:"alerts"`
+
+	Happening `yaml:",inline"`
 
 	Pos schemas.Pos `yaml:"-"`
 }
@@ -74,18 +79,26 @@ func Parse(path string, data []byte) (*File, error) {
 		if t.Step == 0 {
 			t.Step = schemas.Duration(24 * time.Hour)
 		}
-		if t.Name == "" || len(t.Values) == 0 {
-			errs = append(errs, fmt.Errorf("%s: a test needs a name and values", t.Pos))
+		if t.Name == "" || len(t.Values) == 0 && !t.Happens() {
+			errs = append(errs, fmt.Errorf("%s: a test needs a name and values, or an account and records", t.Pos))
+		}
+		if t.Happens() {
+			errs = append(errs, t.checkRecords(f.Now))
 		}
 		if !t.Start.Equal(t.Start.Truncate(time.Duration(t.Step))) {
 			errs = append(errs, fmt.Errorf("%s: test %q: start must be a multiple of step, as windows end there", t.Pos.At("start"), t.Name))
 		}
 	}
-	for i, of := range f.Rules {
-		if !filepath.IsAbs(of) {
-			f.Rules[i] = filepath.Join(filepath.Dir(path), of)
+	beside := func(of string) string {
+		if of == "" || filepath.IsAbs(of) {
+			return of
 		}
+		return filepath.Join(filepath.Dir(path), of)
 	}
+	for i, of := range f.Rules {
+		f.Rules[i] = beside(of)
+	}
+	f.Catalogue = beside(f.Catalogue)
 	return &f, errors.Join(errs...)
 }
 

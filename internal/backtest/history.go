@@ -18,12 +18,14 @@ import (
 type Range struct {
 	From, To time.Time
 	Accounts []string // empty: all
+	Present  bool     // views that show the present only are read too, as of To
 }
 
 // History is what the views show of the past, of the inputs of some rules.
 type History struct {
 	Accounts []string
 	of       map[string]*past
+	to       time.Time
 }
 
 // past is that of one account.
@@ -56,7 +58,7 @@ func at(all []change, when time.Time) rules.Value {
 
 // ReadHistory reads the inputs of the rules over a range, as the views show it now, late events included.
 func ReadHistory(ctx context.Context, conn driver.Conn, all []*rules.Rule, r Range) (*History, error) {
-	h := &History{of: map[string]*past{}}
+	h := &History{of: map[string]*past{}, to: r.To}
 	groups := map[string][]rules.Input{}
 	back := map[string]time.Duration{}
 	for _, rule := range all {
@@ -115,6 +117,8 @@ func queryOf(view string, ins []rules.Input, r Range, back time.Duration) (strin
 	case view == "milestones":
 		return fmt.Sprintf("SELECT account_id, toUnixTimestamp64Milli(reached_at), %s, %s FROM milestones WHERE reached_at <= fromUnixTimestamp64Milli(%d, 'UTC')%s ORDER BY account_id, reached_at",
 			key, triggers.Texts(columns), r.To.UnixMilli(), onlyAccounts), nil
+	case r.Present:
+		return fmt.Sprintf("SELECT account_id, toInt64(%d), %s, %s FROM `%s` WHERE 1%s", r.To.UnixMilli(), key, triggers.Texts(columns), view, onlyAccounts), nil
 	case view == "portfolio" || view == "onboarding":
 		for i, in := range ins {
 			name := in.Column

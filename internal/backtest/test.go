@@ -18,11 +18,19 @@ type series struct {
 	constant bool
 }
 
-// Run plays a test, and returns a line for each thing that is not as it expects. The error is about the test itself.
-func (t Test) Run(all []*rules.Rule) ([]string, error) {
+// Run plays a test, and returns a line for each thing that is not as it expects. The error is about the test itself. Tests of records
+// need what came of them.
+func (t Test) Run(all []*rules.Rule, happened *History) ([]string, error) {
 	picked, err := t.picked(all)
 	if err != nil {
 		return nil, err
+	}
+	if t.Happens() {
+		played, err := Play(picked, happened.Account(t.Account), t.Start, happened.to)
+		if err != nil {
+			return nil, err
+		}
+		return t.compare(played.Told)
 	}
 	given, length, err := t.series(picked)
 	if err != nil {

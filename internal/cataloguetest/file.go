@@ -87,19 +87,19 @@ func Read(path string) (*File, error) {
 	return &f, errors.Join(errs...)
 }
 
-// record is a record of a topic.
-type record struct {
-	topic, key string
-	value      []byte
-	at         time.Time // the record's own time, which is when it was received unless it says otherwise
+// Record is a record of a topic.
+type Record struct {
+	Topic, Key string
+	Value      []byte
+	At         time.Time // the record's own time, which is when it was received unless it says otherwise
 }
 
 // times are the fields that say when something happened or was received, the first one that is there counting.
 var times = []string{"receivedAt", "sentAt", "timestamp", "originalTimestamp", "occurred_at", "responded_at", "reported_at", "at", "defined_at"}
 
-// records are those of a test, in the order in which they are sent: what is known of accounts first.
-func (t Test) records(now time.Time) ([]record, error) {
-	var out []record
+// Records are those of a test, in the order in which they are sent: what is known of accounts first. One that says no time is of now.
+func (t Test) Records(now time.Time) ([]Record, error) {
+	var out []Record
 	for _, of := range []struct {
 		topic string
 		all   []map[string]any
@@ -109,13 +109,13 @@ func (t Test) records(now time.Time) ([]record, error) {
 			if err != nil {
 				return nil, fmt.Errorf("%s: test %q: record %d of %s: %w", t.Pos, t.Name, i+1, of.topic, err)
 			}
-			r := record{topic: of.topic, value: value, at: now}
+			r := Record{Topic: of.topic, Value: value, At: now}
 			if key, ok := fields["account_id"].(string); ok {
-				r.key = key
+				r.Key = key
 			}
 			for _, name := range times {
 				if at, ok := moment(fields[name]); ok {
-					r.at = at
+					r.At = at
 					break
 				}
 			}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	driver "github.com/ClickHouse/clickhouse-go/v2"
+	conn "github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -170,25 +171,15 @@ func (r *Runner) Run(ctx context.Context, t Test) (Result, error) {
 	ctx, cancel := context.WithTimeout(ctx, testTimeout)
 	defer cancel()
 	result := Result{Name: t.Name, Expectations: len(t.Expect)}
-	tables, err := r.list(ctx, "SELECT name FROM system.tables WHERE database = currentDatabase() AND (endsWith(name, '_all'))")
-	if err != nil {
-		return result, fmt.Errorf("list the tables: %w", err)
-	}
-	for _, name := range tables {
-		if _, err := r.db.ExecContext(ctx, "TRUNCATE TABLE `"+name+"`"); err != nil {
-			return result, fmt.Errorf("empty %s: %w", name, err)
-		}
-	}
-	records, err := t.records(r.opts.Now)
+	records, err := t.Records(r.opts.Now)
 	if err != nil {
 		return result, err
 	}
-	if err := r.fold(ctx, records); err != nil {
+	letters, err := r.Load(ctx, records)
+	if err != nil {
 		return result, err
 	}
-	if result.Failures, err = r.refused(ctx, t); err != nil {
-		return result, err
-	}
+	result.Failures = refused(letters, t)
 	for _, e := range t.Expect {
 		failures, err := r.check(ctx, e)
 		if err != nil {
@@ -198,14 +189,38 @@ func (r *Runner) Run(ctx context.Context, t Test) (Result, error) {
 	}
 	if len(result.Failures) > 0 {
 		for _, rec := range records {
-			result.Events = append(result.Events, rec.topic+" "+string(rec.value))
+			result.Events = append(result.Events, rec.Topic+" "+string(rec.Value))
 		}
 	}
 	return result, nil
 }
 
+// Conn is a connection to what was folded, as the writer.
+func (r *Runner) Conn() conn.Conn { return r.store.Conn() }
+
+// Load folds records into empty tables, and returns a line for each that was refused.
+func (r *Runner) Load(ctx context.Context, records []Record) (refused []string, err error) {
+	tables, err := r.list(ctx, "SELECT name FROM system.tables WHERE database = currentDatabase() AND (endsWith(name, '_all'))")
+	if err != nil {
+		return nil, fmt.Errorf("list the tables: %w", err)
+	}
+	for _, name := range tables {
+		if _, err := r.db.ExecContext(ctx, "TRUNCATE TABLE `"+name+"`"); err != nil {
+			return nil, fmt.Errorf("empty %s: %w", name, err)
+		}
+	}
+	if err := r.fold(ctx, records); err != nil {
+		return nil, err
+	}
+	refused, err = r.list(ctx, "SELECT concat(source, ' ', toString(offset), ': ', reason, ', ', detail) FROM dead_letters ORDER BY 1")
+	if err != nil {
+		return nil, fmt.Errorf("read the dead letters: %w", err)
+	}
+	return refused, nil
+}
+
 // fold sends the records to a broker of their own and lets the pipeline read them to their end.
-func (r *Runner) fold(ctx context.Context, records []record) (err error) {
+func (r *Runner) fold(ctx context.Context, records []Record) (err error) {
 	if len(records) == 0 {
 		return nil
 	}
@@ -223,11 +238,12 @@ func (r *Runner) fold(ctx context.Context, records []record) (err error) {
 	if _, err := admin.CreateTopics(ctx, 1, 1, nil, Telemetry, Tickets, Accounts, Signals, deadLetters); err != nil {
 		return fmt.Errorf("create topics: %w", err)
 	}
-	for _, rec := range records {
-		out := &kgo.Record{Topic: rec.topic, Key: []byte(rec.key), Value: rec.value, Timestamp: rec.at}
-		if err := client.ProduceSync(ctx, out).FirstErr(); err != nil {
-			return fmt.Errorf("send a record: %w", err)
-		}
+	out := make([]*kgo.Record, len(records))
+	for i, rec := range records {
+		out[i] = &kgo.Record{Topic: rec.Topic, Key: []byte(rec.Key), Value: rec.Value, Timestamp: rec.At}
+	}
+	if err := client.ProduceSync(ctx, out...).FirstErr(); err != nil { // each topic's in their order
+		return fmt.Errorf("send the records: %w", err)
 	}
 	return r.read(ctx, broker.Addrs(), admin)
 }

@@ -14,6 +14,7 @@ import (
 
 	"tidemark/internal/admin"
 	"tidemark/internal/config"
+	"tidemark/pipeline/forgotten"
 	"tidemark/pipeline/triggers"
 	"tidemark/schemas"
 	"tidemark/schemas/rules"
@@ -56,6 +57,7 @@ type triggersRun struct {
 	engine *triggers.Engine
 	outbox *notify.Outbox
 	store  *clickhouse.Client
+	gone   *forgotten.Watch
 }
 
 func newTriggers(cfg *config.Config, log *zap.Logger, registry prometheus.Registerer) (*triggersRun, error) {
@@ -75,7 +77,10 @@ func newTriggers(cfg *config.Config, log *zap.Logger, registry prometheus.Regist
 	if err != nil {
 		return nil, err
 	}
-	outbox, err := notify.New(notify.Options{Store: store, Targets: cfg.Triggers.Targets, Kafka: kafka, Metrics: registry, Log: log.Named("notify")})
+	gone := &forgotten.Watch{Read: forgottenIn(&cfg.Kafka), Failed: func(err error) {
+		log.Warn("the list of the forgotten cannot be read; trying again", zap.Error(err))
+	}}
+	outbox, err := notify.New(notify.Options{Store: store, Targets: cfg.Triggers.Targets, Kafka: kafka, Metrics: registry, Log: log.Named("notify"), Forgotten: gone.Account})
 	if err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
@@ -84,7 +89,7 @@ func newTriggers(cfg *config.Config, log *zap.Logger, registry prometheus.Regist
 		Views: views.Options{
 			Database: cfg.ClickHouse.Database, Topics: opts.Topics, MinuteRetention: opts.Retention.Minute, HourRetention: opts.Retention.Hour, DayRetention: opts.Retention.Day,
 		},
-		Link: cfg.Triggers.Link, Notify: outbox.Notify, Metrics: registry, Log: log.Named("triggers"),
+		Link: cfg.Triggers.Link, Forgotten: gone, Notify: outbox.Notify, Metrics: registry, Log: log.Named("triggers"),
 	})
 	if err != nil {
 		outbox.Close()
@@ -93,17 +98,28 @@ func newTriggers(cfg *config.Config, log *zap.Logger, registry prometheus.Regist
 	leader := &triggers.Leader{
 		Kafka: append(kafka, kgo.SessionTimeout(cfg.Kafka.SessionTimeout)), Group: cfg.Kafka.Group + "-triggers", Topic: cfg.Kafka.Topics.Accounts, Log: log.Named("triggers"),
 	}
-	return &triggersRun{leader, engine, outbox, store}, nil
+	return &triggersRun{leader, engine, outbox, store, gone}, nil
 }
 
 // Run takes part until ctx ends.
 func (t *triggersRun) Run(ctx context.Context) error {
-	return t.leader.Run(ctx, func(ctx context.Context) error {
-		group, ctx := errgroup.WithContext(ctx)
-		group.Go(func() error { return t.engine.Judge(ctx) })
-		group.Go(func() error { return t.outbox.Run(ctx) })
-		return group.Wait()
+	if t.gone.Begin(ctx) != nil {
+		return nil //nolint:nilerr // told to end
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		t.gone.Run(ctx)
+		return nil
 	})
+	group.Go(func() error {
+		return t.leader.Run(ctx, func(ctx context.Context) error {
+			group, ctx := errgroup.WithContext(ctx)
+			group.Go(func() error { return t.engine.Judge(ctx) })
+			group.Go(func() error { return t.outbox.Run(ctx) })
+			return group.Wait()
+		})
+	})
+	return group.Wait()
 }
 
 // Close closes the connections.

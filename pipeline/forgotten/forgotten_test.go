@@ -1,7 +1,11 @@
 package forgotten
 
 import (
+	"context"
+	"errors"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -46,5 +50,46 @@ func TestListNamesNobody(t *testing.T) {
 	require.ErrorContains(t, err, "was it written by Tidemark?")
 	var none *List
 	require.False(t, none.Account([]byte("acme")) || none.User(1) || none.Key([]byte("acme")))
+	require.Zero(t, none.Len())
+}
+
+// TestWatchKeepsUp: it begins when the list can be read, hears of who is added, and keeps what it knows while nothing can be read.
+func TestWatchKeepsUp(t *testing.T) {
+	lists := make(chan *List)
+	var failures atomic.Int32
+	w := &Watch{Every: time.Millisecond, Failed: func(error) { failures.Add(1) }, Read: func(ctx context.Context) (*List, error) {
+		select {
+		case l := <-lists:
+			if l == nil {
+				return nil, errors.New("no broker")
+			}
+			return l, nil
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}}
+	require.False(t, w.Account("acme"))
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if w.Begin(ctx) == nil {
+			w.Run(ctx)
+		}
+	}()
+	lists <- nil
+	lists <- NewList(Account("acme"))
+	lists <- nil
+	require.True(t, w.Account("acme"))
+	require.False(t, w.Account("beta"))
+	require.Equal(t, 1, w.Len())
+	lists <- NewList(Account("acme"), Account("beta"))
+	require.Eventually(t, func() bool { return w.Account("beta") }, 5*time.Minute, time.Millisecond)
+	require.Equal(t, int32(2), failures.Load())
+	stop()
+	<-done
+	var none *Watch
+	require.False(t, none.Account("acme"))
 	require.Zero(t, none.Len())
 }

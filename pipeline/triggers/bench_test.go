@@ -4,9 +4,13 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 )
 
@@ -59,13 +63,59 @@ SELECT 'ticket', 'account-' || toString(number %% %d), 'z:' || toString(number),
 		b.Logf("%s takes %s for %d accounts and %d rules, the longest tick of it %s", what, time.Since(began).Round(time.Millisecond), accounts, len(r.programs), worst.Round(time.Millisecond))
 	}
 	round := 0
+	var cost costs
+	ctx := clickhouse.Context(b.Context(), clickhouse.WithProfileEvents(cost.add))
+	client := rusage(b)
+	judged := judgements(b, e)
+	var worst time.Duration
 	for b.Loop() {
 		b.StopTimer()
 		round++
 		f.exec(b, fmt.Sprintf(`INSERT INTO counters_all (tier, account_id, window_start, metric, source, value, applied_offset)
 SELECT 'day', 'account-' || toString((number * 97 + %d) %% %d), toStartOfDay(now()), 'events', 'telemetry/0@x', 100 + %[1]d, 1 FROM numbers(%[3]d)`, round, accounts, accounts/100))
 		b.StartTimer()
-		require.NoError(b, r.tick(b.Context()))
+		began := time.Now()
+		require.NoError(b, r.tick(ctx))
+		worst = max(worst, time.Since(began))
 	}
-	b.ReportMetric(float64(accounts/100*len(r.programs)), "judgements/op")
+	n := float64(round)
+	b.ReportMetric((judgements(b, e)-judged)/n, "judgements/op")
+	b.ReportMetric((rusage(b)-client).Seconds()*1e3/n, "cpu-ms/op")
+	b.ReportMetric(float64(cost.cpu.Load())/1e3/n, "clickhouse-cpu-ms/op")
+	b.ReportMetric(float64(cost.queries.Load())/n, "queries/op")
+	b.ReportMetric(float64(worst.Milliseconds()), "longest-ms")
+}
+
+// costs are what ClickHouse says that queries cost it.
+type costs struct{ cpu, queries atomic.Int64 }
+
+func (c *costs) add(events []clickhouse.ProfileEvent) {
+	for _, e := range events {
+		switch e.Name {
+		case "UserTimeMicroseconds", "SystemTimeMicroseconds":
+			c.cpu.Add(e.Value)
+		case "Query":
+			c.queries.Add(e.Value)
+		}
+	}
+}
+
+// rusage is the CPU time that this process has taken.
+func rusage(b *testing.B) time.Duration {
+	var u syscall.Rusage
+	require.NoError(b, syscall.Getrusage(syscall.RUSAGE_SELF, &u))
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// judgements is how often a rule was judged for an account.
+func judgements(b *testing.B, e *Engine) float64 {
+	families, err := e.Metrics.(*prometheus.Registry).Gather()
+	require.NoError(b, err)
+	for _, f := range families {
+		if f.GetName() == "tidemark_triggers_judged_total" {
+			return f.GetMetric()[0].GetCounter().GetValue()
+		}
+	}
+	b.Fatal("there is no such metric")
+	return 0
 }

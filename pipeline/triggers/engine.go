@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
+	"tidemark/pipeline/forgotten"
 	"tidemark/schemas"
 	"tidemark/schemas/rules"
 	sink "tidemark/sinks/clickhouse"
@@ -22,11 +23,12 @@ type Config struct {
 	Catalogue *schemas.Catalogue
 	Views     views.Options // as the views were made
 	Rules     []*rules.Rule
-	Tick      time.Duration // accounts that changed
-	Slow      time.Duration // the same, for rules that read views
-	Sweep     time.Duration // every account
-	Link      string        // in every alert; {account}, {rule} and {alert} are replaced
-	Notify    func()        // called after transitions were stored
+	Tick      time.Duration    // accounts that changed
+	Slow      time.Duration    // the same, for rules that read views
+	Sweep     time.Duration    // every account
+	Link      string           // in every alert; {account}, {rule} and {alert} are replaced
+	Forgotten *forgotten.Watch // of whom nothing is told any more; nil: of nobody
+	Notify    func()           // called after transitions were stored
 	Now       func() time.Time
 	Metrics   prometheus.Registerer
 	Log       *zap.Logger
@@ -120,16 +122,15 @@ func (e *Engine) reign(ctx context.Context) (*reign, error) {
 		return nil, err
 	}
 	r := &reign{
-		Engine: e, store: store, changes: NewChanges(e.Client), states: make([]map[string]State, len(e.programs)),
-		dirty: map[string]bool{}, slowDirty: map[string]bool{}, memory: newMemory(), boundary: make([]time.Time, len(e.programs)), slowReady: make(chan slowResult, 1),
+		Engine: e, store: store, states: make([]map[string]State, len(e.programs)),
+		dirty: map[string]bool{}, perhaps: map[string]bool{}, slowDirty: map[string]bool{}, stale: map[string]bool{}, memory: newMemory(), boundary: make([]time.Time, len(e.programs)), slowReady: make(chan slowResult, 1),
 	}
-	if r.generation, err = e.Client.LiveGeneration(ctx); err != nil {
+	generation, err := e.Client.LiveGeneration(ctx)
+	if err != nil {
 		return nil, err
 	}
-	if err := r.changes.Skip(ctx, r.generation); err != nil { // before everything is judged once
-		return nil, err
-	}
-	if r.since, err = e.reader.Since(ctx, r.generation); err != nil {
+	r.sweeping = sweep{due: map[*program]bool{}, part: leastPart}
+	if err := r.change(ctx, generation); err != nil { // before everything is judged once
 		return nil, err
 	}
 	loaded, err := store.load(ctx)
@@ -151,8 +152,6 @@ func (e *Engine) reign(ctx context.Context) (*reign, error) {
 			}
 		}
 	}
-	r.sweeping = sweep{due: map[*program]bool{}, part: leastPart}
-	r.sweeping.add(r.programs...)
 	return r, r.endOrphans(ctx, loaded)
 }
 
@@ -160,7 +159,7 @@ func (e *Engine) reign(ctx context.Context) (*reign, error) {
 func (r *reign) endOrphans(ctx context.Context, states map[key]State) error {
 	var out outcome
 	for k, s := range states {
-		if !s.Active() {
+		if !s.Active() || r.Forgotten.Account(k.account) {
 			continue
 		}
 		gone := &program{Rule: &rules.Rule{Name: k.rule, Description: "The rule was removed.", Severity: rules.Info}, index: -1}

@@ -83,7 +83,7 @@ func settle(t testing.TB, r *reign) {
 	t.Helper()
 	for {
 		require.NoError(t, r.tick(t.Context()))
-		if len(r.dirty)+len(r.slowDirty) == 0 && r.sweeping.over() && !r.slowBusy {
+		if len(r.dirty)+len(r.perhaps)+len(r.slowDirty) == 0 && r.sweeping.over() && !r.slowBusy {
 			return
 		}
 		if r.slowBusy { // the reading under way has to end before a tick can judge by it

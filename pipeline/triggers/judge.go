@@ -43,6 +43,9 @@ func (r *reign) judge(ctx context.Context, j *job, now time.Time) error {
 	judged := 0
 	var doubtful []key // alerts that end, unless they should never have begun
 	for i, a := range j.accounts {
+		if r.Forgotten.Account(a) {
+			continue
+		}
 		for n, p := range j.programs {
 			if !j.judges(p, a) {
 				continue

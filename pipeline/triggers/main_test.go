@@ -35,6 +35,8 @@ func TestOnClickHouse(t *testing.T) {
 		"what is remembered":               testWhatIsRememberedIsWhatIsThere,
 		"a window's end":                   testAWindowsEndJudgesItsRules,
 		"a rule that was removed":          testARuleThatWasRemoved,
+		"who was forgotten":                testWhoWasForgotten,
+		"an idle tick":                     testAnIdleTickIsOneQuery,
 	} {
 		t.Run(name, func(t *testing.T) {
 			f.empty(t)

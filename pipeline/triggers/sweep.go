@@ -30,15 +30,37 @@ func (s *sweep) over() bool { return len(s.due)+len(s.left) == 0 }
 // The least and the most accounts that a sweep judges in a tick.
 const leastPart, mostPart = 500, 20_000
 
-// sweepOn judges some more accounts: as many as take about half of a tick.
+// sweepOn judges some more accounts: those that may have changed before all others.
 func (r *reign) sweepOn(ctx context.Context, now time.Time) error {
 	s := &r.sweeping
+	if len(r.perhaps) > 0 {
+		some := slices.Sorted(maps.Keys(r.perhaps))
+		some = some[:min(s.part, len(some))]
+		if err := r.some(ctx, some, r.programs, now); err != nil {
+			return err
+		}
+		for _, a := range some {
+			delete(r.perhaps, a)
+		}
+		return nil
+	}
 	if len(s.left) == 0 {
 		r.beginSweep(now)
 	}
 	some := s.left[:min(s.part, len(s.left))]
+	if err := r.some(ctx, some, s.rules, now); err != nil {
+		return err
+	}
+	s.left = s.left[len(some):]
+	r.metrics.sweepLeft.Set(float64(len(s.left)))
+	return nil
+}
+
+// some judges accounts, and finds out how many take about half of a tick.
+func (r *reign) some(ctx context.Context, some []string, programs []*program, now time.Time) error {
+	s := &r.sweeping
 	began := time.Now()
-	if err := r.decide(ctx, some, s.rules, now); err != nil {
+	if err := r.decide(ctx, some, programs, now); err != nil {
 		s.part = max(s.part/2, leastPart) // it may have been too much
 		return err
 	}
@@ -48,8 +70,6 @@ func (r *reign) sweepOn(ctx context.Context, now time.Time) error {
 	case took < r.Tick/4 && len(some) == s.part:
 		s.part = min(2*s.part, mostPart)
 	}
-	s.left = s.left[len(some):]
-	r.metrics.sweepLeft.Set(float64(len(s.left)))
 	return nil
 }
 

@@ -20,10 +20,13 @@ type reign struct {
 	states     []map[string]State // by rule and account; those that never held are left out
 	since      map[string]time.Time
 	complete   map[string]time.Time // by the topic's role
+	completeAt time.Time            // when that was read
+	stale      map[string]bool      // tables beside the accounts' that are to be read anew
 	silences   []Silence
 	muting     int // silences that hold now
 
 	dirty     map[string]bool // accounts to judge in the next tick
+	perhaps   map[string]bool // accounts that may have changed, to judge some more of in each tick
 	slowDirty map[string]bool // the same, for rules that read views and for what late events amend
 	boundary  []time.Time     // by rule, the window that was last complete
 	timers    timers
@@ -34,6 +37,7 @@ type reign struct {
 	slowBegan time.Time
 	slowReady chan slowResult
 	oldest    time.Time // when the first of the rows was written that this tick judges
+	forgotten int       // how many are on the list of whom nothing is kept here
 }
 
 func (r *reign) size() int {
@@ -47,6 +51,7 @@ func (r *reign) size() int {
 // tick judges whoever may have changed, and then some more accounts of a sweep.
 func (r *reign) tick(ctx context.Context) error {
 	now := r.Now().UTC().Truncate(time.Millisecond)
+	r.leaveOut()
 	if err := r.look(ctx, now); err != nil {
 		return err
 	}
@@ -55,6 +60,7 @@ func (r *reign) tick(ctx context.Context) error {
 		return err
 	}
 	changed := r.dirty
+	maps.DeleteFunc(r.perhaps, func(a string, _ bool) bool { return changed[a] })
 	r.dirty = map[string]bool{} // by judging, others may come to be judged
 	if err := r.decide(ctx, slices.Sorted(maps.Keys(changed)), r.programs, now); err != nil {
 		maps.Copy(r.dirty, changed)
@@ -65,6 +71,27 @@ func (r *reign) tick(ctx context.Context) error {
 		r.oldest = time.Time{}
 	}
 	return r.sweepOn(ctx, now)
+}
+
+// leaveOut drops what is known of accounts that were put onto the list of the forgotten. Their rows in ClickHouse go without a word, so
+// that nothing else would tell.
+func (r *reign) leaveOut() {
+	n := r.Forgotten.Len()
+	if n == r.forgotten {
+		return
+	}
+	r.forgotten = n
+	for i, p := range r.programs {
+		for a, s := range r.states[i] {
+			if r.Forgotten.Account(a) {
+				if s.Active() {
+					r.metrics.firing.WithLabelValues(p.Name).Dec()
+				}
+				delete(r.states[i], a)
+			}
+		}
+	}
+	maps.DeleteFunc(r.since, func(a string, _ time.Time) bool { return r.Forgotten.Account(a) })
 }
 
 // decide judges accounts by those of the rules that are read within a tick.
@@ -81,34 +108,25 @@ func (r *reign) decide(ctx context.Context, accounts []string, programs []*progr
 	return r.judge(ctx, j, now)
 }
 
-// look finds out what has changed.
+// look finds out what has changed: mostly by one query, if nothing has.
 func (r *reign) look(ctx context.Context, now time.Time) error {
-	generation, err := r.Client.LiveGeneration(ctx)
-	if err != nil {
-		return err
-	}
-	if generation != r.generation { // the views show other rows now
-		r.generation, r.changes, r.memory = generation, NewChanges(r.Client), newMemory()
-		if err := r.changes.Skip(ctx, generation); err != nil {
+	if now.Sub(r.completeAt) >= r.Slow/watermarksLast { // first: what a watermark covers is in the parts that are listed after it
+		complete, err := r.completeness(ctx)
+		if err != nil {
 			return err
 		}
-		if r.since, err = r.reader.Since(ctx, generation); err != nil {
-			return err
-		}
-		r.sweeping.add(r.programs...)
+		r.complete, r.completeAt = complete, now
 	}
-	if r.complete, err = r.completeness(ctx); err != nil {
-		return err
-	}
-	if err := r.hush(ctx, now); err != nil {
-		return err
-	}
-	found, err := r.changes.Next(ctx, generation)
+	found, err := r.changes.Next(ctx, r.generation)
+	maps.Copy(r.stale, found.Beside)
 	if err != nil {
 		return err
 	}
 	for _, a := range found.Accounts {
 		r.dirty[a], r.slowDirty[a] = true, true
+	}
+	for _, a := range found.Perhaps {
+		r.perhaps[a], r.slowDirty[a] = true, true
 	}
 	if r.oldest.IsZero() {
 		r.oldest = found.Oldest
@@ -118,6 +136,9 @@ func (r *reign) look(ctx context.Context, now time.Time) error {
 	}
 	for a, at := range found.Since { // new ones, and those of which late events are the first
 		r.since[a] = earlier(r.since[a], at)
+	}
+	if err := r.lookBeside(ctx, now); err != nil {
+		return err
 	}
 	for i, p := range r.programs {
 		if at := r.final(p, now).at; p.step > 0 && at.After(r.boundary[i]) {
@@ -133,12 +154,55 @@ func (r *reign) look(ctx context.Context, now time.Time) error {
 	return nil
 }
 
-// hush reads the silences. When they change, whatever waits for the end of one is judged.
-func (r *reign) hush(ctx context.Context, now time.Time) error {
-	all, err := Silences(ctx, r.Client)
+// watermarksLast is how long it is not asked anew up to when the topics are complete, as a divisor of the pace at which views are
+// read: what waits for a watermark has waited for minutes.
+const watermarksLast = 12
+
+// lookBeside reads which rows the views show, and the silences, if they were written to.
+func (r *reign) lookBeside(ctx context.Context, now time.Time) error {
+	if r.stale[generationsTable] {
+		generation, err := r.Client.LiveGeneration(ctx)
+		if err != nil {
+			return err
+		}
+		delete(r.stale, generationsTable)
+		if generation != r.generation { // the views show other rows now
+			if err := r.change(ctx, generation); err != nil {
+				r.stale[generationsTable] = true
+				return err
+			}
+		}
+	}
+	all := r.silences
+	if r.stale[silencesTable] {
+		var err error
+		if all, err = Silences(ctx, r.Client); err != nil {
+			return err
+		}
+		delete(r.stale, silencesTable)
+	}
+	r.hush(all, now)
+	return nil
+}
+
+// change goes over to another generation of rows, of which everything is judged.
+func (r *reign) change(ctx context.Context, generation uint16) error {
+	changes := NewChanges(r.Client)
+	if err := changes.Skip(ctx, generation); err != nil {
+		return err
+	}
+	since, err := r.reader.Since(ctx, generation)
 	if err != nil {
 		return err
 	}
+	r.generation, r.changes, r.memory, r.since = generation, changes, newMemory(), since
+	r.stale[generationsTable], r.stale[silencesTable] = true, true
+	r.sweeping.add(r.programs...)
+	return nil
+}
+
+// hush takes in the silences. When they change, whatever waits for the end of one is judged.
+func (r *reign) hush(all []Silence, now time.Time) {
 	held := 0
 	for _, s := range all {
 		if !now.Before(s.From) && now.Before(s.To) {
@@ -155,7 +219,6 @@ func (r *reign) hush(ctx context.Context, now time.Time) error {
 		}
 	}
 	r.silences, r.muting = all, held
-	return nil
 }
 
 // wake has accounts judged whose clock has run out.

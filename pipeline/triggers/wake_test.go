@@ -10,7 +10,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/stretchr/testify/require"
+
+	"tidemark/pipeline/forgotten"
 )
 
 const everywhere = `
@@ -187,4 +190,76 @@ func testWhatIsRememberedIsWhatIsThere(t *testing.T, f *fixture) {
 			}
 		}
 	}
+}
+
+// testWhoWasForgotten: an account with an alert that is firing, one that waits and one that was judged is put onto the list; its rows go;
+// nothing is told of it any more, by this process or the next, also of a rule that is removed.
+func testWhoWasForgotten(t *testing.T, f *fixture) {
+	f.watermarks(t, time.Now())
+	f.escalate(t, "acme", 3, time.Now())
+	f.escalate(t, "beta", 3, time.Now())
+	list := forgotten.NewList()
+	watch := &forgotten.Watch{Read: func(context.Context) (*forgotten.List, error) { return list, nil }, Every: time.Millisecond}
+	require.NoError(t, watch.Begin(t.Context()))
+	e := f.engine(t, f.client, f.load(t, testRules))
+	now := time.Now().UTC()
+	e.Forgotten, e.Now = watch, func() time.Time { return now }
+	r := begin(t, e)
+	settle(t, r)
+	before := []string{"escalations acme 1.1 fired 3", "escalations beta 1.1 fired 3"}
+	require.Equal(t, before, f.history(t))
+
+	list = forgotten.NewList(forgotten.Account("acme"))
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		watch.Run(ctx)
+	}()
+	require.Eventually(t, func() bool { return watch.Account("acme") }, 5*time.Minute, time.Millisecond)
+	stop()
+	<-done
+	for _, table := range []string{"facts_all", "known_accounts_all"} { // alerts are left, to see that none is added
+		f.exec(t, "ALTER TABLE "+table+" DELETE WHERE account_id = 'acme' SETTINGS mutations_sync = 2")
+	}
+	f.exec(t, "ALTER TABLE facts_all DELETE WHERE account_id = 'beta' SETTINGS mutations_sync = 2")
+	now = now.Add(48 * time.Hour)
+	f.watermarks(t, now)
+	r.sweeping.add(r.programs...)
+	settle(t, r)
+	require.NotContains(t, r.since, "acme")
+	require.NotContains(t, r.states[0], "acme")
+	told := strings.Join(f.history(t), "\n")
+	require.Contains(t, told, "escalations beta 1.2 re", "what its rows say no longer ends the alert of another account")
+	require.NotContains(t, told, "acme 1.2")
+
+	_, others, _ := strings.Cut(testRules, "  - name: halved")
+	e = f.engine(t, f.connect(t), f.load(t, "pack: none\nrules:\n  - name: halved"+strings.Replace(others, "inhibited_by: [escalations]", "for: 1h", 1)))
+	e.Forgotten = watch
+	settle(t, begin(t, e))
+	require.NotContains(t, strings.Join(f.history(t), "\n"), "acme 1.2")
+}
+
+// testAnIdleTickIsOneQuery: where nothing was written, a tick asks ClickHouse for its list of parts and for nothing else; a silence that
+// is made is read all the same.
+func testAnIdleTickIsOneQuery(t *testing.T, f *fixture) {
+	f.watermarks(t, time.Now())
+	f.escalate(t, "acme", 3, time.Now())
+	e := f.engine(t, f.client, f.load(t, testRules))
+	e.Slow = time.Hour
+	now := time.Now().UTC().Truncate(time.Hour).Add(time.Minute) // no window ends meanwhile
+	e.Now = func() time.Time { return now }
+	r := begin(t, e)
+	for len(r.dirty)+len(r.perhaps) > 0 || !r.sweeping.over() || len(r.stale) > 0 {
+		require.NoError(t, r.tick(t.Context()))
+	}
+	var cost costs
+	ctx := clickhouse.Context(t.Context(), clickhouse.WithProfileEvents(cost.add))
+	for range 5 {
+		require.NoError(t, r.tick(ctx))
+	}
+	require.Equal(t, int64(5), cost.queries.Load())
+	require.NoError(t, AddSilence(t.Context(), f.client, Silence{ID: "s", Rule: "escalations", From: now, To: time.Now().Add(time.Hour)}))
+	require.NoError(t, r.tick(ctx))
+	require.Len(t, r.silences, 1)
 }

@@ -16,10 +16,11 @@ import (
 
 	"tidemark/internal/devclickhouse"
 	"tidemark/internal/devclickhouse/chtest"
+	"tidemark/internal/e2e"
 	"tidemark/sinks/clickhouse/migrate"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(chtest.WithShared(m)) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(e2e.Main(chtest.WithShared(m))) }
 
 // rules are a file of Prometheus's.
 type rules struct {
@@ -75,6 +76,7 @@ func TestAlertsHaveRunbooks(t *testing.T) {
 	names := known(t)
 	told, err := os.ReadFile("prometheus/alerts_test.yml")
 	require.NoError(t, err)
+	faults := onCall(t)
 	pages := map[string]bool{}
 	for _, file := range []string{"rules.yml", "alerts.yml"} {
 		for _, g := range readRules(t, file).Groups {
@@ -91,6 +93,8 @@ func TestAlertsHaveRunbooks(t *testing.T) {
 				require.True(t, strings.Contains(string(runbook), "`"+r.Alert+"`"), "the runbook does not say that it is for %s", r.Alert) //nolint:testifylint // which would print the page
 				pages[filepath.Base(r.Annotations["runbook_url"])] = true
 				require.True(t, regexp.MustCompile(`alertname(=|: )"?`+r.Alert+`\b`).Match(told), "alerts_test.yml has no fault that raises %s", r.Alert)
+				require.Regexp(t, `raises\([^)]*"`+r.Alert+`\b`, faults, "no fault in real processes raises it")
+				require.Contains(t, faults, `walk("`+filepath.Base(r.Annotations["runbook_url"])+`"`, "no test follows the runbook")
 			}
 		}
 	}
@@ -99,6 +103,20 @@ func TestAlertsHaveRunbooks(t *testing.T) {
 	for _, page := range all {
 		require.True(t, pages[filepath.Base(page)], "%s is no alert's runbook", page)
 	}
+}
+
+// onCall is the text of the tests in which a real Prometheus watches: make test-prometheus.
+func onCall(t *testing.T) string {
+	t.Helper()
+	files, err := filepath.Glob("../internal/oncall/*_test.go")
+	require.NoError(t, err)
+	var all strings.Builder
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		all.Write(text)
+	}
+	return all.String()
 }
 
 // migrated is a reader's connection to a database with all views.

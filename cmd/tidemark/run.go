@@ -76,7 +76,7 @@ func (*runCmd) Run(ctx context.Context, g *globals) error {
 			}
 			return err
 		}
-		group.Go(func() error { return runCanary(ctx, &cfg, store, pc.Metrics, registry, log) })
+		group.Go(func() error { return runCanary(ctx, &cfg, pc.Metrics, registry, log) })
 		return pipelines.Run(ctx)
 	})
 	err = group.Wait()
@@ -127,8 +127,8 @@ func awaitStore(ctx context.Context, c *config.ClickHouse, log *zap.Logger) erro
 	return nil
 }
 
-// runCanary measures freshness from outside until ctx ends.
-func runCanary(ctx context.Context, cfg *config.Config, store *clickhouse.Client, m *metrics.Pipeline, registry prometheus.Registerer, log *zap.Logger) error {
+// runCanary measures freshness from outside until ctx ends: it reads what it sent as dashboards do.
+func runCanary(ctx context.Context, cfg *config.Config, m *metrics.Pipeline, registry prometheus.Registerer, log *zap.Logger) error {
 	if !cfg.Canary.Enabled {
 		return nil
 	}
@@ -141,6 +141,11 @@ func runCanary(ctx context.Context, cfg *config.Config, store *clickhouse.Client
 		return fmt.Errorf("connect to Kafka: %w", err)
 	}
 	defer client.Close()
+	store, err := clickhouseClient(&cfg.ClickHouse, cfg.ClickHouse.Reader)
+	if err != nil {
+		return err
+	}
+	defer store.Close() //nolint:errcheck // it only reads
 	canary.New(canary.Config{
 		Topic: cfg.Kafka.Topics.Telemetry, Account: cfg.Canary.Account, Instance: instanceID(cfg), Interval: cfg.Canary.Interval,
 		Client: client, Store: store.Conn(), Freshness: m.Canary, Log: log.Named("canary"),

@@ -22,7 +22,7 @@ import (
 )
 
 // patience bounds every wait.
-const patience = 3 * time.Minute
+const patience = 5 * time.Minute
 
 // prometheus is a running Prometheus with the rules that are shipped, in which every duration is shorter by scale.
 type prometheus struct {

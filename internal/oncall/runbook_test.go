@@ -42,6 +42,9 @@ func (s *stand) steps(page string) (all []string) {
 func (s *stand) walk(page string, values map[string]string) string {
 	s.T.Helper()
 	values["HOST:9090"], values["COLLECTOR:8080"] = s.admin(s.pipeline), strings.TrimPrefix(s.url, "http://")
+	if s.normaliser != nil {
+		values["NORMALISER:9090"] = s.admin(s.normaliser)
+	}
 	var said strings.Builder
 	for _, step := range s.steps(page) {
 		later := false

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -32,15 +33,18 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(e2e.Main(chtest.WithShared(m
 type stand struct {
 	*e2e.Stage
 	T          *testing.T
+	broker     *devkafka.Broker
 	prometheus *prometheus
 	client     *kgo.Client   // for what no collector would write
 	kafka      *faults.Proxy // between the collector and Kafka
 	store      *faults.Proxy // between the pipeline and ClickHouse
 	collector  *e2e.Process
 	pipeline   *e2e.Process
+	second     *e2e.Process // another pipeline
 	triggers   *e2e.Process
 	normaliser *e2e.Process
 	url        string // of the collector
+	reader     string // file with the password of ClickHouse's reader
 }
 
 // newStand starts a collector and a pipeline.
@@ -49,7 +53,10 @@ func newStand(t *testing.T) *stand {
 	broker, err := devkafka.Start(t.Context(), devkafka.Options{})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, broker.Close()) })
-	s := &stand{Stage: e2e.NewStage(t, broker.Addrs(), chtest.Shared(t)), T: t}
+	s := &stand{Stage: e2e.NewStage(t, broker.Addrs(), chtest.Shared(t)), T: t, broker: broker}
+	s.reader = filepath.Join(t.TempDir(), "reader")
+	require.NoError(t, os.WriteFile(s.reader, []byte(s.env("TIDEMARK_CLICKHOUSE_READER_PASSWORD")), 0o600))
+	s.Env = append(s.Env, "TIDEMARK_CLICKHOUSE_READER_PASSWORD=", "TIDEMARK_CLICKHOUSE_READER_PASSWORD_FILE="+s.reader)
 	s.Env = append(s.Env, "TIDEMARK_CANARY_ENABLED=true", "TIDEMARK_PIPELINE_FLUSH_INTERVAL=500ms", "TIDEMARK_PIPELINE_MAX_FEATURES=50")
 	s.Migrate()
 	s.client, err = kgo.NewClient(kgo.SeedBrokers(s.Brokers...), kgo.RecordPartitioner(kgo.ManualPartitioner()))
@@ -66,21 +73,42 @@ func newStand(t *testing.T) *stand {
 	return s
 }
 
+// desk is a raw topic.
+const desk = "desk: {format: json, events: [{when: {$.kind: ticket}, ticket: {ticket_id: $.id, kind: created, occurred_at: $.at, account_id: $.account}}]}"
+
+// configure gives every process that is started from now on, and every command, a file of configuration.
+func (s *stand) configure(text string) {
+	s.T.Helper()
+	config := filepath.Join(s.T.TempDir(), "tidemark.yml")
+	require.NoError(s.T, os.WriteFile(config, []byte(text), 0o600))
+	s.Env = append(s.Env, "TIDEMARK_CONFIG="+config)
+}
+
 // others starts triggers, with these targets, and a normaliser.
 func (s *stand) others(targets string) {
 	s.T.Helper()
-	config := filepath.Join(s.T.TempDir(), "tidemark.yml")
-	require.NoError(s.T, os.WriteFile(config, fmt.Appendf(nil, `triggers: {targets: %s}
-normalise: {topics: {desk: {format: json, events: [{ticket: {ticket_id: $.id, kind: created, occurred_at: $.at, account_id: $.account}}]}}}
-`, targets), 0o600))
-	s.Env = append(s.Env, "TIDEMARK_CONFIG="+config)
+	s.configure(fmt.Sprintf("triggers: {targets: %s}\nnormalise: {topics: {%s}}\n", targets, desk))
 	s.triggers = e2e.Start(s.T, e2e.Binary(s.T, ""), "triggers", s.Env, "triggers", "run")
 	s.triggers.Says(s.T, "triggers started")
-	_, err := s.Admin.CreateTopic(s.T.Context(), 1, 1, nil, "desk")
+	s.topics("desk")
+	s.normalise()
+	s.produce("desk", 0, fmt.Sprintf(`{"kind":"ticket","id":7,"at":%q,"account":"account-7"}`, time.Now().UTC().Format(time.RFC3339)))
+}
+
+// topics makes topics of one partition.
+func (s *stand) topics(names ...string) {
+	s.T.Helper()
+	created, err := s.Admin.CreateTopics(s.T.Context(), 1, 1, nil, names...)
 	require.NoError(s.T, err)
-	s.normaliser = e2e.Start(s.T, e2e.Binary(s.T, ""), "normaliser", s.Env, "normalise")
+	require.NoError(s.T, created.Error())
+}
+
+// normalise starts a normaliser, and has Prometheus, if it runs, scrape it.
+func (s *stand) normalise(env ...string) {
+	s.T.Helper()
+	s.normaliser = e2e.Start(s.T, e2e.Binary(s.T, ""), "normaliser", slices.Concat(s.Env, []string{"TIDEMARK_KAFKA_INSTANCE_ID=n"}, env), "normalise")
 	s.normaliser.Says(s.T, "normalising started")
-	s.produce("desk", 0, fmt.Sprintf(`{"id":7,"at":%q,"account":"account-7"}`, time.Now().UTC().Format(time.RFC3339)))
+	s.scrape()
 }
 
 // collect starts the collector, and returns where it listens.
@@ -121,7 +149,7 @@ func watched(t *testing.T) *stand {
 func (s *stand) scrape() {
 	if s.prometheus != nil {
 		var addresses []string
-		for _, p := range []*e2e.Process{s.collector, s.pipeline, s.triggers, s.normaliser} {
+		for _, p := range []*e2e.Process{s.collector, s.pipeline, s.second, s.triggers, s.normaliser} {
 			if p != nil {
 				addresses = append(addresses, s.admin(p))
 			}
@@ -138,14 +166,18 @@ func (s *stand) admin(p *e2e.Process) string {
 	return said[1]
 }
 
-// customers send good events to the collector until the returned function is called. What it refuses is sent again.
-func (s *stand) customers() (stop func()) {
+// customers send good events to the collector until the returned function is called. What it refuses is sent again. After each batch of
+// twenty events, something else is done as well.
+func (s *stand) customers(also ...func()) (stop func()) {
 	done := make(chan struct{})
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		for n := 0; ; {
 			if err := s.post("/v1/batch", s.batch(n)); err == nil {
 				n++
+				for _, do := range also {
+					do()
+				}
 			}
 			select {
 			case <-done:
@@ -199,4 +231,12 @@ func (s *stand) post(path string, body any) error {
 func (s *stand) produce(topic string, partition int32, value string) {
 	s.T.Helper()
 	require.NoError(s.T, s.client.ProduceSync(s.T.Context(), &kgo.Record{Topic: topic, Partition: partition, Value: []byte(value)}).FirstErr())
+}
+
+// env is the value of a variable that leads tidemark to its backends.
+func (s *stand) env(name string) string {
+	s.T.Helper()
+	i := slices.IndexFunc(s.Env, func(e string) bool { return strings.HasPrefix(e, name+"=") })
+	require.GreaterOrEqual(s.T, i, 0, name)
+	return strings.TrimPrefix(s.Env[i], name+"=")
 }

@@ -1,0 +1,71 @@
+//go:build prometheus
+
+package oncall
+
+import (
+	"os"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"tidemark/internal/e2e"
+)
+
+// TestCommitsRefused has the broker refuse offset commits and nothing else, as one does whose offsets' topic has too few replicas in sync.
+func TestCommitsRefused(t *testing.T) {
+	t.Parallel()
+	s := watched(t)
+	heal := s.broker.RefuseCommits(kerr.CoordinatorNotAvailable)
+	s.prometheus.raises("TidemarkCommitsFail")
+	s.walk("commits.md", map[string]string{})
+	require.Regexp(t, "commit failed.*COORDINATOR_NOT_AVAILABLE", s.pipeline.Log(t))
+	heal()
+	s.prometheus.ends("TidemarkCommitsFail")
+}
+
+// TestReaderLockedOut changes the password of the login that dashboards and canaries read with, and forgets two pipelines: rows are written and
+// every counter of theirs is well.
+func TestReaderLockedOut(t *testing.T) {
+	t.Parallel()
+	s := newStand(t)
+	s.second = s.Pipeline(e2e.Binary(t, ""), "b", "TIDEMARK_CLICKHOUSE_ADDR="+s.store.Addr())
+	s.second.Says(t, `"msg":"folding"`)
+	s.customers()
+	s.watch()
+	s.prometheus.calm()
+	right, err := os.ReadFile(s.reader)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(s.reader, []byte("wrong\n"), 0o600))
+	s.store.Cut() // what is connected stays so
+	s.prometheus.raises("TidemarkCanariesLost")
+	said := s.walk("canary.md", map[string]string{})
+	require.Contains(t, said, "reader")
+	require.Contains(t, s.pipeline.Log(t), "a canary is lost")
+	require.NoError(t, os.WriteFile(s.reader, right, 0o600))
+	s.prometheus.ends("TidemarkCanariesLost")
+	s.pipeline.Says(t, "canaries arrive again")
+}
+
+// TestOneInTwentyIsLate has one record of twenty-one come ten seconds after it was made, which would use up the month's budget in days.
+func TestOneInTwentyIsLate(t *testing.T) {
+	t.Parallel()
+	s := newStand(t)
+	var late atomic.Bool
+	s.customers(func() {
+		if late.Load() {
+			s.client.Produce(t.Context(), &kgo.Record{Topic: "telemetry", Timestamp: time.Now().Add(-10 * time.Second), Value: []byte(
+				`{"type":"track","event":"Synced","userId":"u1","context":{"groupId":"account-1"},"messageId":"` + time.Now().String() + `"}`)}, nil)
+		}
+	})
+	s.watch()
+	s.prometheus.calm()
+	late.Store(true)
+	s.prometheus.raises("TidemarkFreshnessBurnsSlowly")
+	s.walk("freshness.md", map[string]string{"system.query_log": "-"})
+	late.Store(false)
+	s.prometheus.ends("TidemarkFreshnessBurnsSlowly")
+}

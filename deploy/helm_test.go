@@ -27,8 +27,10 @@ type manifest struct {
 		Template struct {
 			Spec struct {
 				Containers []struct {
-					Args []string
-					Env  []struct{ Name, Value string }
+					Args           []string
+					Env            []struct{ Name, Value string }
+					LivenessProbe  probe `yaml:"livenessProbe"`
+					ReadinessProbe probe `yaml:"readinessProbe"`
 				}
 				TerminationGracePeriodSeconds int
 			}
@@ -36,13 +38,17 @@ type manifest struct {
 	}
 }
 
-// TestChartsConfiguration loads what each process of the Helm chart is given, as the process itself does. The rendering is made and
-// held to Kubernetes's schemas by make test-helm.
-func TestChartsConfiguration(t *testing.T) {
+type probe struct {
+	HTTPGet struct{ Path, Port string } `yaml:"httpGet"`
+}
+
+// rendering returns the configuration files of the chart with every optional part, by the ConfigMap's name, and what makes its pods. It is
+// made and held to Kubernetes's schemas by make test-helm.
+func rendering(t *testing.T) (files map[string]string, pods []manifest) {
+	t.Helper()
 	rendered, err := os.ReadFile("helm/validate/testdata/everything.yaml")
 	require.NoError(t, err)
-	files := map[string]string{}
-	var pods []manifest
+	files = map[string]string{}
 	for decoder := yaml.NewDecoder(bytes.NewReader(rendered)); ; {
 		var m manifest
 		err := decoder.Decode(&m)
@@ -59,6 +65,12 @@ func TestChartsConfiguration(t *testing.T) {
 	}
 	require.Len(t, files, 2)
 	require.Len(t, pods, 5)
+	return files, pods
+}
+
+// TestChartsConfiguration loads what each process of the Helm chart is given, as the process itself does.
+func TestChartsConfiguration(t *testing.T) {
+	files, pods := rendering(t)
 	dir := t.TempDir()
 	for name, text := range files {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))

@@ -49,7 +49,7 @@ type Tenant struct {
 
 // users gives every role what its clients need. All may read the system tables, as drivers and BI tools do to list tables,
 // columns, parts and settings; rows about tables that a role can't see are left out by ClickHouse.
-func users(passwords map[Role]string, tenants []Tenant) []user {
+func users(passwords map[Role]string, opts *Options) []user {
 	all := []user{
 		{Migrator, sha256Hex(passwords[Migrator]), "default", []string{
 			"GRANT ALL ON " + Database + "*.*",
@@ -69,7 +69,12 @@ func users(passwords map[Role]string, tenants []Tenant) []user {
 			"GRANT SELECT ON system.*",
 		}, nil},
 	}
-	for _, t := range tenants {
+	for i := range all {
+		if grants, ok := opts.Grants[all[i].Name]; ok {
+			all[i].Grants = grants
+		}
+	}
+	for _, t := range opts.Tenants {
 		all = append(all, user{Role(t.User), sha256Hex(t.Password), "reader", []string{"GRANT SHOW, SELECT ON " + Database + ".*"}, t.Policies})
 	}
 	return all
@@ -101,7 +106,7 @@ func (l layout) write(passwords map[Role]string, opts Options) error {
 	if err != nil {
 		return err
 	}
-	values := map[string]any{"UsersFile": l.users(), "Database": Database, "Users": users(passwords, opts.Tenants), "Shards": cluster, "Backups": opts.Backups}
+	values := map[string]any{"UsersFile": l.users(), "Database": Database, "Users": users(passwords, &opts), "Shards": cluster, "Backups": opts.Backups}
 	for name, path := range map[string]string{"config.xml.tmpl": l.config(), "users.xml.tmpl": l.users()} {
 		if err := render(name, path, values); err != nil {
 			return err

@@ -30,6 +30,8 @@ type Options struct {
 	HTTPPort, NativePort int
 	// Passwords of the roles. A role without one gets a random password, which DSN and HTTPURL contain.
 	Passwords map[Role]string
+	// Grants are what a role may do, as GRANT statements without their TO, in place of what it may do otherwise.
+	Grants map[Role][]string
 	// Tenants are users besides the roles.
 	Tenants []Tenant
 	// Backups is the directory that BACKUP TO File may write to. Empty: none.

@@ -18,14 +18,21 @@ import (
 // logins are the users of a server that has tenants.
 type logins map[string]*sql.DB
 
-// printedPolicies are the conditions of the row policies that tidemark migrate --print-grants prints for tenants, by table. Who is no
-// tenant keeps seeing each table whole.
-func printedPolicies(t *testing.T, tenants ...string) map[string]string {
+// printed is what tidemark migrate --print-grants prints with these tenants: the rights of each role, and the conditions of the tenants' row
+// policies, by table. Who is no tenant keeps seeing each table whole.
+func printed(t *testing.T, tenants ...string) (grants map[devclickhouse.Role][]string, policies map[string]string) {
 	t.Helper()
 	accounts := migrate.DefaultAccounts()
 	accounts.Tenants = tenants
 	script, err := migrate.RoleGrants(accounts)
 	require.NoError(t, err)
+	grants = map[devclickhouse.Role][]string{}
+	for _, m := range regexp.MustCompile(`(?m)^(GRANT .*) TO (.*);$`).FindAllStringSubmatch(script, -1) {
+		for role := range strings.SplitSeq(m[2], ", ") {
+			grants[devclickhouse.Role(role)] = append(grants[devclickhouse.Role(role)], m[1])
+		}
+	}
+	require.Len(t, grants, 4+len(tenants))
 	found := map[string]string{}
 	for _, m := range regexp.MustCompile(`(?m)^CREATE ROW POLICY OR REPLACE (\w+) ON tidemark\.(\w+) USING (.*) TO (.*);$`).FindAllStringSubmatch(script, -1) {
 		if m[1] == "everything" {
@@ -36,16 +43,16 @@ func printedPolicies(t *testing.T, tenants ...string) map[string]string {
 		found[m[2]] = m[3]
 	}
 	require.Equal(t, 2*len(found), strings.Count(script, "CREATE ROW POLICY"))
-	return found
+	return grants, found
 }
 
 func withTenants(t *testing.T) logins {
 	t.Helper()
-	policies := printedPolicies(t, "acme", "globex")
+	grants, policies := printed(t, "acme", "globex")
 	tenant := func(user string) devclickhouse.Tenant {
 		return devclickhouse.Tenant{User: user, Password: "pw", Policies: policies}
 	}
-	server := chtest.StartWith(t, devclickhouse.Options{Dir: t.TempDir(), Tenants: []devclickhouse.Tenant{tenant("acme"), tenant("globex")}})
+	server := chtest.StartWith(t, devclickhouse.Options{Dir: t.TempDir(), Grants: grants, Tenants: []devclickhouse.Tenant{tenant("acme"), tenant("globex")}})
 	all := logins{}
 	for _, role := range []devclickhouse.Role{devclickhouse.Migrator, devclickhouse.Writer, devclickhouse.Reader} {
 		all[string(role)] = open(t, server.DSN(role))

@@ -5,6 +5,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"regexp"
 	"testing"
 	"time"
@@ -14,8 +18,10 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"tidemark/internal/config"
 	"tidemark/internal/devclickhouse"
 	"tidemark/pipeline/lag"
+	"tidemark/schemas/secret"
 )
 
 // TestNormalise runs the command on its configuration alone: a record of a raw topic becomes one of Tidemark's own.
@@ -108,4 +114,27 @@ normalise:
 	require.Equal(t, map[string]string{"desk": "me/desk", "dead-letters": "me/dead-letters"}, owners)
 	require.Equal(t, []lag.DeadLetters{{Topic: "desk", Reason: "bad_time", Count: 2}}, report.DeadLetters)
 	require.Equal(t, exitOK, normaliser.end(), &normaliser.stderr)
+}
+
+// TestTheRegistrysPasswordIsReadAgain: a password that is changed in its file is used by the next request.
+func TestTheRegistrysPasswordIsReadAgain(t *testing.T) {
+	t.Parallel()
+	var last string
+	registry := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, last, _ = r.BasicAuth()
+		_, _ = w.Write([]byte("[]"))
+	}))
+	defer registry.Close()
+	file := filepath.Join(t.TempDir(), "password")
+	require.NoError(t, os.WriteFile(file, []byte("first\n"), 0o600))
+	password, err := secret.File(file)
+	require.NoError(t, err)
+	client, err := registryClient(&config.Registry{URLs: []string{registry.URL}, User: "me", Password: password})
+	require.NoError(t, err)
+	for _, now := range []string{"first", "second"} {
+		require.NoError(t, os.WriteFile(file, []byte(now+"\n"), 0o600))
+		_, err = client.Subjects(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, now, last)
+	}
 }

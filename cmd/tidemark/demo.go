@@ -19,6 +19,7 @@ import (
 	"tidemark/internal/devclickhouse"
 	"tidemark/internal/devkafka"
 	"tidemark/internal/simulate"
+	"tidemark/pipeline"
 	"tidemark/pipeline/collect"
 	"tidemark/sinks/clickhouse"
 	"tidemark/sinks/notify"
@@ -149,6 +150,12 @@ func (d *demoCmd) configure(cfg *config.Config, broker *devkafka.Broker, engine 
 // play runs collector, pipeline and simulator.
 func (d *demoCmd) play(ctx context.Context, g *globals, cfg *config.Config, log *zap.Logger, engine *devclickhouse.Server) error {
 	registry := admin.NewRegistry()
+	var p *pipeline.Pipeline
+	ops, err := listenAdmin(ctx, &cfg.Admin, registry, func() error { return p.Ready() }) // it is served when all is made
+	if err != nil {
+		return err
+	}
+	cfg.Admin.Listen = ops.Addr() // with the port that was found: by it the board asks the pipeline
 	p, store, err := newPipeline(ctx, cfg, log, registry)
 	if err != nil {
 		return err
@@ -159,10 +166,6 @@ func (d *demoCmd) play(ctx context.Context, g *globals, cfg *config.Config, log 
 		return err
 	}
 	collector, err := collect.New(cc, log, registry)
-	if err != nil {
-		return err
-	}
-	ops, err := listenAdmin(ctx, &cfg.Admin, registry, p.Ready)
 	if err != nil {
 		return err
 	}

@@ -99,7 +99,9 @@ func (f *stage) testAccount(t *testing.T) {
 	require.Equal(t, []string{"Feature", "11"}, days[:2])
 	require.Equal(t, []string{"Alert near_seat_limit: fired, 9", "10 provisional", "Uses"}, days[27:], "alerts and releases are marked here, too")
 	require.Contains(t, days, "Release 4.0: Faster charts., 1")
-	require.Len(t, cascadia.QueryAll(f.page(t, "/accounts/acme?panel=support"), cascadia.MustCompile(".life line.release")), 2, "on every ticket's line")
+	released := cascadia.QueryAll(f.page(t, "/accounts/acme?panel=support"), cascadia.MustCompile(".life line.release"))
+	require.Len(t, released, 2, "on every ticket's line")
+	require.Regexp(t, `^\d+\.\d$`, attribute(released[0], "x2"))
 	require.True(t, strings.HasSuffix(heat[0], "| 40 | 0 | 10 | 0 | 50 why are these the uses of export in 28 days"), heat[0])
 	require.Equal(t, []string{"started | 1 why is it so | 100 %", "completed | 0 why is it so | 0 %", "abandoned | 1 why is it so | 100 %"}, panel("workflows"))
 

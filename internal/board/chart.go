@@ -115,7 +115,7 @@ func (c *Chart) AsTable() *Table {
 func (c *Chart) tables() []*Table { return []*Table{c.AsTable()} }
 
 // The size of a spark-line, in pixels.
-const sparkWidth, sparkHeight = 96, 22
+const sparkWidth, sparkHeight = 90, 22
 
 // spark is a small line of values, drawn here: 0 is at the bottom. It is decoration to a number that stands beside it.
 func spark[N uint64 | float64](values []N) template.HTML {
@@ -142,7 +142,7 @@ func spark[N uint64 | float64](values []N) template.HTML {
 }
 
 // barWidth is how long a full bar is, in pixels.
-const barWidth = 60
+const barWidth = 44
 
 // bar is a share of 0 to 1 as a bar; the number stands beside it.
 func bar(share *float64) template.HTML {

@@ -44,7 +44,7 @@ func (l *timeline) diamond(at time.Time) {
 // mark is an event that is not of this line alone, such as a release.
 func (l *timeline) mark(m Mark) {
 	if at := time.Unix(m.At, 0); l.within(at) {
-		fmt.Fprintf(&l.out, `<line class="%s" x1="%.1f" y1="0" x2="%[2].1f" y2="16"/>`, template.HTMLEscapeString(m.Kind), l.x(at))
+		fmt.Fprintf(&l.out, `<line class="%s" x1="%.1f" y1="0" x2="%.1[2]f" y2="16"/>`, template.HTMLEscapeString(m.Kind), l.x(at))
 	}
 }
 

@@ -24,6 +24,7 @@ type Catalogue struct {
 	Targets      Targets                `yaml:"targets"`
 	Entitlements map[string]Entitlement `yaml:"entitlements"` // by plan
 	Goals        []Goal                 `yaml:"goals"`
+	GoalMetrics  []GoalMetric           `yaml:"goal_metrics"`
 	Surveys      []Survey               `yaml:"surveys"`
 	Health       Health                 `yaml:"health"`
 }

@@ -54,6 +54,7 @@ func Diff(from, to *Catalogue) []Change {
 	keyed(&out, "meaning of active", from.ActiveWhen, to.ActiveWhen)
 	entries(&out, "segment", from.Segments, to.Segments, func(s Segment) string { return s.Name }, none)
 	entries(&out, "goal", from.Goals, to.Goals, func(g Goal) string { return g.Name }, none)
+	entries(&out, "goal metric", from.GoalMetrics, to.GoalMetrics, func(m GoalMetric) string { return m.Metric }, none)
 	entries(&out, "survey", from.Surveys, to.Surveys, func(s Survey) string { return s.Survey }, none)
 	entries(&out, "health profile", from.Health.Profiles, to.Health.Profiles, func(p Profile) string { return p.Name }, none)
 	keyed(&out, "entitlements of", from.Entitlements, to.Entitlements)

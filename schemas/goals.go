@@ -9,10 +9,18 @@ type Goal struct {
 	Description string   `yaml:"description"`
 	Owner       string   `yaml:"owner"`
 	Segments    []string `yaml:"segments"` // empty: every account
-	Metric      string   `yaml:"metric"`   // view.column, such as usage_28d.seat_utilization
+	Metric      string   `yaml:"metric"`   // a number of a view with one row an account and period that ends with a day, such as usage_28d.seat_utilization
 	Start       float64  `yaml:"start"`
 	Target      float64  `yaml:"target"`
 	Within      Duration `yaml:"within"` // of the account's creation
+
+	Pos Pos `yaml:"-"`
+}
+
+// GoalMetric is what goals that come as records may be measured by beside the columns of usage_28d: each view of the list is one
+// more that the views of goals read.
+type GoalMetric struct {
+	Metric string `yaml:"metric"` // as in Goal
 
 	Pos Pos `yaml:"-"`
 }
@@ -32,9 +40,15 @@ type Survey struct {
 var surveyKinds = []string{"nps", "csat", "ces"}
 
 // Input is the column that the goal is measured by.
-func (g Goal) Input() (Input, bool) {
-	in := Component{Value: g.Metric}.Inputs()
-	if len(in) != 1 || in[0].View+"."+in[0].Column != g.Metric {
+func (g Goal) Input() (Input, bool) { return oneColumn(g.Metric) }
+
+// Input is the column.
+func (g GoalMetric) Input() (Input, bool) { return oneColumn(g.Metric) }
+
+// oneColumn reads view.column.
+func oneColumn(name string) (Input, bool) {
+	in := Component{Value: name}.Inputs()
+	if len(in) != 1 || in[0].View+"."+in[0].Column != name {
 		return Input{}, false
 	}
 	return in[0], true
@@ -66,6 +80,19 @@ func (c *Catalogue) validateGoals(bad complain) {
 			if !slices.Contains(c.SegmentNames(), s) {
 				bad(g.Pos.At("segments"), "goal %s: segment %q is not declared in segments%s", g.Name, s, Suggest(s, c.SegmentNames()))
 			}
+		}
+	}
+}
+
+func (c *Catalogue) validateGoalMetrics(bad complain) {
+	seen := map[string]Pos{}
+	for _, m := range c.GoalMetrics {
+		if first, dup := seen[m.Metric]; dup {
+			bad(m.Pos, "goal metric %s is declared twice, first at %s", m.Metric, first)
+		}
+		seen[m.Metric] = m.Pos
+		if _, ok := m.Input(); !ok {
+			bad(m.Pos.At("metric"), "goal metric %q must be one column of a view, such as sentiment_90d.nps", m.Metric)
 		}
 	}
 }

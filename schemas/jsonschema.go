@@ -28,7 +28,7 @@ var needed = map[string][]string{
 	"Metric": {"name", "view", "aggregate", "unit", "description", "decision", "owner"}, "Workflow": {"name", "within", "steps"},
 	"Where": {"property"}, "Segment": {"name", "description"}, "Item": {"name", "event"}, "Quota": {"name", "limit"},
 	"Profile": {"name", "description", "method", "components"}, "Component": {"name", "value"},
-	"Goal": {"name", "description", "owner", "metric", "start", "target", "within"}, "Survey": {"survey", "kind"},
+	"Goal": {"name", "description", "owner", "metric", "start", "target", "within"}, "GoalMetric": {"metric"}, "Survey": {"survey", "kind"},
 }
 
 // GenerateJSONSchema writes the schema from the types that the decoder fills, with the words that describe gives to a key of a

@@ -3,6 +3,7 @@ package schemas
 import (
 	"fmt"
 	"os"
+	"slices"
 )
 
 // Builtin returns the catalogue that is compiled into the binary.
@@ -53,6 +54,7 @@ func decode(name string, data []byte) (*Catalogue, error) {
 }
 
 func (c *Catalogue) extend(add *Catalogue) {
+	builtinMetrics := c.GoalMetrics
 	if add.SessionGap > 0 {
 		c.SessionGap = add.SessionGap
 	}
@@ -82,6 +84,11 @@ func (c *Catalogue) extend(add *Catalogue) {
 		c.Entitlements[plan] = e
 	}
 	c.Goals = append(c.Goals, add.Goals...)
+	for _, m := range add.GoalMetrics {
+		if !slices.ContainsFunc(builtinMetrics, func(b GoalMetric) bool { return b.Metric == m.Metric }) {
+			c.GoalMetrics = append(c.GoalMetrics, m)
+		}
+	}
 	c.Surveys = append(c.Surveys, add.Surveys...)
 	c.Health.extend(add.Health)
 }

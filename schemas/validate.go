@@ -49,6 +49,7 @@ func (c *Catalogue) validate(file string) error {
 	c.validateTargets(bad)
 	c.validateEntitlements(bad)
 	c.validateGoals(bad)
+	c.validateGoalMetrics(bad)
 	c.validateSurveys(bad)
 	c.validateHealth(bad)
 	return errors.Join(errs...)

@@ -54,6 +54,11 @@ func (c *Catalogue) Uses() map[string][]string {
 			use(Family(in.View)+"."+in.Column, "goal "+g.Name)
 		}
 	}
+	for _, m := range c.GoalMetrics {
+		if in, ok := m.Input(); ok {
+			use(Family(in.View)+"."+in.Column, "goals")
+		}
+	}
 	for _, segment := range append([]string{""}, sortedKeys(c.Targets.Segments)...) {
 		for _, m := range c.Metrics {
 			if m.Name == c.ValueMetric(segment) {

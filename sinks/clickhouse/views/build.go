@@ -105,10 +105,10 @@ func (b *builder) build() error {
 	for _, part := range []func() ([]view, error){
 		b.accountHistory, b.accounts, b.completeness, b.usage, b.rollingUsage, b.segments, b.sessions,
 		b.frequency, b.usagePattern, b.percentiles,
-		b.sentiment, b.meters, b.kpis, b.goals, b.releases,
+		b.sentiment, b.meters, b.kpis, b.releases,
 		b.features, b.popularity, b.adoption, b.engagement, b.firstValue, b.onboarding, b.benchmarks, b.licences, b.quotas, b.churn, b.expansion, b.cohorts, b.issues, b.workflows, b.tickets, b.operations, b.alerts, b.deliveries, b.portfolio, b.portfolioNow, b.known, b.membership, b.metricTests,
-		b.milestones,
-		b.health, // last: it reads the others
+		b.health,              // it reads the others
+		b.goals, b.milestones, // they read health as well
 	} {
 		made, err := part()
 		if err != nil {

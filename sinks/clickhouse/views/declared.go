@@ -2,7 +2,6 @@ package views
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -47,34 +46,21 @@ func (b *builder) ofSurvey(otherwise string, of func(schemas.Survey) string) str
 	return "multiIf(" + out.String() + otherwise + ")"
 }
 
-// declaredGoal is a goal of the catalogue in the terms of SQL.
-type declaredGoal struct {
-	schemas.Goal
-	Column    string
-	Direction string
-	Seconds   int64
-	InSegment string // SQL over accounts
-}
-
-// Declared are the goals of the catalogue.
-func (g goalViews) Declared() ([]declaredGoal, error) {
-	out := make([]declaredGoal, len(g.cat.Goals))
+// Declared is the SQL of an array of the goals of the catalogue: name, start, target, description, owner, direction, measure, seconds that it
+// may take, and segments; none: all. Empty if there are no goals.
+func (g goalViews) Declared() string {
+	if len(g.cat.Goals) == 0 {
+		return ""
+	}
+	all := make([]string, len(g.cat.Goals))
 	for i, of := range g.cat.Goals {
 		in, _ := of.Input()
-		if in.View != "usage_28d" || !slices.Contains(g.Metrics, in.Column) {
-			return nil, fmt.Errorf("%s: goal %s: %s is no column of usage_28d that is a number%s", of.Pos.At("metric"), of.Name, of.Metric, schemas.Suggest(in.Column, g.Metrics))
-		}
-		d := declaredGoal{Goal: of, Column: in.Column, Direction: "up", Seconds: int64(time.Duration(of.Within) / time.Second), InSegment: "true"}
+		direction := "up"
 		if of.Target < of.Start {
-			d.Direction = "down"
+			direction = "down"
 		}
-		if len(of.Segments) > 0 {
-			d.InSegment = "segment IN (" + quoteStrings(of.Segments) + ")"
-		}
-		out[i] = d
+		all[i] = fmt.Sprintf("(%s, toFloat64(%s), toFloat64(%s), %s, %s, %s, %s, toInt64(%d), CAST([%s], 'Array(String)'))", Quote(of.Name), number(of.Start), number(of.Target),
+			Quote(of.Description), Quote(of.Owner), Quote(direction), Quote(measureName(in.View, in.Column)), int64(time.Duration(of.Within)/time.Second), quoteStrings(of.Segments))
 	}
-	return out, nil
+	return "[" + strings.Join(all, ",\n    ") + "]"
 }
-
-// Number is for the templates.
-func (g goalViews) Number(v float64) string { return number(v) }

@@ -1,24 +1,113 @@
 package views
 
-import "strings"
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"tidemark/schemas"
+)
+
+// usualMeasures is the view whose columns goals call by their names alone.
+const usualMeasures = "usage_28d"
 
 // goalViews is the data of the templates of goals.
 type goalViews struct {
 	*builder
-	Metrics []string // the columns of usage_28d that a goal may be measured by
+	Views []goalView
+}
+
+// goalView is a view that goals may be measured by.
+type goalView struct {
+	Name    string
+	columns []string
+}
+
+// read adds a column to those that goals may be measured by.
+func (g *goalViews) read(in schemas.Input) error {
+	if text, err := g.accountColumn(in); err != nil || text {
+		return cmp.Or(err, fmt.Errorf("%s.%s is text: a goal is measured by a number", in.View, in.Column))
+	}
+	i := slices.IndexFunc(g.Views, func(v goalView) bool { return v.Name == in.View })
+	if i < 0 {
+		i, g.Views = len(g.Views), append(g.Views, goalView{Name: in.View})
+	}
+	if v := &g.Views[i]; !slices.Contains(v.columns, in.Column) {
+		v.columns = append(v.columns, in.Column)
+	}
+	return nil
+}
+
+// measureName is what a goal calls a column.
+func measureName(view, column string) string {
+	if view == usualMeasures {
+		return column
+	}
+	return view + "." + column
+}
+
+// Measures are the SQL names of what is read of the view.
+func (v goalView) Measures() string {
+	names := make([]string, len(v.columns))
+	for i, c := range v.columns {
+		names[i] = measureName(v.Name, c)
+	}
+	return quoteStrings(names)
+}
+
+// Values is the SQL of an array of names and values.
+func (v goalView) Values() string {
+	values := make([]string, len(v.columns))
+	for i, c := range v.columns {
+		values[i] = "(" + Quote(measureName(v.Name, c)) + ", toFloat64(" + quoteName(c) + ")::Nullable(Float64))"
+	}
+	return "[" + strings.Join(values, ", ") + "]"
+}
+
+// Source is what to read like the view: all windows in one slice, as slices cost planning and no condition on time could use them.
+func (g goalViews) Source(v goalView) (string, error) {
+	i := slices.IndexFunc(g.made, func(m view) bool { return m.Name == v.Name })
+	if g.made[i].sliced == nil {
+		return g.DB() + "." + quoteName(v.Name), nil
+	}
+	query, err := g.made[i].sliced(ages(day, int64(g.DayRetention/time.Second)), v.columns)
+	return "(" + query + ")", err
+}
+
+// find reads what goals may be measured by: any number of usage_28d, and what the catalogue names.
+func (g *goalViews) find() error {
+	i := slices.IndexFunc(g.made, func(v view) bool { return v.Name == usualMeasures })
+	for _, c := range g.made[i].Columns {
+		if strings.Contains(c.Type, "Int") || strings.Contains(c.Type, "Float") {
+			if err := g.read(schemas.Input{View: usualMeasures, Column: c.Name}); err != nil {
+				return err
+			}
+		}
+	}
+	for _, of := range g.cat.Goals {
+		if in, ok := of.Input(); ok {
+			if err := g.read(in); err != nil {
+				return fmt.Errorf("%s: goal %s: %w", of.Pos.At("metric"), of.Name, err)
+			}
+		}
+	}
+	for _, of := range g.cat.GoalMetrics {
+		if in, ok := of.Input(); ok {
+			if err := g.read(in); err != nil {
+				return fmt.Errorf("%s: goal metric %s: %w", of.Pos.At("metric"), of.Metric, err)
+			}
+		}
+	}
+	return nil
 }
 
 // goals are the views of what was agreed with the customers, and how far it is reached (metrics.md rows 12 and 13).
 func (b *builder) goals() ([]view, error) {
-	usage, err := b.rollingUsageOf(28)
-	if err != nil {
-		return nil, err
-	}
 	g := goalViews{builder: b}
-	for _, c := range usage.Columns {
-		if strings.Contains(c.Type, "Int") || strings.Contains(c.Type, "Float") {
-			g.Metrics = append(g.Metrics, c.Name)
-		}
+	if err := g.find(); err != nil {
+		return nil, err
 	}
 	const at, f = "DateTime64(3, 'UTC')", "Nullable(Float64)"
 	key := []column{{"account_id", "String", "", "Account."}, {"goal_id", "String", "", "Goal."}}
@@ -26,7 +115,7 @@ func (b *builder) goals() ([]view, error) {
 		{"name", "String", "", "Name of the goal; empty if it has none."},
 		{"owner", "String", "", "Who answers for it; empty if nobody."},
 		{"measured_by", "LowCardinality(String)", "", "What it is measured by: kpi, meter or metric."},
-		{"measure", "String", "", "Which of them: a KPI or a meter of the account, or a column of usage_28d."},
+		{"measure", "String", "", "Which of them: a KPI or a meter of the account, a column of usage_28d, or view.column of another view that the catalogue's goals or goal_metrics name."},
 		{"direction", "LowCardinality(String)", "", "up or down."},
 		{"start", "Float64", "", "Value at the start."},
 		{"target", "Float64", "", "Value to reach."},
@@ -39,7 +128,7 @@ func (b *builder) goals() ([]view, error) {
 			Name:    "goal_progress",
 			Comment: "Each value of a goal's measure from its start on, and how far the goal was reached by then (metrics.md row 12). A goal that was defined anew has the history that its latest definition gives.",
 			Columns: join(key, []column{
-				{"at", at, "", "When the value held: the end of a KPI's period, or its report if that came before; a meter's reading; the end of a usage window."},
+				{"at", at, "", "When the value held: the end of a KPI's period, or its report if that came before; a meter's reading; the end of a window."},
 				{"value", "Float64", "", "The value."},
 				{"progress", "Float64", "ratio", progress + "."},
 				{"elapsed_share", "Float64", "ratio", "Share of the goal's time that had passed, 0 to 1."},

@@ -8,20 +8,21 @@ SELECT account_id, entity AS goal_id,
     latest.3['owner'] AS owner,
     latest.3['direction'] AS direction,
     arrayFirst(m -> latest.3[m] != '', ['kpi', 'meter', 'metric']) AS measured_by,
-    latest.3[measured_by] AS measure,
+    if(measured_by = 'metric', replaceRegexpOne(latest.3[measured_by], '^usage_28d\\.', ''), latest.3[measured_by]) AS measure,
     parseDateTime64BestEffortOrZero(latest.3['starts_at'], 3, 'UTC') AS starts_at,
     parseDateTime64BestEffortOrZero(latest.3['due_at'], 3, 'UTC') AS due_at
 FROM {{.DB}}.facts
 WHERE kind = 'goal' AND {{.Visible}}
 GROUP BY account_id, goal_id
-{{- range .Declared}}
+{{- with .Declared}}
 UNION ALL
 -- Of the catalogue: from the account's creation on, unless a goal of that id was agreed with the account.
-SELECT account_id, {{str .Name}} AS goal_id, (toDateTime64(0, 3, 'UTC'), toFloat64(0), CAST(map(), 'Map(LowCardinality(String), String)')) AS latest,
-    assumeNotNull(created_at) AS defined_at, toFloat64({{$.Number .Target}}) AS target, toFloat64({{$.Number .Start}}) AS start,
-    {{str .Description}} AS name, {{str .Owner}} AS owner, {{str .Direction}} AS direction, 'metric' AS measured_by, {{str .Column}} AS measure,
-    assumeNotNull(created_at) AS starts_at, assumeNotNull(created_at) + toIntervalSecond({{.Seconds}}) AS due_at
+SELECT account_id, declared.1 AS goal_id, (toDateTime64(0, 3, 'UTC'), toFloat64(0), CAST(map(), 'Map(LowCardinality(String), String)')) AS latest,
+    assumeNotNull(created_at) AS defined_at, declared.3 AS target, declared.2 AS start,
+    declared.4 AS name, declared.5 AS owner, declared.6 AS direction, 'metric' AS measured_by, declared.7 AS measure,
+    assumeNotNull(created_at) AS starts_at, assumeNotNull(created_at) + toIntervalSecond(declared.8) AS due_at
 FROM {{$.DB}}.accounts
-WHERE created_at IS NOT NULL AND {{.InSegment}}
-    AND (account_id, {{str .Name}}) NOT IN (SELECT account_id, entity FROM {{$.DB}}.facts WHERE kind = 'goal')
+ARRAY JOIN {{.}} AS declared
+WHERE created_at IS NOT NULL AND (empty(declared.9) OR has(declared.9, ifNull(toString(segment), '')))
+    AND (account_id, goal_id) NOT IN (SELECT account_id, entity FROM {{$.DB}}.facts WHERE kind = 'goal')
 {{- end}}

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"os"
+	"regexp"
 	"runtime"
 	"strconv"
 	"strings"
@@ -63,53 +64,76 @@ func portfolioOf(b *testing.B, accounts int) *sql.DB {
 
 // cost is what a query took.
 type cost struct {
-	rows, read uint64
-	took       time.Duration
+	rows, read, first uint64 // first is the number in the first column of the first row, where it is one
+	took, cpu         time.Duration
+	memory            int64 // at most, in bytes
 }
 
 func costOf(b *testing.B, db *sql.DB, query string) cost {
 	b.Helper()
 	var c cost
-	ctx := clickhouse.Context(context.Background(), clickhouse.WithProgress(func(p *clickhouse.Progress) { c.read += p.Rows }))
+	ctx := c.counted(context.Background())
 	start := time.Now()
 	rows, err := db.QueryContext(ctx, query)
 	require.NoError(b, err, query)
 	defer rows.Close() //nolint:errcheck // rows.Err has it.
+	columns, err := rows.Columns()
+	require.NoError(b, err)
 	for rows.Next() {
-		c.rows++
+		if c.rows++; c.rows == 1 && strings.HasPrefix(query, "SELECT count(), ") {
+			rest := make([]any, len(columns)-1)
+			for i := range rest {
+				rest[i] = new(any)
+			}
+			require.NoError(b, rows.Scan(append([]any{&c.first}, rest...)...))
+		}
 	}
 	require.NoError(b, rows.Err(), query)
 	c.took = time.Since(start)
 	return c
 }
 
+// counted is a context whose queries add to the cost.
+func (c *cost) counted(ctx context.Context) context.Context {
+	return clickhouse.Context(ctx, clickhouse.WithProgress(func(p *clickhouse.Progress) { c.read += p.Rows }), clickhouse.WithProfileEvents(func(events []clickhouse.ProfileEvent) {
+		for _, e := range events {
+			switch e.Name {
+			case "OSCPUVirtualTimeMicroseconds":
+				c.cpu += time.Duration(e.Value) * time.Microsecond
+			case "MemoryTrackerPeakUsage":
+				c.memory = max(c.memory, e.Value)
+			}
+		}
+	}))
+}
+
 // BenchmarkFirstLayer reads every view of accounts for one account over 28 days, and the whole portfolio, beside plain
 // aggregates over the tables: make bench-views. VIEW_ACCOUNTS is how many accounts there are; VIEW_DSN names a database that an earlier
-// run has filled, so that changes are measured on the same rows.
+// run has filled, so that changes are measured on the same rows; VIEW_ONLY is a regular expression of the views to read.
 func BenchmarkFirstLayer(b *testing.B) {
-	accounts := 1000
-	if text := os.Getenv("VIEW_ACCOUNTS"); text != "" {
-		var err error
-		accounts, err = strconv.Atoi(text)
-		require.NoError(b, err)
-	}
-	db := portfolioOf(b, accounts)
+	accounts := accountsAsked(b)
+	only, err := regexp.Compile("^(?:" + os.Getenv("VIEW_ONLY") + ")")
+	require.NoError(b, err)
+	db, page := portfolioOf(b, accounts), newSpeedPage()
 	plain := func(where string) cost {
 		costOf(b, db, "SELECT account_id, window_start, metric, sum(value) FROM counters WHERE "+where+" GROUP BY account_id, window_start, metric")
 		return costOf(b, db, "SELECT account_id, window_start, metric, sum(value) FROM counters WHERE "+where+" GROUP BY account_id, window_start, metric")
 	}
 	one := plain("account_id = 'acct500' AND tier = 'day' AND window_start >= now('UTC') - INTERVAL 28 DAY")
 	all := plain("tier = 'day' AND window_start >= now('UTC') - INTERVAL 28 DAY")
-	var out strings.Builder
-	before := load()
-	fmt.Fprintf(&out, "%d accounts; the plain aggregate over 28 days of counters: one account %d rows read in %.3f s, all %d in %.3f s.\n\n", accounts, one.read, one.took.Seconds(), all.read, all.took.Seconds())
-	out.WriteString("| view | for | rows | rows read | of those of the plain aggregate | planning s | s | of the plain aggregate's time a row read |\n|---|---|---|---|---|---|---|---|\n")
+	page.write(b, "plain", fmt.Sprintf("%d accounts; the plain aggregate over 28 days of counters: one account %d rows read in %.3f s, all %d in %.3f s. On %d cores, whose load was %s.",
+		accounts, one.read, one.took.Seconds(), all.read, all.took.Seconds(), runtime.NumCPU(), load()))
 	line := func(view, what, query string, beside cost) {
+		if !only.MatchString(view) {
+			return
+		}
 		planning := costOf(b, db, "EXPLAIN "+query)
 		c := costOf(b, db, query)
 		work := max(0, c.took-planning.took).Seconds() / float64(max(1, c.read))
-		fmt.Fprintf(&out, "| %s | %s | %d | %d | %.2f | %.2f | %.2f | %.2f |\n", view, what, c.rows, c.read, float64(c.read)/float64(beside.read),
+		text := fmt.Sprintf("| %s | %s | %d | %d | %.2f | %.2f | %.2f | %.2f |", view, what, c.rows, c.read, float64(c.read)/float64(beside.read),
 			planning.took.Seconds(), c.took.Seconds(), work/(all.took.Seconds()/float64(all.read)))
+		fmt.Println(text)
+		page.row(b, "views", text)
 	}
 	for _, what := range []string{"portfolio", "licences_28d", "usage_28d", "adoption_28d", "engagement_14d", "health"} {
 		query := "SELECT * FROM " + what
@@ -127,12 +151,18 @@ func BenchmarkFirstLayer(b *testing.B) {
 		}
 		line(v.name, "one account, 28 days", query, one)
 	}
-	silence(b, db, &out)
-	fmt.Fprintf(&out, "\nOn %d cores, which other work shared: load averages before and after were %s and %s. Rows read don't depend on that; times do.\n", runtime.NumCPU(), before, load())
-	fmt.Println(out.String())
-	if file := os.Getenv("VIEW_SPEED"); file != "" {
-		require.NoError(b, os.WriteFile(file, []byte(speedIntroduction+out.String()), 0o600))
+}
+
+// accountsAsked is what VIEW_ACCOUNTS says.
+func accountsAsked(b *testing.B) int {
+	b.Helper()
+	text := os.Getenv("VIEW_ACCOUNTS")
+	if text == "" {
+		return 1000
 	}
+	accounts, err := strconv.Atoi(text)
+	require.NoError(b, err)
+	return accounts
 }
 
 // load is the machine's load average over a minute.
@@ -144,32 +174,33 @@ func load() string {
 	return strings.Fields(string(text))[0]
 }
 
-// silence adds 100 000 accounts that do nothing, and reads the hours of all of them.
-func silence(b *testing.B, db *sql.DB, out *strings.Builder) {
+// addSilent adds 100 000 accounts that do nothing, known for 60 days.
+func addSilent(b *testing.B, db *sql.DB) {
 	b.Helper()
 	_, err := db.ExecContext(b.Context(), "INSERT INTO account_changes_all (* EXCEPT generation) SELECT concat('silent', number), now64(3) - toIntervalDay(60), 'accounts/0@A', number, 0, map('name', 'Silent') FROM numbers(100000)")
 	require.NoError(b, err)
-	fmt.Fprintf(out, "\nWith 100 000 accounts more that do nothing, known for 60 days:\n\n| query | rows | rows read | s |\n|---|---|---|---|\n")
-	for _, q := range [][2]string{
-		{"usage_hour, one silent account, 28 days", "SELECT * FROM usage_hour WHERE account_id = 'silent7' AND window_start >= now('UTC') - INTERVAL 28 DAY"},
-		{"usage_hour, 11 111 accounts, 28 days: 7.5 million windows counted, a ninth of all", "SELECT count(), countIf(events = 0) FROM usage_hour WHERE startsWith(account_id, 'silent1') AND window_start >= now('UTC') - INTERVAL 28 DAY"},
-		{"usage_hour, every account, one hour", "SELECT account_id, events FROM usage_hour WHERE window_start = toStartOfHour(now('UTC')) - 3600"},
-		{"usage_hour, 1111 accounts, 28 days", "SELECT account_id, max(events) FROM usage_hour WHERE startsWith(account_id, 'silent12') AND window_start >= now('UTC') - INTERVAL 28 DAY GROUP BY account_id"},
-		{"frequency_28d, every inactive account, now", "SELECT account_id FROM frequency_28d WHERE window_end = toStartOfDay(now('UTC')) + 86400 AND band = 'inactive'"},
-	} {
-		c := costOf(b, db, q[1])
-		fmt.Fprintf(out, "| %s | %d | %d | %.2f |\n", q[0], c.rows, c.read, c.took.Seconds())
-	}
 }
 
-const speedIntroduction = `# How fast the views are
-
-Made by ` + "`make bench-views`" + `; do not edit. Each view of accounts for one account over 28 days, and the tables of all accounts, on one embedded
-ClickHouse with rows as the pipeline writes them, day tier over 60 days. Rows read are those of the tables, beside those that a plain
-aggregate of the counters reads for the same accounts and days. Planning is what EXPLAIN takes: a query of one account is hardly more. The last
-column compares the time of the rest, a row read, with that of the plain aggregate over all accounts.
-
-`
+// BenchmarkSilence reads the hours of 100 000 accounts that do nothing, among VIEW_ACCOUNTS that do.
+func BenchmarkSilence(b *testing.B) {
+	db, page := portfolioOf(b, accountsAsked(b)), newSpeedPage()
+	addSilent(b, db)
+	const hours = " AND window_start >= now('UTC') - INTERVAL 28 DAY"
+	text := "| query | windows | rows read | s | CPU s | memory MB |\n|---|---|---|---|---|---|\n"
+	for _, q := range [][2]string{
+		{"usage_hour, one silent account, 28 days", "SELECT count(), countIf(events = 0) FROM usage_hour WHERE account_id = 'silent7'" + hours},
+		{"usage_hour, every account, one hour", "SELECT count(), countIf(events = 0) FROM usage_hour WHERE window_start = toStartOfHour(now('UTC')) - 3600"},
+		{"frequency_28d, every account, now", "SELECT count(), countIf(band = 'inactive') FROM frequency_28d WHERE window_end = toStartOfDay(now('UTC')) + 86400"},
+		{"usage_hour, 1111 accounts, 28 days", "SELECT count(), countIf(events = 0) FROM usage_hour WHERE startsWith(account_id, 'silent12')" + hours},
+		{"usage_hour, 11 111 accounts, 28 days", "SELECT count(), countIf(events = 0) FROM usage_hour WHERE startsWith(account_id, 'silent1')" + hours},
+		{"usage_hour, 100 000 accounts, 28 days", "SELECT count(), countIf(events = 0) FROM usage_hour WHERE startsWith(account_id, 'silent')" + hours},
+	} {
+		c := costOf(b, db, q[1])
+		text += fmt.Sprintf("| %s | %d | %d | %.2f | %.2f | %d |\n", q[0], c.first, c.read, c.took.Seconds(), c.cpu.Seconds(), c.memory>>20)
+		page.write(b, "silence", text+"\nThe load was "+load()+".")
+	}
+	fmt.Print(text)
+}
 
 type ofAccounts struct {
 	name     string

@@ -24,6 +24,6 @@ func TestCompare(t *testing.T) {
 // TestCoreTakesTheInput: what is counted is the work on valid events.
 func TestCoreTakesTheInput(t *testing.T) {
 	marks := 0
-	require.NoError(t, runCore(func() { marks++ }))
+	require.NoError(t, runCore("", func() { marks++ }))
 	require.Equal(t, 2*len(steps), marks)
 }

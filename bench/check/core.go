@@ -19,13 +19,14 @@ var steps = []string{"decode", "step", "take"}
 // counted is how many of the input's events are counted, the last ones; those before only warm what learns from them.
 const counted = 100
 
-// runCore steps the core over the input, and marks the beginning and the end of each step.
-func runCore(mark func()) error {
+// runCore steps the core over the input, and marks the beginning and the end of each step. The catalogue is the built-in one, or the
+// whole one in a file.
+func runCore(catalogue string, mark func()) error {
 	events, err := input.Events()
 	if err != nil {
 		return err
 	}
-	spec, err := coreSpec()
+	spec, err := coreSpec(catalogue)
 	if err != nil {
 		return err
 	}
@@ -77,8 +78,14 @@ func runCore(mark func()) error {
 	return nil
 }
 
-func coreSpec() (worker.Spec, error) {
+func coreSpec(file string) (worker.Spec, error) {
 	catalogue, err := schemas.Builtin()
+	if file != "" {
+		var text []byte
+		if text, err = os.ReadFile(file); err == nil {
+			catalogue, err = schemas.Whole(file, text)
+		}
+	}
 	if err != nil {
 		return worker.Spec{}, err
 	}

@@ -26,13 +26,14 @@ type baseline struct {
 func init() { runtime.LockOSThread() }
 
 func main() {
-	if len(os.Args) == 2 && os.Args[1] == childArg {
-		exit(runCore(stop))
+	if len(os.Args) == 3 && os.Args[1] == childArg {
+		exit(runCore(os.Args[2], stop))
 	}
 	file := flag.String("baseline", "bench/check/baseline.json", "the committed figures")
 	update := flag.Bool("update", false, "commit to what is counted now: write the file anew")
+	catalogue := flag.String("catalogue", "", "count with the whole catalogue in this file, to see what a catalogue costs beside the built-in one")
 	flag.Parse()
-	exit(check(*file, *update))
+	exit(check(*file, *catalogue, *update))
 }
 
 func exit(err error) {
@@ -43,7 +44,7 @@ func exit(err error) {
 	os.Exit(0)
 }
 
-func check(file string, update bool) error {
+func check(file, catalogue string, update bool) error {
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return err
@@ -55,7 +56,7 @@ func check(file string, update bool) error {
 	if runtime.GOARCH != was.Arch && !update {
 		return fmt.Errorf("%s has the figures of %s, this is %s: instructions of one say nothing of the other", file, was.Arch, runtime.GOARCH)
 	}
-	counts, err := countCore()
+	counts, err := countCore(catalogue)
 	if err != nil {
 		return err
 	}
@@ -63,7 +64,7 @@ func check(file string, update bool) error {
 	for step, n := range counts {
 		is.PerEvent[step] = n / counted
 	}
-	if update {
+	if update && catalogue == "" {
 		text, err := json.MarshalIndent(is, "", "  ")
 		if err != nil {
 			return err

@@ -13,12 +13,12 @@ const exitKill = 0x100000
 
 // countCore runs the core in a child process and returns the instructions of each step. The child is stepped through one
 // instruction after another, which needs neither a counter in the processor, which virtual machines often lack, nor a tool.
-func countCore() (map[string]uint64, error) {
+func countCore(catalogue string) (map[string]uint64, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(self, childArg)
+	cmd := exec.Command(self, childArg, catalogue)
 	cmd.Stderr = os.Stderr
 	// Nothing but the core's own work, and memory cleared by other instructions than one that counts each byte.
 	cmd.Env = append(os.Environ(), "GOMAXPROCS=1", "GOGC=off", "GODEBUG=cpu.erms=off")

@@ -134,6 +134,7 @@ func newGatherer(ctx context.Context, cfg *config.Config, admin []string) (*doct
 	gatherer := &doctor.Gatherer{
 		Brokers: cfg.Kafka.Brokers, Store: store.Conn(),
 		Meter:    &lag.Meter{Client: client, Kafka: opts, Group: liveGroup(ctx, store, cfg.Kafka.Group), Topics: t.Folded()},
+		Raw:      normaliserMeter(cfg, client, opts),
 		Disorder: map[string]time.Duration{t.Telemetry: d.Telemetry, t.Tickets: d.Tickets, t.Accounts: d.Accounts, t.Signals: d.Signals},
 	}
 	for _, addr := range cfg.ClickHouse.Addr {

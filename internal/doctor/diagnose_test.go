@@ -62,9 +62,18 @@ func late(f *Facts, seconds float64) *lag.Source {
 	return s
 }
 
+// raw is where the group stands that reads two raw topics.
+func raw() *lag.Report {
+	return &lag.Report{
+		Group: lag.Group{Name: "n", State: "Stable", Members: 2}, Sources: []lag.Source{{Topic: "desk", LagSeconds: ptr(0.0)}, {Topic: "helpdesk", LagSeconds: ptr(0.0)}},
+	}
+}
+
 func TestNothingIsFoundOfAHealthySystem(t *testing.T) {
 	t.Parallel()
-	require.Empty(t, Diagnose(healthy(t)))
+	f := healthy(t)
+	f.Raw = raw()
+	require.Empty(t, Diagnose(f))
 }
 
 // TestDiagnose breaks one thing at a time, as it shows in all places at once: one cause is found, and what follows from it is told
@@ -77,6 +86,37 @@ func TestDiagnose(t *testing.T) {
 		says   []string // in the first finding
 		leads  []string // what the first finding leads to
 	}{
+		"no normaliser runs": {
+			broken: func(_ *testing.T, f *Facts) {
+				f.Raw = raw()
+				f.Raw.Group, f.Raw.Total = lag.Group{Name: "n", State: "Empty"}, lag.Total{LagRecords: 9, LagSeconds: ptr(90.0)}
+			},
+			want: []string{"page normaliser-gone"}, says: []string{"nobody is in the group n", "9 records wait, the oldest for 1m30s", "tidemark normalise"},
+		},
+		"the schema registry does not answer": {
+			broken: func(t *testing.T, f *Facts) {
+				f.Raw = raw()
+				f.Raw.Sources[1].LagRecords, f.Raw.Sources[1].LagSeconds = 4, ptr(40.0)
+				f.Processes = append(f.Processes, Process{URL: "http://n", Said: "helpdesk: ask the schema registry for schema 1: down", Seconds: 5,
+					After: metrics(t, `tidemark_normalise_stalled{topic="desk"} 0`, `tidemark_normalise_stalled{topic="helpdesk"} 1`)})
+			},
+			want: []string{"page raw-topic-stalls"}, says: []string{"the raw topic helpdesk is not normalised", "http://n says: helpdesk: ask the schema registry", "4 records"},
+			leads: []string{"http://n is not ready"},
+		},
+		"a raw topic is behind": {
+			broken: func(_ *testing.T, f *Facts) {
+				f.Raw = raw()
+				f.Raw.Sources[0].LagRecords, f.Raw.Sources[0].LagSeconds = 70000, ptr(3600.0)
+			},
+			want: []string{"ticket raw-topic-behind"}, says: []string{"the raw topic desk is normalised late: the oldest record has waited for 1h0m0s"},
+		},
+		"a raw topic is not there": {
+			broken: func(_ *testing.T, f *Facts) {
+				f.Raw = raw()
+				f.Raw.MissingTopics = []string{"crm"}
+			},
+			want: []string{"page raw-topic-stalls"}, says: []string{"the raw topic crm is not there", "correct normalise.topics"},
+		},
 		"Kafka is down": {
 			func(t *testing.T, f *Facts) {
 				t.Helper()

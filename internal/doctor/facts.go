@@ -16,9 +16,10 @@ type Facts struct {
 	Brokers    []string            `json:"brokers"`
 	Lag        *lag.Report         `json:"lag"` // null: Kafka did not answer
 	KafkaError string              `json:"kafka_error,omitempty"`
-	Kept       map[string]float64  `json:"kept_seconds"`     // how long Kafka keeps a topic's records; not there: for ever, or unknown
-	Disorder   map[string]float64  `json:"disorder_seconds"` // pipeline.disorder of each topic
-	Setup      []preflight.Finding `json:"setup"`            // what tidemark check finds of Kafka and ClickHouse, warnings and errors
+	Raw        *lag.Report         `json:"raw_topics,omitempty"` // the group that reads raw topics; nil: none is declared, or Kafka did not answer
+	Kept       map[string]float64  `json:"kept_seconds"`         // how long Kafka keeps a topic's records; not there: for ever, or unknown
+	Disorder   map[string]float64  `json:"disorder_seconds"`     // pipeline.disorder of each topic
+	Setup      []preflight.Finding `json:"setup"`                // what tidemark check finds of Kafka and ClickHouse, warnings and errors
 	Servers    []Server            `json:"clickhouse"`
 	Store      *Store              `json:"store"` // null: ClickHouse did not answer
 	StoreError string              `json:"store_error,omitempty"`

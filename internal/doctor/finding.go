@@ -31,6 +31,9 @@ const (
 	PipelineGone      Cause = "pipeline-gone"
 	PartitionStopped  Cause = "partition-stopped"
 	PartitionUnowned  Cause = "partition-unowned"
+	NormaliserGone    Cause = "normaliser-gone"
+	RawTopicStalls    Cause = "raw-topic-stalls"
+	RawTopicBehind    Cause = "raw-topic-behind"
 	RecordsExpire     Cause = "records-expire-unread"
 	Unaccounted       Cause = "records-unaccounted"
 	OpenTransaction   Cause = "open-transaction"
@@ -53,14 +56,14 @@ const (
 // causes has them in the order in which one leads to another.
 var causes = []Cause{
 	KafkaSilent, ClickHouseSilent, SetUp, DiskFull, ReadOnly, TooManyParts, ClickHouseRefuses, PipelineGone, PartitionStopped, PartitionUnowned,
-	RecordsExpire, Unaccounted, OpenTransaction, ProcessNotReady, CommitsFail, ManyEvictions, PartitionBehind, FlushesSlow, CanariesLost, Undelivered,
+	NormaliserGone, RawTopicStalls, RawTopicBehind, RecordsExpire, Unaccounted, OpenTransaction, ProcessNotReady, CommitsFail, ManyEvictions, PartitionBehind, FlushesSlow, CanariesLost, Undelivered,
 	Unreadable, MutationFails, WatermarkStands, FeaturesOver, FailedLogins, ServerErrors, NotSeen,
 }
 
 // follows says which causes make others: a finding is told below the first of these that is found as well, because it ends with it.
 var follows = map[Cause][]Cause{
 	ClickHouseRefuses: {ClickHouseSilent, DiskFull, ReadOnly, TooManyParts},
-	ProcessNotReady:   {KafkaSilent, ClickHouseSilent, PartitionStopped},
+	ProcessNotReady:   {KafkaSilent, ClickHouseSilent, PartitionStopped, RawTopicStalls},
 	CommitsFail:       {KafkaSilent},
 	PartitionBehind:   {KafkaSilent, ClickHouseSilent, DiskFull, ReadOnly, TooManyParts, ClickHouseRefuses, PipelineGone, ManyEvictions},
 	FlushesSlow:       {ClickHouseSilent, DiskFull, ReadOnly, TooManyParts, ClickHouseRefuses},
@@ -92,7 +95,7 @@ var rules = []func(*Facts) []Finding{
 	kafkaSilent, clickhouseSilent, setUp,
 	disks, readOnly, parts, refusals, slowFlushes, mutations, logins, serverErrors,
 	gone, stopped, unowned, expiring, transactions, behind, evictions, processes, commits, canaries, watermarks,
-	unaccounted, deadLetters, undelivered, features,
+	rawTopics, unaccounted, deadLetters, undelivered, features,
 	notSeen,
 }
 

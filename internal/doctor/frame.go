@@ -25,6 +25,7 @@ func Frame(f *Facts, width, rows int) string {
 	fmt.Fprintf(w, "%s  group %s: %s, %s\n\n", f.At.Format(time.RFC3339), f.Group, state, preflight.Count(members, "member"))
 	frameProcesses(w, f)
 	frameTopics(w, f)
+	frameRaw(w, f)
 	frameStore(w, f)
 	frameFindings(w, f)
 	_ = w.Flush() // into memory
@@ -61,6 +62,17 @@ func frameProcesses(w *tabwriter.Writer, f *Facts) {
 		after, _ := p.After.histogram("tidemark_flush_rows")
 		fmt.Fprintf(w, "%s\t%s\t%.0f\t%.0f\t%s\t%.0f\t%.2f\t%s\n", address, ready, p.Grown("tidemark_records_total")/p.Seconds, max(after-before, 0)/p.Seconds, flush,
 			p.After.Sum("tidemark_source_windows"), p.Grown("process_cpu_seconds_total")/p.Seconds, size(uint64(p.After.Sum("process_resident_memory_bytes"))))
+	}
+	fmt.Fprintln(w)
+}
+
+func frameRaw(w *tabwriter.Writer, f *Facts) {
+	if f.Raw == nil {
+		return
+	}
+	fmt.Fprintf(w, "RAW TOPIC\tWAITING\tOLDEST\tgroup %s: %s, %s\n", f.Raw.Group.Name, f.Raw.Group.State, preflight.Count(f.Raw.Group.Members, "member"))
+	for _, t := range f.rawWaits() {
+		fmt.Fprintf(w, "%s\t%d\t%s\t\n", t.name, t.records, ago(t.seconds))
 	}
 	fmt.Fprintln(w)
 }

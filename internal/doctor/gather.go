@@ -22,6 +22,7 @@ import (
 type Gatherer struct {
 	Brokers  []string // for the commands that are advised
 	Meter    *lag.Meter
+	Raw      *lag.Meter                                // of the group that reads raw topics; nil: none is declared
 	Setup    func(context.Context) []preflight.Finding // what tidemark check looks at; nil: nothing
 	Servers  []Conn                                    // ClickHouse's, each by itself, as the reader
 	Store    driver.Conn                               // ClickHouse as the reader
@@ -85,6 +86,9 @@ func (g *Gatherer) kafka(ctx context.Context, f *Facts) {
 	err := g.Meter.Client.Ping(ctx) // which tells why, where a request tries until ctx ends
 	if err == nil {
 		f.Lag, err = g.Meter.Measure(ctx)
+	}
+	if err == nil && g.Raw != nil {
+		f.Raw, err = g.Raw.Measure(ctx)
 	}
 	if err != nil {
 		f.Lag, f.KafkaError = nil, err.Error()

@@ -144,7 +144,7 @@ func canaries(f *Facts) []Finding {
 			Cause: CanariesLost, Severity: Page, Title: fmt.Sprintf("events that %s sends to itself cannot be read within a minute", p.URL), Runbook: "canary.md",
 			Affects:  "probably everybody, whatever the other figures say",
 			Evidence: []string{fmt.Sprintf("the last took %s, or has taken that long so far; %.0f were lost while we looked", ago(took), lost)},
-			Do:       []string{"tidemark check"},
+			Do:       []string{"tidemark check", `read its log: "a canary is lost" says why`},
 		})
 	}
 	return found

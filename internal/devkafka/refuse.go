@@ -7,8 +7,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// RefuseCommits has the broker answer every offset commit with an error until heal is called, as one does whose offsets' topic has too few
-// replicas in sync; all else goes on.
+// RefuseCommits has the broker answer every offset commit with an error until heal is called; all else goes on.
 func (b *Broker) RefuseCommits(with *kerr.Error) (heal func()) {
 	var healed atomic.Bool
 	b.cluster.ControlKey(kmsg.OffsetCommit.Int16(), func(request kmsg.Request) (kmsg.Response, error, bool) {

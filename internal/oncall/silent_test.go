@@ -15,14 +15,14 @@ import (
 	"tidemark/internal/e2e"
 )
 
-// TestCommitsRefused has the broker refuse offset commits and nothing else, as one does whose offsets' topic has too few replicas in sync.
+// TestCommitsRefused has the broker refuse offset commits, and nothing else, for good.
 func TestCommitsRefused(t *testing.T) {
 	t.Parallel()
 	s := watched(t)
-	heal := s.broker.RefuseCommits(kerr.CoordinatorNotAvailable)
+	heal := s.broker.RefuseCommits(kerr.GroupAuthorizationFailed)
 	s.prometheus.raises("TidemarkCommitsFail")
 	s.walk("commits.md", map[string]string{})
-	require.Regexp(t, "commit failed.*COORDINATOR_NOT_AVAILABLE", s.pipeline.Log(t))
+	require.Regexp(t, "commit failed.*GROUP_AUTHORIZATION_FAILED", s.pipeline.Log(t))
 	heal()
 	s.prometheus.ends("TidemarkCommitsFail")
 }

@@ -220,3 +220,42 @@ rules:
 	require.Equal(t, "health_day.score", told.Inputs[0].Input)
 	require.Equal(t, *told.Value, told.Inputs[0].Value)
 }
+
+const segmentRules = `
+pack: none
+rules:
+  - name: last
+    description: No peer does less.
+    playbook: look
+    owner: cs
+    when: benchmarks_28d.events_percentile <= 0 && benchmarks_28d.peers >= 3
+  - name: enterprise
+    description: An enterprise does something.
+    playbook: look
+    owner: cs
+    segments: [ent]
+    when: usage_28d.events >= 1
+`
+
+// testSegments: a rule may ask where an account stands among its peers, and be of accounts of some segments only, in which they are now.
+func testSegments(t *testing.T, f *fixture) {
+	f.watermarks(t, time.Now())
+	segment := func(account, of string, offset int) {
+		f.exec(t, "INSERT INTO account_changes_all (account_id, valid_from, source, offset, attributes) VALUES (?, ?, 'accounts/0@x', ?, map('segment', ?))",
+			account, time.Now().UTC().Add(time.Duration(offset-1000)*time.Hour), offset, of)
+	}
+	for i, account := range []string{"many", "some", "few"} {
+		segment(account, "smb", i)
+		f.events(t, account, 3, 30-10*i)
+	}
+	segment("big", "ent", 3)
+	f.events(t, "big", 3, 1)
+	r := begin(t, f.engine(t, f.client, f.load(t, segmentRules)))
+	settle(t, r)
+	require.Equal(t, []string{"enterprise big 1.1 fired 1 final", "last few 1.1 fired 0 final"}, f.history(t))
+	segment("big", "smb", 900)
+	segment("few", "ent", 901)
+	settle(t, r)
+	require.Contains(t, f.history(t), "enterprise big 1.2 resolved - final", "it is no enterprise any more")
+	require.Contains(t, f.history(t), "enterprise few 1.1 fired 10 final")
+}

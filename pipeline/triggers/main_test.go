@@ -35,6 +35,7 @@ func TestOnClickHouse(t *testing.T) {
 		"what is remembered":               testWhatIsRememberedIsWhatIsThere,
 		"a window's end":                   testAWindowsEndJudgesItsRules,
 		"a rule that was removed":          testARuleThatWasRemoved,
+		"segments":                         testSegments,
 		"who was forgotten":                testWhoWasForgotten,
 		"an idle tick":                     testAnIdleTickIsOneQuery,
 	} {

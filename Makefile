@@ -149,6 +149,14 @@ BOARD_ACCOUNTS ?= 10000
 bench-board: chromium ## Measure the board's pages with BOARD_ACCOUNTS=10000 accounts, into docs/board.md (10 minutes).
 	go test -tags board -count=1 -timeout 60m ./internal/boardtest -run '^$$' -bench Board -benchtime 1x -accounts $(BOARD_ACCOUNTS) -figures $(CURDIR)/docs/board.md
 
+.PHONY: bench-triggers
+bench-triggers: ## Measure a tick of 100 000 accounts and 50 rules when one account in a hundred has changed (5 minutes at rest; BENCH_ACCOUNTS=...).
+	go test -count=1 -timeout 60m ./pipeline/triggers -run '^$$' -bench Tick -benchtime 20x -v
+
+.PHONY: backtest-stories
+backtest-stories: ## Play the shipped pack over simulated accounts of known stories, and write precision and recall into docs/triggers.md (1 minute).
+	go test -count=1 -timeout 20m ./internal/backtest -run TestStoriesAreForetold -v -update
+
 .PHONY: check
 check: check-modules check-generated lint vuln ## Check formatting, lint, modules, generated files and known vulnerabilities.
 

@@ -110,7 +110,7 @@ test-alerts: .cache/bin/promtool ## Let faults be told to Prometheus's rules, an
 
 # Prometheus is built from the same module, without its ways to find targets in clouds, in minutes, once.
 .PHONY: test-prometheus
-test-prometheus: .cache/bin/prometheus ## Have a real Prometheus watch real processes while faults are made, and follow the runbooks (10 minutes).
+test-prometheus: .cache/bin/prometheus ## Have a real Prometheus watch real processes while faults are made, and follow the runbooks (15 minutes).
 	go test -tags prometheus -count=1 -parallel 2 -timeout 60m -v ./internal/oncall
 
 .cache/bin/prometheus: deploy/prometheus/promtool/go.mod
@@ -182,9 +182,9 @@ vuln: $(GOVULNCHECK) ## Look for known vulnerabilities that the code can reach.
 	go run ./internal/buildtools/vulncheck -govulncheck $(GOVULNCHECK) -vulndb $(VULNDB_VERSION) ./...
 
 .PHONY: sbom
-sbom: $(CYCLONEDX) ## List what the binary consists of, with hashes and licences, as CycloneDX: bin/tidemark.cdx.json.
+sbom: $(CYCLONEDX) ## List what the binary consists of, with hashes and licences, as CycloneDX, the same each time: bin/tidemark.cdx.json.
 	@mkdir -p bin
-	GOOS=linux $(CYCLONEDX) app -json -licenses -std -main cmd/tidemark -output bin/tidemark.cdx.json .
+	GOOS=linux $(CYCLONEDX) app -json -licenses -std -noserial -notimestamp -main cmd/tidemark -output bin/tidemark.cdx.json .
 
 .PHONY: fmt
 fmt: $(GOLANGCI_LINT) ## Format the code.

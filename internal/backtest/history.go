@@ -26,6 +26,8 @@ type History struct {
 	Accounts []string
 	of       map[string]*past
 	to       time.Time
+	// Hindsight are the inputs that are not as they were known then.
+	Hindsight []string
 }
 
 // past is that of one account.
@@ -70,6 +72,9 @@ func ReadHistory(ctx context.Context, conn driver.Conn, all []*rules.Rule, r Ran
 	}
 	for _, in := range Inputs(all) {
 		groups[in.View] = append(groups[in.View], in)
+		if asKnown := in.View == "portfolio" || in.View == "onboarding"; !asKnown || r.Present {
+			h.Hindsight = append(h.Hindsight, in.String())
+		}
 	}
 	if err := h.account(ctx, conn, groups["accounts"], r); err != nil {
 		return nil, fmt.Errorf("read account_history: %w", err)

@@ -23,6 +23,7 @@ rules:
   - {name: busy, description: d, playbook: p, owner: o, when: 'usage_day.events >= 10', clear_when: 'usage_day.events < 5'}
   - {name: left, description: d, playbook: p, owner: o, when: 'account.stage == "churned"'}
   - {name: rose, description: d, playbook: p, owner: o, when: 'usage_7d.events > previous(usage_7d.events)'}
+  - {name: known, description: d, playbook: p, owner: o, when: 'onboarding.state == "stalled"'}
   - {name: reached, description: d, playbook: p, owner: o, when: 'goals["x"].progress > 0.5'}
 `
 
@@ -85,6 +86,10 @@ func TestHistoryIsReadAsItWas(t *testing.T) {
 	require.Contains(t, out.String(), "busy, 2026-03-01 to 2026-03-10: 2 alerts on 1 of 2 accounts")
 	require.Contains(t, out.String(), "2026-03-03 for 2d; 2026-03-06 for 1d")
 	require.Contains(t, out.String(), "Against 1 lost customers, within 7d: precision 1.00 (2 of 2 alerts), recall 1.00 (1 of 1), 5.25d ahead in the median.")
+	require.Contains(t, out.String(), "With hindsight: of usage_day.events ClickHouse has what is known now.")
+	out.Reset()
+	require.NoError(t, run("known").Write(&out))
+	require.Contains(t, out.String(), "Everything that it reads is as it was known then.")
 	svg := string(busy.SVG())
 	require.Equal(t, 3, bytes.Count([]byte(svg), []byte("<rect")), "the ground and two episodes")
 	require.Contains(t, svg, "acme")

@@ -19,6 +19,8 @@ type Report struct {
 	Episodes []Episode
 	Lost     map[string]time.Time
 	Score    Score
+	// Hindsight are the inputs of which ClickHouse has what is known now, late events and corrections included, and not what was known then.
+	Hindsight []string
 }
 
 // shown is how many accounts a chart has at most.
@@ -59,7 +61,7 @@ func (r Report) Write(out io.Writer) error {
 		}
 		fmt.Fprintf(&b, "%-24s %s %s\n", account, line, strings.Join(told, "; "))
 	}
-	b.WriteString("\n" + r.verdict())
+	b.WriteString("\n" + r.verdict() + r.hindsight())
 	_, err := out.Write(b.Bytes())
 	return err
 }
@@ -83,6 +85,14 @@ func (r Report) verdict() string {
 		out += fmt.Sprintf("; %d alerts are left out: of customers lost before, or too recent", s.Undecided)
 	}
 	return out + ".\n"
+}
+
+// hindsight says what of the past is not as it was known.
+func (r Report) hindsight() string {
+	if len(r.Hindsight) == 0 {
+		return "Everything that it reads is as it was known then.\n"
+	}
+	return "With hindsight: of " + strings.Join(r.Hindsight, ", ") + " ClickHouse has what is known now. What was late or corrected counts as if it had been there in time; the view alert_history has what was told then.\n"
 }
 
 func days(d time.Duration) string { return fmt.Sprintf("%.3gd", d.Hours()/24) }

@@ -17,7 +17,7 @@ func Run(ctx context.Context, conn driver.Conn, all []*rules.Rule, name string, 
 	if err != nil {
 		return Report{}, fmt.Errorf("back-test %s: %w", name, err)
 	}
-	out := Report{Rule: name, Range: r, Horizon: horizon, Accounts: len(h.Accounts), Lost: map[string]time.Time{}}
+	out := Report{Rule: name, Range: r, Horizon: horizon, Accounts: len(h.Accounts), Hindsight: h.Hindsight, Lost: map[string]time.Time{}}
 	for _, id := range h.Accounts {
 		if err := ctx.Err(); err != nil {
 			return out, err

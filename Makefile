@@ -150,8 +150,9 @@ bench-board: chromium ## Measure the board's pages with BOARD_ACCOUNTS=10000 acc
 	go test -tags board -count=1 -timeout 60m ./internal/boardtest -run '^$$' -bench Board -benchtime 1x -accounts $(BOARD_ACCOUNTS) -figures $(CURDIR)/docs/board.md
 
 .PHONY: bench-triggers
-bench-triggers: ## Measure a tick of 100 000 accounts and 50 rules when one account in a hundred has changed (5 minutes at rest; BENCH_ACCOUNTS=...).
+bench-triggers: ## Measure a tick of 100 000 accounts and 50 rules when one account in a hundred has changed, and from Kafka to the webhook (5 minutes at rest).
 	go test -count=1 -timeout 60m ./pipeline/triggers -run '^$$' -bench Tick -benchtime 20x -v
+	go test -count=1 -timeout 20m ./internal/e2e -run TestTriggersOnEmbeddedKafka -v | grep -E '^(---|ok|FAIL)|from an escalation'
 
 .PHONY: backtest-stories
 backtest-stories: ## Play the shipped pack over simulated accounts of known stories, and write precision and recall into docs/triggers.md (1 minute).

@@ -116,7 +116,7 @@ func (b *builder) build() error {
 		}
 		b.made = append(b.made, made...)
 	}
-	return nil
+	return b.attributesOnly()
 }
 
 // DB is the quoted database, for the templates.

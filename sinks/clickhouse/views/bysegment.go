@@ -1,6 +1,8 @@
 package views
 
 import (
+	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -20,6 +22,21 @@ func (b *builder) SegmentOf(state string) string {
 		out.WriteString(holds(s.Where, state) + ", " + Quote(s.Name) + ", ")
 	}
 	return out.String() + own + ")"
+}
+
+// attributesOnly refuses segments over columns of views, which would never hold: every view looks up its accounts' segments, so each
+// would read that column for each of its windows, and the view that has it would read itself.
+func (b *builder) attributesOnly() error {
+	for _, s := range b.cat.Segments {
+		for _, name := range sorted(s.Where) {
+			of, _, dotted := strings.Cut(name, ".")
+			if dotted && slices.ContainsFunc(b.made, func(v view) bool { return v.Name == of }) {
+				return fmt.Errorf("%s: segment %s: %s is of a view, and segments are over attributes of the account's record: write it into the record, as docs/catalogue.md says under Segments",
+					s.Pos.At("where"), s.Name, name)
+			}
+		}
+	}
+	return nil
 }
 
 // holds is the SQL of a predicate over a state, which knows an attribute if it is there and not empty.

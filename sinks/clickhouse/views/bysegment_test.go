@@ -9,6 +9,7 @@ import (
 
 	"tidemark/schemas"
 	"tidemark/sinks/clickhouse/migrate"
+	"tidemark/sinks/clickhouse/views"
 )
 
 // ownCatalogue is the built-in catalogue with what the test adds.
@@ -19,6 +20,22 @@ func ownCatalogue(t *testing.T, text string) *schemas.Catalogue {
 	cat, err := schemas.Load(path)
 	require.NoError(t, err)
 	return cat
+}
+
+// TestSegmentsOverViewsAreRefused: a condition that could never hold is a mistake with its line.
+func TestSegmentsOverViewsAreRefused(t *testing.T) {
+	for where, want := range map[string]string{
+		"usage_28d.active_users: {min: 50}": "mine.yaml:4: segment heavy: usage_28d.active_users is of a view, and segments are over attributes of the account's record",
+		"targets.active_days: {min: 5}":     "",
+	} {
+		cat := ownCatalogue(t, "segments:\n  - name: heavy\n    description: Much used.\n    where: {"+where+"}\n")
+		_, err := views.Statements(cat, views.Options{Database: "d", Topics: views.DefaultTopics()})
+		if want == "" {
+			require.NoError(t, err)
+		} else {
+			require.ErrorContains(t, err, want)
+		}
+	}
 }
 
 // use makes the views anew from another catalogue.

@@ -20,6 +20,22 @@ func (b *builder) ValueMetrics() string {
 	return quoteStrings(all)
 }
 
+// HasValue is the SQL condition on rows of members that their users had a value event: by the metric of the segment that the account
+// belongs to now. Where all segments have the same one, no account is looked up.
+func (b *builder) HasValue() string {
+	in := "metric IN (" + b.ValueMetrics() + ")"
+	var own strings.Builder
+	for _, segment := range sorted(b.cat.Targets.Segments) {
+		if name := b.cat.ValueMetric(segment); name != b.cat.ValueMetric("") {
+			own.WriteString("account_id IN (SELECT account_id FROM " + b.DB() + ".account_history WHERE valid_to IS NULL AND segment = " + Quote(segment) + "), " + Quote(name) + ", ")
+		}
+	}
+	if own.Len() == 0 {
+		return in
+	}
+	return in + " AND metric = multiIf(" + own.String() + Quote(b.cat.ValueMetric("")) + ")"
+}
+
 // ValueMetricOf is the SQL of the metric whose users had a value event, for a segment.
 func (b *builder) ValueMetricOf(segment string) string {
 	return b.bySegment(segment, func(t schemas.Target) string {
@@ -44,7 +60,7 @@ func (b *builder) firstValue() ([]view, error) {
 		{"plan", "LowCardinality(Nullable(String))", "", "Plan that the account pays for now. NULL if unknown."},
 		{"segment", "LowCardinality(Nullable(String))", "", "Segment that the account belongs to now. NULL if unknown."},
 		{"created_at", at, "", "When the account was created; NULL if unknown."},
-		{"first_value_at", at, "", "Start of the earliest window that is kept with a value event of any user: what the catalogue's value_when says; NULL before it."},
+		{"first_value_at", at, "", "Start of the earliest window that is kept with a value event of any user: what the catalogue's value_when says for its segment; NULL before it."},
 		{"precision", "LowCardinality(Nullable(String))", "", "Length of that window: minute, hour or day. Shorter windows are not kept for as long."},
 		{"time_to_value_seconds", f, "s", "From created_at to first_value_at, to the precision given, 0 at least; NULL until value is reached, or if created_at is unknown."},
 		{"age_seconds", f, "s", "Time since created_at; NULL if it is unknown."},

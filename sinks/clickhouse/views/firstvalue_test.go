@@ -71,3 +71,38 @@ func TestOnboarding(t *testing.T) {
 		smb | 2026-03-01 00:00:00 | 3 | 1 | 0 | 0.4444 | 3.5
 	`), f.rows(t, "SELECT segment, window_start, accounts, done, stalled, round(progress_avg, 4), days_to_complete_p50 FROM segment_onboarding_month ORDER BY window_start"))
 }
+
+// metrics.md rows 2, 18 and 33: what brings value differs by segment. ann of acme exports on the 3rd, and is active on four days; so is bob of other, who exports
+// on none. The segment is that of now.
+func TestValueOfSegments(t *testing.T) {
+	f := newFixture(t)
+	f.use(t, ownCatalogue(t, `
+active_when: {exporting: {type: [track], event: [Data Exported]}}
+metrics: [{name: exporters, view: usage, match: {active: exporting}, aggregate: distinct, unit: users, description: Users who export., decision: Teach the others., owner: customer success}]
+segments: [{name: exporting, description: They buy exports., where: {plan: exports}}]
+targets: {segments: {exporting: {value_when: exporting}}}
+`))
+	f.insert(t, "account_changes",
+		"('acme', '2026-03-01 00:00:00', 'accounts/0@A', 1, 0, {'created_at': '2026-03-01T00:00:00Z', 'plan': 'free'})",
+		"('acme', '2026-03-08 00:00:00', 'accounts/0@A', 2, 0, {'plan': 'exports'})",
+		"('other', '2026-03-01 00:00:00', 'accounts/0@A', 3, 0, {'created_at': '2026-03-01T00:00:00Z'})")
+	f.insert(t, "member_sets", activeOn("acme", 1, 2, 3, 4, 5)...)
+	f.insert(t, "member_sets", activeOn("other", 2, 2, 3, 4, 5)...)
+	f.insert(t, "member_sets", "('day', 'acme', '2026-03-03', '', 'exporters', 1, 'telemetry/0@T')")
+	require.Equal(t, golden(`
+		acme  | 1 | 1 | 1 | 1 | monthly
+		other | 4 | 1 | 4 | 1 | weekly
+	`), f.rows(t, "SELECT account_id, active_days, active_users, active_user_days, users_weekly + users_monthly, band FROM frequency_28d WHERE window_end = '2026-03-11' ORDER BY account_id"))
+	require.Equal(t, golden(`
+		acme  | 2026-03-03
+		other | 2026-03-02
+	`), f.rows(t, "SELECT account_id, toDate(first_value_at) FROM first_value ORDER BY account_id"))
+	require.Equal(t, golden(`
+		          | 2026-03-02 | 1
+		exporting | 2026-03-02 | 1
+	`), f.rows(t, "SELECT segment, toDate(window_start), accounts FROM segment_account_cohorts_week WHERE age = 0 ORDER BY segment"))
+	require.Equal(t, golden(`
+		acme  | 2026-03-03 | 1
+		other | 2026-03-05 | 4
+	`), f.rows(t, "SELECT account_id, last_value_day, active_days_28d FROM portfolio ORDER BY account_id"))
+}

@@ -73,13 +73,9 @@ func (b *builder) frequency() ([]view, error) {
 }
 
 func (b *builder) frequencyOf(days int64, slices []slice) (rolling, error) {
-	active, err := b.valueMetric()
-	if err != nil {
-		return rolling{}, err
-	}
 	r := rolling{
 		builder: b, Days: days, Keys: []string{"account_id"}, Topic: b.Topics.Telemetry.Name, Dimension: true,
-		Slices: slices, rows: []string{"rows_spine", "rows_members", "rows_user_days"}, ActiveUsers: active,
+		Slices: slices, rows: []string{"rows_spine", "rows_members", "rows_user_days"}, OfValue: true,
 	}
 	const u = "UInt64"
 	r.Measures = []rollingMeasure{
@@ -87,7 +83,7 @@ func (b *builder) frequencyOf(days int64, slices []slice) (rolling, error) {
 		shown(column{"active_users", u, "users", "Distinct users with a value event in the window."}, fromMembers, "sum(delta)", running, days),
 		shown(column{"active_user_days", u, "days", "Days on which each user was active, added up over the users."}, fromActive, "count()", summed, days),
 	}
-	r.Measures[1].Name = active
+	r.Measures[1].Name = b.cat.ValueMetric("")
 	if days >= 28 { // in a week there is no difference between weekly and monthly
 		r.rows = append(r.rows, "rows_bands")
 		r.Measures = append(r.Measures,
@@ -120,12 +116,4 @@ func (b *builder) targetDays(days int64) string {
 		return orNull(t.ReturnDays.Of28)
 	})
 	return fmt.Sprintf("if(mapContains(h.targets, 'active_days'), h.targets['active_days'] * %d / 28, toFloat64OrNull(toString(%s)))", days, segments)
-}
-
-// valueMetric is the metric whose users had a value event.
-func (b *builder) valueMetric() (string, error) {
-	if name := b.cat.ValueMetric(""); name != "" {
-		return name, nil
-	}
-	return b.metricOf("usage", "active_users", schemas.Distinct)
 }

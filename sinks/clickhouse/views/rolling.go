@@ -106,6 +106,7 @@ type rolling struct {
 	rows      []string // templates whose rows together are the daily rows: keys, day, is_shown and a part of each measure
 
 	Uses, ActiveUsers string // metrics that say that a feature was used, or a user active
+	OfValue           bool   // members are the users who had a value event, whatever metric says so of the account's segment
 }
 
 // All are the measures and the helpers.
@@ -187,6 +188,14 @@ func (r rollingSlice) MemberMetrics() []string {
 		}
 	}
 	return out
+}
+
+// AreMembers is the SQL condition on rows of members that they are those of the measures.
+func (r rollingSlice) AreMembers() string {
+	if r.OfValue {
+		return r.HasValue()
+	}
+	return "metric IN (" + r.Names(fromMembers) + ")"
 }
 
 // Month is the SQL of 28 bits, for the last 28 days.

@@ -1,4 +1,4 @@
 SELECT account_id, metric, member, toInt32(toUInt32(window_start) / 86400) AS day
 FROM {{.DB}}.members
-WHERE tier = 'day' AND feature = '' AND metric IN ({{.Names "members"}}) AND {{.Visible}}
+WHERE tier = 'day' AND feature = '' AND {{.AreMembers}} AND {{.Visible}}
     AND window_start BETWEEN {{.FirstDay}} AND {{.LastDay}}

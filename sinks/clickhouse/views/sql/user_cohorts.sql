@@ -17,7 +17,7 @@ FROM
     (
         SELECT account_id, member, {{.Start}}(min(window_start)) AS began, groupUniqArray({{.Start}}(window_start)) AS periods, arrayMap(p -> toUInt32(dateDiff('{{.Period}}', began, p)), periods) AS ages
         FROM {{.DB}}.members
-        WHERE tier = 'day' AND feature = '' AND metric IN ({{.ValueMetrics}}) AND {{.Visible}}
+        WHERE tier = 'day' AND feature = '' AND {{.HasValue}} AND {{.Visible}}
         GROUP BY account_id, member
     )
     GROUP BY account_id, began

@@ -1,4 +1,4 @@
 -- Days on which an account had a value event.
 SELECT DISTINCT account_id, window_start AS day_start
 FROM {{.DB}}.member_sets
-WHERE tier = 'day' AND feature = '' AND metric IN ({{.ValueMetrics}}) AND {{.Visible}}
+WHERE tier = 'day' AND feature = '' AND {{.HasValue}} AND {{.Visible}}

@@ -72,7 +72,7 @@ func TestSpeedPage(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, strings.NewReplacer("| x | one | 1 |", "| x | one | 3 |", "| y | one | 2 |", "| y | one | 2 |\n| x | all | 4 |", "old", "new").Replace(page), string(text))
 	committed := speedPage{"../../../docs/view-speed.md"}
-	for _, part := range []string{"plain", "views", "silence", "refreshes", "pages"} {
+	for _, part := range []string{"views", "silence", "refreshes", "pages"} {
 		_, _, _, ok := committed.cut(t, part)
 		require.True(t, ok, part)
 	}

@@ -42,7 +42,7 @@ demo: build ## Run everything on this machine; options: make demo ARGS="--durati
 .PHONY: test
 # Not a variable of Tidemark's, which would refuse one that it doesn't know.
 test: export TEST_SEEDS ?= $(if $(filter true,$(CI)),2000)
-test: ## Run all tests, and say what was skipped and why (with CI=true nothing may be).
+test: chromium ## Run all tests, and say what was skipped and why (with CI=true nothing may be).
 	@go run ./internal/buildtools/testreport $(TEST_FLAGS) $(PKGS) -- -race $(TEST_FLAGS) $(RACE_PKGS) \
 		-- -tags synctests $(TEST_FLAGS) $(VIRTUAL_PKGS)
 
@@ -88,7 +88,7 @@ test-bi: .cache/bi/venv/.complete ## Have Apache Superset chart the views; keep 
 	.cache/bi/venv/bin/python -m pip install --quiet --requirement $<
 	@touch $@
 
-# The board's tests need a browser. Where it cannot be installed they are skipped and say so; in continuous integration they fail.
+# The board's tests need a browser: as root it is installed, once. Without one they are skipped and say so; in continuous integration they fail.
 .PHONY: chromium
 chromium:
 	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || ! command -v apt-get >/dev/null || [ $$(id -u) != 0 ] || \
@@ -97,7 +97,7 @@ chromium:
 
 .PHONY: test-board
 test-board: chromium ## Look at every page of the board at three widths, light and dark; keep pictures in docs/board: make test-board ARGS=-update.
-	go test -tags board -count=1 -timeout 60m -v ./internal/boardtest -whole $(ARGS)
+	go test -count=1 -timeout 60m -v ./internal/boardtest -whole $(ARGS)
 
 # promtool is built from its module, in minutes, once.
 .PHONY: test-alerts
@@ -147,7 +147,7 @@ BOARD_ACCOUNTS ?= 10000
 
 .PHONY: bench-board
 bench-board: chromium ## Measure the board's pages with BOARD_ACCOUNTS=10000 accounts, into docs/board.md (10 minutes).
-	go test -tags board -count=1 -timeout 60m ./internal/boardtest -run '^$$' -bench Board -benchtime 1x -accounts $(BOARD_ACCOUNTS) -figures $(CURDIR)/docs/board.md
+	go test -count=1 -timeout 60m ./internal/boardtest -run '^$$' -bench Board -benchtime 1x -accounts $(BOARD_ACCOUNTS) -figures $(CURDIR)/docs/board.md
 
 .PHONY: bench-triggers
 bench-triggers: ## Measure a tick of 100 000 accounts and 50 rules when one account in a hundred has changed, and from Kafka to the webhook (5 minutes at rest).

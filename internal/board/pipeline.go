@@ -74,7 +74,7 @@ func pipelineState(ctx context.Context, s *store, _ query) (content, error) {
 	}}
 	for _, one := range doctor.Diagnose(f) {
 		t.Rows = append(t.Rows, []Cell{
-			Text(one.Title), {Text: string(one.Severity), State: severities[one.Severity]}, MaybeAt(Ago, one.Since), Text(one.Affects), Text(strings.Join(one.Do, "; ")), Text(one.Runbook),
+			{Text: one.Title, Note: strings.Join(one.Evidence, "; ")}, {Text: string(one.Severity), State: severities[one.Severity]}, MaybeAt(Ago, one.Since), Text(one.Affects), Text(strings.Join(one.Do, "; ")), Text(one.Runbook),
 		})
 	}
 	return Stack{stateFigures(f), t}, nil

@@ -3,8 +3,11 @@ package board
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 func portfolioPage() page {
@@ -96,14 +99,6 @@ type portfolioCount struct {
 func portfolio(ctx context.Context, s *store, q query) (content, error) {
 	q.sortBy = "health"
 	where, params := q.portfolioWhere()
-	counts, err := read[portfolioCount](ctx, s, "portfolio_count", params, "{where}", where)
-	if err != nil {
-		return nil, err
-	}
-	count := counts[0]
-	if count.Accounts == 0 {
-		return Message{"The first figures come within a minute", "The portfolio is computed anew every minute, and has not been since accounts became known. If that lasts: is tidemark run running, and does it receive anything?"}, nil
-	}
 	limit, offset := perPage, (q.page()-1)*perPage
 	if q.all {
 		limit, offset = maxExport, 0
@@ -113,9 +108,23 @@ func portfolio(ctx context.Context, s *store, q query) (content, error) {
 		"utilization": "seat_utilization", "adoption": "adoption_breadth", "tickets": "tickets_open", "escalations": "escalations_30d", "nps": "nps_90d", "renewal": "renewal_at",
 		"mrr": "mrr", "segment": "segment", "owner": "owner",
 	})
-	rows, err := read[portfolioRow](ctx, s, "portfolio", append(params, named("limit", limit), named("offset", offset)), "{where}", where, "{order}", order)
-	if err != nil {
+	both, ctx := errgroup.WithContext(ctx)
+	var counts []portfolioCount
+	both.Go(func() (err error) {
+		counts, err = read[portfolioCount](ctx, s, "portfolio_count", params, "{where}", where)
+		return err
+	})
+	var rows []portfolioRow
+	both.Go(func() (err error) {
+		rows, err = read[portfolioRow](ctx, s, "portfolio", append(slices.Clone(params), named("limit", limit), named("offset", offset)), "{where}", where, "{order}", order)
+		return err
+	})
+	if err := both.Wait(); err != nil {
 		return nil, err
+	}
+	count := counts[0]
+	if count.Accounts == 0 {
+		return Message{"The first figures come within a minute", "The portfolio is computed anew every minute, and has not been since accounts became known. If that lasts: is tidemark run running, and does it receive anything?"}, nil
 	}
 	t := &Table{
 		Caption: fmt.Sprintf("Accounts, sorted by %s", strings.TrimPrefix(q.get("sort", q.sortBy), "-")), Query: q, Total: count.Found, PerPage: perPage, Page: q.page(), Columns: portfolioColumns(),

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -78,11 +79,14 @@ func (s *Server) whole(w http.ResponseWriter, r *http.Request, p page, q query) 
 	ctx, cancel := context.WithTimeout(r.Context(), pageTimeout)
 	defer cancel()
 	out := s.frame(r, p, q)
+	var beside sync.WaitGroup
 	if p.filters != nil {
-		var err error
-		if out.Filters, err = p.filters(ctx, s.stores[viewerOf(ctx).tenant], q); err != nil { // the panels say more
-			s.cfg.Log.Warn("the filters of a page could not be read", zap.String("page", p.path), zap.Error(err))
-		}
+		beside.Go(func() {
+			var err error
+			if out.Filters, err = p.filters(ctx, s.stores[viewerOf(ctx).tenant], q); err != nil { // the panels say more
+				s.cfg.Log.Warn("the filters of a page could not be read", zap.String("page", p.path), zap.Error(err))
+			}
+		})
 	}
 	for _, one := range p.panels {
 		sp := s.panel(one, q)
@@ -91,6 +95,7 @@ func (s *Server) whole(w http.ResponseWriter, r *http.Request, p page, q query) 
 		}
 		out.Panels = append(out.Panels, sp)
 	}
+	beside.Wait()
 	s.answer(w, r, http.StatusOK, "page", out)
 }
 

@@ -1,5 +1,3 @@
-//go:build board
-
 // Package boardtest looks at the board's pages with a real Chromium, as people do: at phone width and on a desktop, in the
 // light and in the dark, by keyboard, and with axe-core for those who cannot see them.
 package boardtest

@@ -1,5 +1,3 @@
-//go:build board
-
 package boardtest
 
 import (
@@ -57,18 +55,26 @@ func (b *Browser) Open(t testing.TB, address string, look Look) *Page {
 	p.ctx, p.close = chromedp.NewContext(b.ctx)
 	t.Cleanup(p.close)
 	require.NoError(t, chromedp.Listen(p.ctx, p.watch), "open a tab")
+	run(t, p, "set the cache aside", call(network.SetCacheDisabled, network.SetCacheDisabledParams{CacheDisabled: true}))
+	p.LookAt(t, look)
+	run(t, p, "load "+address, chromedp.Navigate(address))
+	eval[bool](t, p, loaded)
+	return p
+}
+
+// loaded waits for the panels, which come by themselves, each when ClickHouse has answered.
+const loaded = `new Promise(done => { const look = () => document.querySelector('.loading') ? setTimeout(look, 20) : done(true); look() })`
+
+// LookAt has the window become as wide, and as light or dark.
+func (p *Page) LookAt(t testing.TB, look Look) {
+	t.Helper()
 	theme := "light"
 	if look.Dark {
 		theme = "dark"
 	}
 	media := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: theme}}}
-	run(t, p, "set the cache aside", call(network.SetCacheDisabled, network.SetCacheDisabledParams{CacheDisabled: true}))
 	run(t, p, "set the theme", call(emulation.SetEmulatedMedia, media))
 	run(t, p, "set the width", chromedp.EmulateViewport(int64(look.Width), height))
-	run(t, p, "load "+address, chromedp.Navigate(address))
-	// Panels come by themselves, each when ClickHouse has answered.
-	eval[bool](t, p, `new Promise(done => { const look = () => document.querySelector('.loading') ? setTimeout(look, 20) : done(true); look() })`)
-	return p
 }
 
 // Close closes the tab.
@@ -133,10 +139,10 @@ func (p *Page) Text(t testing.TB, selector string) string {
 	return eval[string](t, p, fmt.Sprintf(`document.querySelector(%q)?.innerText.trim() ?? ''`, selector))
 }
 
-// Picture takes a picture, as WebP, of what the window shows.
+// Picture takes a picture, as PNG, of what the window shows.
 func (p *Page) Picture(t testing.TB) []byte {
 	t.Helper()
-	params := page.CaptureScreenshotParams{Format: page.CaptureScreenshotFormatWebp, Quality: new(int64(80))}
+	params := page.CaptureScreenshotParams{Format: page.CaptureScreenshotFormatPng}
 	return run(t, p, "take a picture", call(page.CaptureScreenshot, params)).Data
 }
 

@@ -1,5 +1,3 @@
-//go:build board
-
 package boardtest
 
 import (
@@ -22,6 +20,7 @@ func (p *Page) Problems(t testing.TB) []string {
 	t.Helper()
 	eval[chromedp.Void](t, p, p.axe)
 	eval[chromedp.Void](t, p, script)
+	eval[chromedp.Void](t, p, `boardtest.still()`)
 	found := eval[[]string](t, p, `boardtest.axe()`)
 	found = append(found, eval[[]string](t, p, `boardtest.wide()`)...)
 	found = append(found, p.keyboard(t)...)

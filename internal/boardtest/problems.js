@@ -5,6 +5,13 @@ window.boardtest = (() => {
     return `<${e.tagName.toLowerCase()}${e.id ? '#' + e.id : ''}${e.className && e.className.baseVal === undefined ? '.' + e.className.trim().replace(/\s+/g, '.') : ''}> "${text}"`
   }
 
+  // Has the page stand still while it is looked at: no panel is fetched any more, and those that are on their way have come.
+  const still = async () => {
+    if (!window.htmx) return
+    window.htmx.trigger = () => {}
+    while (document.querySelector('.htmx-request')) await new Promise((done) => setTimeout(done, 20))
+  }
+
   // WCAG 2.2 A and AA, and what axe-core recommends beyond.
   const axe = async () => {
     const values = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']
@@ -47,7 +54,7 @@ window.boardtest = (() => {
       const s = getComputedStyle(e)
       const outlined = s.outlineStyle !== 'none' && parseFloat(s.outlineWidth) >= 1 && !/, 0\)$|transparent/.test(s.outlineColor)
       if (!outlined && look(e) === looks.get(e)) lost.push(`focus is not seen: ${name(e)}`)
-      for (let n = 0; n < 10 && !seen(e); n++) await frame() // until it has been scrolled to
+      for (const began = performance.now(); !seen(e) && performance.now() - began < 5000;) await frame() // until it has been scrolled to
       if (!seen(e)) lost.push(`what has the focus is hidden: ${name(e)}`)
       if (e.type === 'radio') for (const other of [...waiting]) if (other.type === 'radio' && other.name === e.name && other.form === e.form) waiting.delete(other)
     }
@@ -56,5 +63,5 @@ window.boardtest = (() => {
 
   const unreached = () => lost.concat([...waiting].filter((e) => e.isConnected).map((e) => `the keyboard does not reach: ${name(e)}`))
 
-  return { axe, wide, controls, focused, unreached }
+  return { still, axe, wide, controls, focused, unreached }
 })()

@@ -1,5 +1,3 @@
-//go:build board
-
 package boardtest
 
 import (

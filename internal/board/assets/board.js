@@ -214,7 +214,13 @@
   document.addEventListener("htmx:beforeSwap", event => {
     const panel = event.target.closest(".panel");
     if (!panel) return;
-    const answer = event.detail.xhr.responseText;
+    const { status, responseText: answer } = event.detail.xhr;
+    if (status >= 400 && !answer.startsWith('<div class="message bad"')) { // of something in between, such as a proxy
+      event.detail.shouldSwap = false;
+      if (status === 401) location.reload(); // it leads to where one signs in
+      else failed(event);
+      return;
+    }
     if (answers.get(panel.id) === answer) { event.detail.shouldSwap = false; return; }
     answers.set(panel.id, answer);
     wasOpen.set(panel.id, [...panel.querySelectorAll("details")].map(d => d.open));

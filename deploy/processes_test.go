@@ -176,7 +176,7 @@ func TestChartsProcessesRun(t *testing.T) {
 		}
 		s.run(pod.Metadata.Name, container.Args, env, func() error {
 			for _, probe := range []probe{container.LivenessProbe, container.ReadinessProbe} {
-				response, err := http.Get("http://" + admin + probe.HTTPGet.Path) //nolint:noctx // it answers at once
+				response, err := http.Get("http://" + admin + probe.HTTPGet.Path)
 				if err != nil {
 					return err
 				}

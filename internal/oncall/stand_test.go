@@ -56,8 +56,8 @@ func newStand(t *testing.T) *stand {
 	s := &stand{Stage: e2e.NewStage(t, broker.Addrs(), chtest.Shared(t)), T: t, broker: broker}
 	s.reader = filepath.Join(t.TempDir(), "reader")
 	require.NoError(t, os.WriteFile(s.reader, []byte(s.env("TIDEMARK_CLICKHOUSE_READER_PASSWORD")), 0o600))
-	s.Env = append(s.Env, "TIDEMARK_CLICKHOUSE_READER_PASSWORD=", "TIDEMARK_CLICKHOUSE_READER_PASSWORD_FILE="+s.reader)
-	s.Env = append(s.Env, "TIDEMARK_CANARY_ENABLED=true", "TIDEMARK_PIPELINE_FLUSH_INTERVAL=500ms", "TIDEMARK_PIPELINE_MAX_FEATURES=50")
+	s.Env = append(s.Env, "TIDEMARK_CLICKHOUSE_READER_PASSWORD=", "TIDEMARK_CLICKHOUSE_READER_PASSWORD_FILE="+s.reader,
+		"TIDEMARK_CANARY_ENABLED=true", "TIDEMARK_PIPELINE_FLUSH_INTERVAL=500ms", "TIDEMARK_PIPELINE_MAX_FEATURES=50")
 	s.Migrate()
 	s.client, err = kgo.NewClient(kgo.SeedBrokers(s.Brokers...), kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	require.NoError(t, err)

@@ -19,10 +19,20 @@ const (
 	insertsWait = "every account: flushes are repeated until they succeed; nothing is lost, everything is late"
 )
 
+// refusedLogin is how the driver shows the error AUTHENTICATION_FAILED.
+const refusedLogin = "code: 516,"
+
 func clickhouseSilent(f *Facts) []Finding {
 	var found []Finding
 	for _, s := range f.Servers {
-		if s.Error != "" {
+		switch {
+		case strings.Contains(s.Error, refusedLogin):
+			found = append(found, Finding{
+				Cause: LoginRefused, Severity: Ticket, Title: "ClickHouse at " + s.Addr + " refuses the login clickhouse.reader", Runbook: "canary.md",
+				Affects:  "this look at it, and whoever else reads with the same password: dashboards, canaries; rows are written by another login",
+				Evidence: []string{s.Error}, Do: []string{"set clickhouse.reader.user and its password, or password_file, as ClickHouse has them", "tidemark check"},
+			})
+		case s.Error != "":
 			found = append(found, Finding{
 				Cause: ClickHouseSilent, Severity: Page, Title: "ClickHouse does not answer at " + s.Addr, Runbook: clickhouseRunbook,
 				Affects:  "every account: nothing can be read, and what is folded waits in memory, then in Kafka; nothing is lost",

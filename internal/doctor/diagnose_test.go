@@ -86,6 +86,15 @@ func TestDiagnose(t *testing.T) {
 		says   []string // in the first finding
 		leads  []string // what the first finding leads to
 	}{
+		"the reader's password is another one": {
+			broken: func(_ *testing.T, f *Facts) {
+				f.Servers[0] = Server{Addr: "ch:9000", Error: "code: 516, message: reader: Authentication failed"}
+				f.Store, f.StoreError = nil, "read sources: code: 516, message: reader: Authentication failed"
+				f.Processes[0].After = metrics(t, "tidemark_canary_last_freshness_seconds 70")
+			},
+			want: []string{"ticket reader-login-refused", "note not-seen"}, says: []string{"refuses the login clickhouse.reader", "rows are written by another login", "password_file"},
+			leads: []string{"events that http://w sends to itself cannot be read within a minute"},
+		},
 		"no normaliser runs": {
 			broken: func(_ *testing.T, f *Facts) {
 				f.Raw = raw()

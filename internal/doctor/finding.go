@@ -23,6 +23,7 @@ type Cause string
 const (
 	KafkaSilent       Cause = "kafka-does-not-answer"
 	ClickHouseSilent  Cause = "clickhouse-does-not-answer"
+	LoginRefused      Cause = "reader-login-refused"
 	SetUp             Cause = "set-up" // what tidemark check finds
 	DiskFull          Cause = "clickhouse-disk-full"
 	ReadOnly          Cause = "clickhouse-read-only"
@@ -55,7 +56,7 @@ const (
 
 // causes has them in the order in which one leads to another.
 var causes = []Cause{
-	KafkaSilent, ClickHouseSilent, SetUp, DiskFull, ReadOnly, TooManyParts, ClickHouseRefuses, PipelineGone, PartitionStopped, PartitionUnowned,
+	KafkaSilent, ClickHouseSilent, LoginRefused, SetUp, DiskFull, ReadOnly, TooManyParts, ClickHouseRefuses, PipelineGone, PartitionStopped, PartitionUnowned,
 	NormaliserGone, RawTopicStalls, RawTopicBehind, RecordsExpire, Unaccounted, OpenTransaction, ProcessNotReady, CommitsFail, ManyEvictions, PartitionBehind, FlushesSlow, CanariesLost, Undelivered,
 	Unreadable, MutationFails, WatermarkStands, FeaturesOver, FailedLogins, ServerErrors, NotSeen,
 }
@@ -68,7 +69,8 @@ var follows = map[Cause][]Cause{
 	PartitionBehind:   {KafkaSilent, ClickHouseSilent, DiskFull, ReadOnly, TooManyParts, ClickHouseRefuses, PipelineGone, ManyEvictions},
 	FlushesSlow:       {ClickHouseSilent, DiskFull, ReadOnly, TooManyParts, ClickHouseRefuses},
 	CanariesLost: {
-		KafkaSilent, ClickHouseSilent, DiskFull, ReadOnly, TooManyParts, ClickHouseRefuses, PipelineGone, PartitionStopped, PartitionUnowned, PartitionBehind,
+		KafkaSilent, ClickHouseSilent, LoginRefused, DiskFull, ReadOnly, TooManyParts, ClickHouseRefuses, PipelineGone, PartitionStopped, PartitionUnowned,
+		PartitionBehind,
 	},
 	WatermarkStands: {
 		KafkaSilent, ClickHouseSilent, DiskFull, ReadOnly, TooManyParts, ClickHouseRefuses, PipelineGone, PartitionStopped, PartitionUnowned,

@@ -96,7 +96,11 @@ func frameTopics(w *tabwriter.Writer, f *Facts) {
 func frameStore(w *tabwriter.Writer, f *Facts) {
 	for _, s := range f.Servers {
 		if s.Error != "" {
-			fmt.Fprintf(w, "clickhouse %s does not answer: %s\n", s.Addr, firstLine(s.Error))
+			what := "does not answer"
+			if strings.Contains(s.Error, refusedLogin) {
+				what = "refuses the login"
+			}
+			fmt.Fprintf(w, "clickhouse %s %s: %s\n", s.Addr, what, firstLine(s.Error))
 			continue
 		}
 		var worst Parts

@@ -165,14 +165,23 @@ func (f *Facts) keepLonger(topic string) string {
 }
 
 func transactions(f *Facts) []Finding {
-	var found []Finding
-	for _, s := range f.sources(func(s *lag.Source) bool { return s.HeldBack > 0 }) {
-		found = append(found, Finding{
-			Cause: OpenTransaction, Severity: Note, Title: fmt.Sprintf("an open transaction holds back %s of %s", preflight.Count(int(s.HeldBack), "record"), name(s)),
-			Affects: f.accounts(s), Evidence: []string{"a transaction that goes on for longer than its time-out is aborted by Kafka; one that hangs is not"},
-			Do: []string{"run tidemark doctor again: it is over within moments, most often",
-				fmt.Sprintf("kafka-transactions.sh --bootstrap-server %s describe-producers --topic %s --partition %d", strings.Join(f.Brokers, ","), s.Topic, s.Partition)},
-		})
+	held := f.sources(func(s *lag.Source) bool { return s.HeldBack > 0 })
+	if len(held) == 0 {
+		return nil
 	}
-	return found
+	one := Finding{
+		Cause: OpenTransaction, Severity: Note, Affects: f.accounts(held...), Do: []string{"run tidemark doctor again: it is over within moments, most often"},
+		Evidence: []string{"a transaction that goes on for longer than its time-out is aborted by Kafka; one that hangs is not"},
+	}
+	var records int64
+	var names []string
+	for _, s := range held {
+		records += s.HeldBack
+		names = append(names, name(s))
+	}
+	one.Title = fmt.Sprintf("an open transaction holds back %s of %s", preflight.Count(int(records), "record"), some(names, 5))
+	for _, s := range held[:min(len(held), 3)] {
+		one.Do = append(one.Do, fmt.Sprintf("kafka-transactions.sh --bootstrap-server %s describe-producers --topic %s --partition %d", strings.Join(f.Brokers, ","), s.Topic, s.Partition))
+	}
+	return []Finding{one}
 }

@@ -36,6 +36,7 @@ func clickhouseSilent(f *Facts) []Finding {
 			found = append(found, Finding{
 				Cause: ClickHouseSilent, Severity: Page, Title: "ClickHouse does not answer at " + s.Addr, Runbook: clickhouseRunbook,
 				Affects:  "every account: nothing can be read, and what is folded waits in memory, then in Kafka; nothing is lost",
+				Since:    f.waitsSince(),
 				Evidence: []string{s.Error}, Do: []string{"is the server up, and does it listen there?", "tidemark check"},
 			})
 		}

@@ -92,7 +92,7 @@ func TestDiagnose(t *testing.T) {
 				f.Store, f.StoreError = nil, "read sources: code: 516, message: reader: Authentication failed"
 				f.Processes[0].After = metrics(t, "tidemark_canary_last_freshness_seconds 70")
 			},
-			want: []string{"ticket reader-login-refused", "note not-seen"}, says: []string{"refuses the login clickhouse.reader", "rows are written by another login", "password_file"},
+			want: []string{"ticket reader-login-refused"}, says: []string{"refuses the login clickhouse.reader", "rows are written by another login", "password_file"},
 			leads: []string{"events that http://w sends to itself cannot be read within a minute"},
 		},
 		"no normaliser runs": {
@@ -146,7 +146,7 @@ func TestDiagnose(t *testing.T) {
 				late(f, 100)
 				f.Processes[0].After = metrics(t, `tidemark_inserts_total{result="retried"} 3`)
 			},
-			[]string{"page clickhouse-does-not-answer", "note not-seen"},
+			[]string{"page clickhouse-does-not-answer"},
 			[]string{"ClickHouse does not answer at ch:9000", "nothing is lost"},
 			[]string{"ClickHouse takes no rows", "1 partition of 2 behind"},
 		},

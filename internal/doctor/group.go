@@ -3,6 +3,7 @@ package doctor
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"tidemark/internal/preflight"
 	"tidemark/pipeline/lag"
@@ -54,6 +55,14 @@ func gone(f *Facts) []Finding {
 		}
 	}
 	return []Finding{one}
+}
+
+// waitsSince is since when the oldest record waits; nil: none does for long.
+func (f *Facts) waitsSince() *time.Time {
+	if f.Lag == nil || f.Lag.Total.LagSeconds == nil || *f.Lag.Total.LagSeconds < 5 {
+		return nil
+	}
+	return f.before(*f.Lag.Total.LagSeconds)
 }
 
 func oldest(seconds *float64) string {

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"tidemark/internal/preflight"
@@ -128,7 +129,7 @@ func notSeen(f *Facts) []Finding {
 			one.Do = append(one.Do, "name the admin ports of all processes with --admin")
 		}
 	}
-	if f.StoreError != "" {
+	if f.StoreError != "" && !slices.ContainsFunc(f.Servers, func(s Server) bool { return s.Error != "" }) { // which says why
 		one.Evidence = append(one.Evidence, "the views: "+f.StoreError)
 		one.Do = append(one.Do, "tidemark migrate, if tables are missing")
 	}

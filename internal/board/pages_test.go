@@ -57,6 +57,7 @@ func TestPagesOfAllAccounts(t *testing.T) {
 		"reports | 1 | 50 % | 0 | 3 | – unknown | – unknown | – unknown",
 	}, panel("/features?panel=popularity"))
 	require.Equal(t, []string{"export | 1 | 100 % | 2 | 40 | -60 % | 25 % | – unknown"}, panel("/features?panel=popularity&segment=smb"))
+	require.Equal(t, []string{"any", "enterprise", "smb"}, texts(t, f.page(t, "/features"), "select[name=segment] option"))
 	require.Equal(t, "reports", strings.Split(panel("/features?panel=popularity&sort=uses")[0], " |")[0])
 	_, uses := get(t, f.url+"/features?panel=uses&format=csv")
 	require.Contains(t, uses, "2026-03-07T00:00:00Z,40,0\n2026-03-08T00:00:00Z,10,3\n2026-03-09T00:00:00Z,0,0\n")

@@ -1,1 +1,1 @@
-SELECT DISTINCT assumeNotNull(toString(segment)) AS segment FROM accounts WHERE segment != '' ORDER BY segment
+SELECT DISTINCT assumeNotNull(toString(segment)) AS segment FROM portfolio_now WHERE segment != '' ORDER BY segment

@@ -1,6 +1,8 @@
 package backtest
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -10,6 +12,20 @@ import (
 	"tidemark/schemas/rules"
 	"tidemark/sinks/clickhouse/views"
 )
+
+// loaded are the rules of a text, without the pack; empty: the pack.
+func loaded(t *testing.T, text string) []*rules.Rule {
+	t.Helper()
+	cat, err := schemas.Builtin()
+	require.NoError(t, err)
+	tables, err := views.Tables(cat)
+	require.NoError(t, err)
+	path := filepath.Join(t.TempDir(), "own.yaml")
+	require.NoError(t, os.WriteFile(path, []byte("pack: none\n"+text), 0o600))
+	all, err := rules.Load(cat, tables, path)
+	require.NoError(t, err)
+	return all
+}
 
 func shipped(t *testing.T) []*rules.Rule {
 	t.Helper()

@@ -13,11 +13,14 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"go.uber.org/zap"
 
 	"tidemark/internal/devclickhouse"
 	"tidemark/internal/devkafka"
 	"tidemark/pipeline"
+	"tidemark/pipeline/decode"
 	"tidemark/pipeline/metrics"
+	"tidemark/pipeline/worker"
 	"tidemark/schemas"
 	"tidemark/sinks/clickhouse"
 	"tidemark/sinks/clickhouse/migrate"
@@ -43,6 +46,22 @@ type Options struct {
 	// Pipeline is the configuration of the pipeline but for its brokers, topics' names, program, store and metrics.
 	Pipeline pipeline.Config
 	Engine   devclickhouse.Options // Dir may be empty: a temporary one
+}
+
+// Pipeline is a configuration of the pipeline for records of any age, for who has none.
+func Pipeline() pipeline.Config {
+	const hour = time.Hour
+	return pipeline.Config{
+		SessionTimeout: 10 * time.Second,
+		Topics: []pipeline.Topic{
+			{Name: Telemetry, Content: worker.Telemetry, Disorder: time.Minute}, {Name: Tickets, Content: worker.Tickets},
+			{Name: Accounts, Content: worker.Accounts}, {Name: Signals, Content: worker.Signals},
+		},
+		Limits:       decode.Limits{MaxFuture: 10 * time.Minute, MaxAge: 43800 * hour},
+		Retention:    [3]time.Duration{336 * hour, 9600 * hour, 43800 * hour},
+		DedupRecords: 1000, MaxFeatures: 1000, MaxWindows: 1 << 16, FlushRows: 50_000, QueueBytes: 16 << 20,
+		Log: zap.NewNop(),
+	}
 }
 
 // Result is what came of one test.

@@ -4,18 +4,13 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
-	"go.uber.org/zap"
 
 	"tidemark/internal/cataloguetest"
 	"tidemark/internal/devclickhouse"
 	"tidemark/internal/devclickhouse/chtest"
-	"tidemark/pipeline"
-	"tidemark/pipeline/decode"
-	"tidemark/pipeline/worker"
 	"tidemark/schemas"
 )
 
@@ -28,21 +23,10 @@ func start(t *testing.T, path string) (*cataloguetest.File, *cataloguetest.Runne
 	require.NoError(t, err)
 	catalogue, err := schemas.Load(file.Catalogue)
 	require.NoError(t, err)
-	const hour = time.Hour
 	r, err := cataloguetest.Start(t.Context(), cataloguetest.Options{
 		Catalogue: catalogue, Now: file.Now,
-		Engine: devclickhouse.Options{Dir: t.TempDir(), EngineCommand: chtest.Command(t)},
-		Pipeline: pipeline.Config{
-			SessionTimeout: 10 * time.Second,
-			Topics: []pipeline.Topic{
-				{Name: cataloguetest.Telemetry, Content: worker.Telemetry, Disorder: time.Minute}, {Name: cataloguetest.Tickets, Content: worker.Tickets},
-				{Name: cataloguetest.Accounts, Content: worker.Accounts}, {Name: cataloguetest.Signals, Content: worker.Signals},
-			},
-			Limits:       decode.Limits{MaxFuture: 10 * time.Minute, MaxAge: 43800 * hour},
-			Retention:    [3]time.Duration{336 * hour, 9600 * hour, 43800 * hour},
-			DedupRecords: 1000, MaxFeatures: 1000, MaxWindows: 1 << 16, FlushRows: 50_000, QueueBytes: 16 << 20,
-			Log: zap.NewNop(),
-		},
+		Engine:   devclickhouse.Options{Dir: t.TempDir(), EngineCommand: chtest.Command(t)},
+		Pipeline: cataloguetest.Pipeline(),
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, r.Close()) })

@@ -259,6 +259,7 @@ func testAnIdleTickIsOneQuery(t *testing.T, f *fixture) {
 		require.NoError(t, r.tick(ctx))
 	}
 	require.Equal(t, int64(5), cost.queries.Load())
+	t.Logf("of %s of ClickHouse's CPU each", time.Duration(cost.cpu.Load())*time.Microsecond/5)
 	require.NoError(t, AddSilence(t.Context(), f.client, Silence{ID: "s", Rule: "escalations", From: now, To: time.Now().Add(time.Hour)}))
 	require.NoError(t, r.tick(ctx))
 	require.Len(t, r.silences, 1)

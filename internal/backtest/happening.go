@@ -35,8 +35,8 @@ func (f *File) Happens() bool {
 
 func (t *Test) checkRecords(now time.Time) error {
 	var errs []error
-	bad := func(key, format string, args ...any) {
-		errs = append(errs, fmt.Errorf("%s: test %q: %s", t.Pos.At(key), t.Name, fmt.Sprintf(format, args...)))
+	bad := func(key, text string) {
+		errs = append(errs, fmt.Errorf("%s: test %q: %s", t.Pos.At(key), t.Name, text))
 	}
 	if t.Account == "" {
 		bad("account", "account is missing: the one that the records are of and the rules are played on")

@@ -111,9 +111,9 @@ goals:
   - {name: g, description: d, owner: o, start: 0, target: 10, within: 20d,
      metric: usage_28d.active_user}
 `,
-		"mine.yaml:3: goal metric suport_28d.escalated: there is no view suport_28d with one row an account and day; did you mean support_28d?": `
+		"mine.yaml:3: goal metric supports_28d.escalated: there is no view supports_28d with one row an account and day; did you mean support_28d?": `
 goal_metrics:
-  - {metric: suport_28d.escalated}
+  - {metric: supports_28d.escalated}
 `,
 		"mine.yaml:2: goal metric usage_7d.plan: usage_7d.plan is text: a goal is measured by a number": `
 goal_metrics: [{metric: usage_7d.plan}]

@@ -58,10 +58,7 @@ func (r rolling) view(name, comment string) (view, error) {
 func (b *builder) frequency() ([]view, error) {
 	var out []view
 	for _, days := range []int64{7, 28} {
-		r, err := b.frequencyOf(days, b.rollingSlices())
-		if err != nil {
-			return nil, err
-		}
+		r := b.frequencyOf(days, b.rollingSlices())
 		v, err := r.view(fmt.Sprintf("frequency_%dd", days),
 			fmt.Sprintf("How often each account and its users come back, over %d days (UTC) up to the end of every day, silent accounts included (metrics.md rows 2 and 3).", days))
 		if err != nil {
@@ -72,7 +69,7 @@ func (b *builder) frequency() ([]view, error) {
 	return out, nil
 }
 
-func (b *builder) frequencyOf(days int64, slices []slice) (rolling, error) {
+func (b *builder) frequencyOf(days int64, slices []slice) rolling {
 	r := rolling{
 		builder: b, Days: days, Keys: []string{"account_id"}, Topic: b.Topics.Telemetry.Name, Dimension: true,
 		Slices: slices, rows: []string{"rows_spine", "rows_members", "rows_user_days"}, OfValue: true,
@@ -104,7 +101,7 @@ func (b *builder) frequencyOf(days int64, slices []slice) (rolling, error) {
 		{column{"frequency_attainment", "Nullable(Float64)", "ratio", "active_days divided by target_days, 1 at most (metrics.md row 3); NULL without a target."},
 			"if(target_days > 0, least(1, w.active_days / target_days), NULL)"},
 	}
-	return r, nil
+	return r
 }
 
 // targetDays is the SQL of the active days that are aimed at in a window of so many days, over the account h.

@@ -100,9 +100,9 @@ func (b *builder) portfolioParts() ([]part, error) {
 		[2]string{"limit_level"}, [2]string{"is_under_used"}, [2]string{"seats_reached_at"}); err != nil {
 		return nil, err
 	}
-	r, err = b.frequencyOf(28, today)
+	r = b.frequencyOf(28, today)
 	r.Today = "frequency_today"
-	if err := add("frequency", r, err, [2]string{"active_days", "active_days_28d"}, [2]string{"active_days_per_user", "active_days_per_user_28d"}, [2]string{"band", "frequency_band"},
+	if err := add("frequency", r, nil, [2]string{"active_days", "active_days_28d"}, [2]string{"active_days_per_user", "active_days_per_user_28d"}, [2]string{"band", "frequency_band"},
 		[2]string{"target_days"}, [2]string{"frequency_attainment"}); err != nil {
 		return nil, err
 	}

@@ -96,7 +96,7 @@ func TestCheckOfflineReadsEverySection(t *testing.T) {
 		{"segments: [{name: a, description: d, where: {}, profile: pendo}]\n", ":1: segment a: the health profile \"pendo\" is not declared; there are tidemark, "},
 		{"targets:\n  low_use: 1\n", ":2: targets has no key \"low_use\"; did you mean low_usage?"},
 		{"entitlements:\n  pro: {quotas: [{name: q, limit: 1}]}\n", ":2: entitlements of pro: quota q needs either a feature or a meter"},
-		{"goals:\n  - {name: g, description: d, owner: o, metric: usage_28d.activ_users, start: 0, target: 1, within: 9d}\n", ":2: goal g: usage_28d.activ_users is no column of usage_28d that is a number; did you mean active_users?"},
+		{"goals:\n  - {name: g, description: d, owner: o, metric: usage_28d.activ_users, start: 0, target: 1, within: 9d}\n", ":2: goal g: the view usage_28d has no column activ_users that is a number or text; did you mean active_users?"},
 		{"surveys: [{survey: s, kind: npss}]\n", ":1: survey s: kind \"npss\" is none of [nps csat ces]; did you mean nps?"},
 		{"health: {default: tidemrak}\n", ":1: health: the default profile \"tidemrak\" is not declared; did you mean tidemark?"},
 		{"health:\n  default: p\n  profiles:\n    - {name: p, description: d, method: weighted, bands: [{band: good}], components: [{name: a, value: usage_28.events, scale: {from: 0, to: 1}}]}\n",

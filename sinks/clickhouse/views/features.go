@@ -22,19 +22,32 @@ func (b *builder) features() ([]view, error) {
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, view{
+		v := view{
 			Name:    "features_" + t.Name,
 			Comment: "Use of each feature by each account, by the " + t.Name + " (UTC). A feature without use has no row.",
 			Columns: append(append(windowColumns("account_id", "feature"), b.metricColumns("features", types)...), complete),
 			Query:   query,
-		})
+		}
+		if t.Name != "day" {
+			out = append(out, v)
+			continue
+		}
+		both, err := b.withSegment(v, day, append(sumsOver(measures), ratiosOver(w.Derived)...))
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, both...)
 	}
 	for _, days := range featureDays {
 		v, err := b.rollingFeaturesOf(days, measures, types, b.rollingSlices())
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, v)
+		both, err := b.withSegment(v, days*day, append(sumsOver(measures), ratiosOver(b.derived("features"))...))
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, both...)
 	}
 	return out, nil
 }

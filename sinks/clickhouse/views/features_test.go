@@ -9,7 +9,8 @@ import (
 // metrics.md rows 20 and 21: popularity of features, and their error rate.
 func TestFeatures(t *testing.T) {
 	f := newFixture(t)
-	f.insert(t, "account_changes", "('silent', '2026-02-01 00:00:00', 'accounts/0@A', 1, 0, {'name': 'Silent'})")
+	f.insert(t, "account_changes", "('silent', '2026-02-01 00:00:00', 'accounts/0@A', 1, 0, {'name': 'Silent'})",
+		"('acme', '2026-02-01 00:00:00', 'accounts/0@A', 2, 0, {'segment': 'smb'})")
 	f.insert(t, "counters",
 		"('day', 'acme', '2026-02-01', '', 'events', 'telemetry/0@T', 60, 10)",
 		"('day', 'acme', '2026-03-07', 'export', 'feature_uses', 'telemetry/0@T', 30, 10)",
@@ -55,6 +56,19 @@ func TestFeatures(t *testing.T) {
 		search | 0 | 3 |    0 |  0 | 0
 	`), f.rows(t, `SELECT feature, accounts_using, accounts_known, round(share, 2), uses, users
 		FROM feature_popularity_28d WHERE window_end = '2026-03-11' ORDER BY feature`))
+	// By segment the minimum of 20 uses holds of the sums.
+	require.Equal(t, golden(`
+		smb | export | 2026-03-07 | 1 | 50 | 2 |  5 | 0.1 | 25 | 20
+		    | export | 2026-03-08 | 1 |  1 | 0 |  0 |  \N | \N |  0
+		smb | export | 2026-03-09 | 1 | 19 | 1 | 19 |  \N | 19 |  0
+		smb | search | 2026-03-09 | 1 |  0 | 0 |  1 |  \N | \N | \N
+	`), f.rows(t, `SELECT segment, feature, toDate(window_start), accounts, uses, users, errors, error_rate, uses_per_user, duration_ms_avg
+		FROM segment_features_day ORDER BY window_start, feature`))
+	require.Equal(t, golden(`
+		    | export | 1 |  1 | 0 |    \N
+		smb | export | 1 | 69 | 2 | 0.348
+		smb | search | 1 |  0 | 0 |    \N
+	`), f.rows(t, "SELECT segment, feature, accounts, uses, users, round(error_rate, 3) FROM segment_features_28d WHERE window_end = '2026-03-11' ORDER BY segment, feature"))
 }
 
 // metrics.md rows 15 and 16: completion, abandonment and time on task.
@@ -98,6 +112,15 @@ func TestWorkflows(t *testing.T) {
 		report_published | 2026-03-10 | 1 | 0 | 0 |                  0 |     0 |    \N
 	`), f.rows(t, `SELECT workflow, toDate(window_start), started, completed, abandoned, completion_rate, task_seconds, task_seconds_avg
 		FROM workflows_day ORDER BY window_start`))
+	f.insert(t, "account_changes", "('acme', '2026-03-02 12:00:00', 'accounts/0@A', 1, 0, {'segment': 'smb'})")
+	require.Equal(t, golden(`
+		    | report_published | 2026-03-01 | 1 | 3 | 1 | 2 | 0.3333333333333333 | 600.5
+		smb | report_published | 2026-03-02 | 1 | 2 | 1 | 1 |                0.5 |     0
+		smb | report_published | 2026-03-10 | 1 | 1 | 0 | 0 |                  0 |    \N
+	`), f.rows(t, `SELECT segment, workflow, toDate(window_start), accounts, started, completed, abandoned, completion_rate, task_seconds_avg
+		FROM segment_workflows_day ORDER BY window_start`))
+	require.Equal(t, golden(`smb | 5 | 2 | 0.4`),
+		f.rows(t, "SELECT segment, started, completed, completion_rate FROM segment_workflows_7d WHERE window_end = '2026-03-03'"))
 	require.Equal(t, golden(`2026-03-01 10:00:00 | 2 | 1 | 1`),
 		f.rows(t, "SELECT window_start, started, completed, abandoned FROM workflows_hour WHERE window_start = '2026-03-01 10:00:00'"))
 	require.Equal(t, golden(`

@@ -64,7 +64,16 @@ func (b *builder) frequency() ([]view, error) {
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, v)
+		both, err := b.withSegment(v, days*day, []segmentColumn{
+			sumOver("active_users"), sumOver("active_user_days"), medianOver("active_days"), medianOver("frequency_attainment"),
+			accountsWhere("accounts_daily", "u.band = 'daily'", "Accounts of band daily."), accountsWhere("accounts_weekly", "u.band = 'weekly'", "Accounts of band weekly."),
+			accountsWhere("accounts_monthly", "u.band = 'monthly'", "Accounts of band monthly."), accountsWhere("accounts_inactive", "u.band = 'inactive'", "Accounts without a value event."),
+			accountsWhere("accounts_on_target", "u.frequency_attainment >= 1", "Accounts that came back as often as their target says (metrics.md row 3)."),
+		})
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, both...)
 	}
 	return out, nil
 }

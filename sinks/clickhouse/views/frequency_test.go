@@ -42,6 +42,11 @@ func TestFrequency(t *testing.T) {
 		silent | 0 | 0 | 0 | 0 | 0 | 0 | inactive | 12 | 0    | \N
 	`), f.rows(t, `SELECT account_id, active_days, active_users, active_user_days, users_daily, users_weekly, users_monthly, band, target_days, frequency_attainment, segment
 		FROM frequency_28d WHERE window_end = '2026-03-11' ORDER BY account_id`))
+	require.Equal(t, golden(`
+		    | 1 | 0 | 0 | 0 | 0 | 0 | 1 | 0
+		smb | 1 | 3 | 7 | 6 | 1 | 1 | 0 | 1
+	`), f.rows(t, `SELECT segment, accounts, active_users, active_user_days, active_days_median, frequency_attainment_median, accounts_weekly, accounts_inactive, accounts_on_target
+		FROM segment_frequency_28d WHERE window_end = '2026-03-11' ORDER BY segment`))
 }
 
 // Bands are counted by changes; counting each window's days for each user, which is what they mean, must give the same.

@@ -9,7 +9,14 @@ func (b *builder) usagePattern() ([]view, error) {
 		return nil, err
 	}
 	v, err := r.view("usage_pattern_28d", "How steady the usage of each account is over the 28 days (UTC) up to the end of every day: days without usage count as zeros (metrics.md row 7).")
-	return []view{v}, err
+	if err != nil {
+		return nil, err
+	}
+	return b.withSegment(v, 28*day, []segmentColumn{
+		sumOver("events"), sumOver("events_7d"), sumOver("events_7d_previous"), medianOver("variation"), medianOver("events_7d_trend"),
+		accountsWhere("accounts_low", "u.is_low", "Accounts whose usage is low."), accountsWhere("accounts_erratic", "u.is_erratic", "Accounts whose usage is erratic."),
+		accountsWhere("accounts_silent", "u.events = 0", "Accounts without an event."),
+	})
 }
 
 func (b *builder) usagePatternOf(slices []slice) (rolling, error) {

@@ -45,5 +45,10 @@ func TestUsagePattern(t *testing.T) {
 	f.insert(t, "counters", eventsOn("steady", daily)...)
 	require.Equal(t, golden(`steady | 280 | 28 | 0 | 10 | 0 | 0 | false | 70 | 70 | 0 | 70 | false`),
 		f.rows(t, fmt.Sprintf("SELECT * FROM ("+query+") WHERE account_id = 'steady'", "2026-03-10")))
+	require.Equal(t, golden(`
+		    | 3 | 290 | 0.748 | 0 | 0 | 1
+		smb | 1 |  56 | 5.196 | 1 | 1 | 0
+	`), f.rows(t, `SELECT segment, accounts, events, round(variation_median, 3), accounts_low, accounts_erratic, accounts_silent
+		FROM segment_usage_pattern_28d WHERE window_end = '2026-03-10' ORDER BY segment`))
 	require.Equal(t, golden(`spiky | 63`), f.rows(t, "SELECT account_id, events FROM usage_pattern_28d WHERE window_end = '2026-03-08' AND segment = 'smb'"))
 }

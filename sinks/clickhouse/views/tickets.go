@@ -65,21 +65,40 @@ func (b *builder) tickets() ([]view, error) {
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, view{
+		v := view{
 			Name:    "support_" + t.Name,
 			Comment: "Tickets of each account by the " + t.Name + " (UTC), windows without any included.",
 			Columns: append(append(windowColumns("account_id"), b.metricColumns("support", types)...), complete),
 			Query:   query,
-		})
+		}
+		if t.Name != "day" {
+			out = append(out, v)
+			continue
+		}
+		both, err := b.withSegment(v, day, segmentSupport)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, both...)
 	}
 	for _, days := range supportDays {
 		v, err := b.rollingSupportOf(days, measures, types)
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, v)
+		both, err := b.withSegment(v, days*day, segmentSupport)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, both...)
 	}
 	return out, nil
+}
+
+// segmentSupport is what support is for segments; times are in segment_ticket_times.
+var segmentSupport = []segmentColumn{
+	sumOver("opened"), sumOver("solved"), sumOver("reopened"), sumOver("escalated"), sumOver("backlog"),
+	accountsWhere("accounts_escalated", "u.escalated > 0", "Accounts with an escalation (metrics.md row 28)."),
 }
 
 func (b *builder) supportMeasures() ([]measure, map[string]string, error) {

@@ -27,7 +27,7 @@ func ticketEvents(f fixture, t *testing.T, text string) {
 // metrics.md rows 27 and 28: volume, backlog and times of tickets, and escalations.
 func TestTickets(t *testing.T) {
 	f := newFixture(t)
-	f.insert(t, "account_changes", "('acme', '2026-03-04 00:00:00', 'accounts/0@A', 1, 0, {'name': 'Acme'})",
+	f.insert(t, "account_changes", "('acme', '2026-03-04 00:00:00', 'accounts/0@A', 1, 0, {'name': 'Acme', 'segment': 'smb'})",
 		"('silent', '2026-03-10 00:00:00', 'accounts/0@A', 1, 0, {'name': 'Silent'})")
 	ticketEvents(f, t, `
 		1 2026-03-05 09:00:00 created {'priority': 'p3', 'status': 'new', 'channel': 'email', 'tags': 'billing,vip', 'requester_id': 'r1'}
@@ -92,6 +92,16 @@ func TestTickets(t *testing.T) {
 		2026-03-11 | 3 | 3 | 2 | 2 | 1 | 3600 | 183600
 	`), f.rows(t, `SELECT toDate(window_end), opened, solved, reopened, escalated, backlog, first_reply_seconds_avg, resolution_seconds_avg
 		FROM support_7d WHERE account_id = 'acme' AND window_end IN ('2026-03-06', '2026-03-07', '2026-03-11') ORDER BY window_end`))
+	require.Equal(t, golden(`
+		smb | 2026-03-06 | 1 | 0 | 0 | 2 | 1 | 3 | 1
+		    | 2026-03-10 | 1 | 0 | 0 | 0 | 0 | 0 | 0
+		smb | 2026-03-10 | 1 | 0 | 0 | 0 | 0 | 1 | 0
+	`), f.rows(t, `SELECT segment, toDate(window_start), accounts, opened, solved, reopened, escalated, backlog, accounts_escalated
+		FROM segment_support_day WHERE window_start IN ('2026-03-06', '2026-03-10') ORDER BY window_start, segment`))
+	require.Equal(t, golden(`
+		    | 1 | 0 | 0 | 0 | 0 | 0 | 0
+		smb | 1 | 3 | 3 | 2 | 2 | 1 | 1
+	`), f.rows(t, "SELECT segment, accounts, opened, solved, reopened, escalated, backlog, accounts_escalated FROM segment_support_30d WHERE window_end = '2026-03-11' ORDER BY segment"))
 	require.Equal(t, golden(`3 | 3 | 2 | 2 | 1`),
 		f.rows(t, "SELECT opened, solved, reopened, escalated, backlog FROM support_28d WHERE account_id = 'acme' AND window_end = '2026-03-11'"))
 }

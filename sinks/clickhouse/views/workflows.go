@@ -52,19 +52,32 @@ func (b *builder) workflows() ([]view, error) {
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, view{
+		v := view{
 			Name:    "workflows_" + t.Name,
 			Comment: "Runs of each workflow by the " + t.Name + " (UTC) in which they started. Without runs there is no row.",
 			Columns: append(append(windowColumns("account_id", "workflow"), b.metricColumns("workflows", types)...), complete),
 			Query:   query,
-		})
+		}
+		if t.Name != "day" {
+			out = append(out, v)
+			continue
+		}
+		both, err := b.withSegment(v, day, append(sumsOver(measures), ratiosOver(w.Derived)...))
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, both...)
 	}
 	for _, days := range workflowDays {
 		v, err := b.rollingWorkflowsOf(days, measures, types)
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, v)
+		both, err := b.withSegment(v, days*day, append(sumsOver(measures), ratiosOver(b.derived("workflows"))...))
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, both...)
 	}
 	return out, nil
 }

@@ -54,7 +54,7 @@ window.boardtest = (() => {
       const s = getComputedStyle(e)
       const outlined = s.outlineStyle !== 'none' && parseFloat(s.outlineWidth) >= 1 && !/, 0\)$|transparent/.test(s.outlineColor)
       if (!outlined && look(e) === looks.get(e)) lost.push(`focus is not seen: ${name(e)}`)
-      for (const began = performance.now(); !seen(e) && performance.now() - began < 5000;) await frame() // until it has been scrolled to
+      for (const began = performance.now(); !seen(e) && performance.now() - began < 60000;) await frame() // until it has been scrolled to, which takes a machine without a moment to spare seconds
       if (!seen(e)) lost.push(`what has the focus is hidden: ${name(e)}`)
       if (e.type === 'radio') for (const other of [...waiting]) if (other.type === 'radio' && other.name === e.name && other.form === e.form) waiting.delete(other)
     }

@@ -37,8 +37,9 @@ const (
 	// a recovered ClickHouse is left idle.
 	firstRetry = 100 * time.Millisecond
 	lastRetry  = 5 * time.Second
-	// commitTimeout bounds one commit; the next flush commits anyhow.
-	commitTimeout = 10 * time.Second
+	// commitTimeout bounds one commit, which nothing is written during: records must not be late because a coordinator is away or a rebalance
+	// under way. The next flush commits anyhow.
+	commitTimeout = 3 * time.Second
 )
 
 // Flusher writes the flushes of all sources of an instance, those that wait together in one: dead letters, rows,

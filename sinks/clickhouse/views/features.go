@@ -16,34 +16,20 @@ func (b *builder) features() ([]view, error) {
 		types[m.Column] = m.Type
 	}
 	var out []view
+	bySegment := append(sumsOver(measures), ratiosOver(b.derived("features"))...)
 	for _, t := range b.tiers() {
-		w := windows{builder: b, Tier: t, Measures: measures, Derived: b.derived("features")}
-		query, err := b.render("features", w)
+		views, err := b.inTier(t, tiered{"features", []string{"account_id", "feature"}, "Use of each feature by each account, by the %s (UTC). A feature without use has no row.", measures, types, bySegment})
 		if err != nil {
 			return nil, err
 		}
-		v := view{
-			Name:    "features_" + t.Name,
-			Comment: "Use of each feature by each account, by the " + t.Name + " (UTC). A feature without use has no row.",
-			Columns: append(append(windowColumns("account_id", "feature"), b.metricColumns("features", types)...), complete),
-			Query:   query,
-		}
-		if t.Name != "day" {
-			out = append(out, v)
-			continue
-		}
-		both, err := b.withSegment(v, day, append(sumsOver(measures), ratiosOver(w.Derived)...))
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, both...)
+		out = append(out, views...)
 	}
 	for _, days := range featureDays {
 		v, err := b.rollingFeaturesOf(days, measures, types, b.rollingSlices())
 		if err != nil {
 			return nil, err
 		}
-		both, err := b.withSegment(v, days*day, append(sumsOver(measures), ratiosOver(b.derived("features"))...))
+		both, err := b.withSegment(v, days*day, bySegment)
 		if err != nil {
 			return nil, err
 		}

@@ -60,26 +60,11 @@ func (b *builder) tickets() ([]view, error) {
 		return nil, err
 	}
 	for _, t := range b.tiers() {
-		w := windows{builder: b, Tier: t, Measures: measures, Derived: b.derived("support")}
-		query, err := b.render("support", w)
+		views, err := b.inTier(t, tiered{"support", []string{"account_id"}, "Tickets of each account by the %s (UTC), windows without any included.", measures, types, segmentSupport})
 		if err != nil {
 			return nil, err
 		}
-		v := view{
-			Name:    "support_" + t.Name,
-			Comment: "Tickets of each account by the " + t.Name + " (UTC), windows without any included.",
-			Columns: append(append(windowColumns("account_id"), b.metricColumns("support", types)...), complete),
-			Query:   query,
-		}
-		if t.Name != "day" {
-			out = append(out, v)
-			continue
-		}
-		both, err := b.withSegment(v, day, segmentSupport)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, both...)
+		out = append(out, views...)
 	}
 	for _, days := range supportDays {
 		v, err := b.rollingSupportOf(days, measures, types)

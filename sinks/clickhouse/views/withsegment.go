@@ -94,3 +94,31 @@ func (b *builder) withSegment(v view, seconds int64, of []segmentColumn) ([]view
 	segment, err := b.simple("segment_"+v.Name, "The same for each segment: "+v.Comment, columns, "by_segment", data)
 	return []view{v, segment}, err
 }
+
+// tiered is what views of several tiers have in common.
+type tiered struct {
+	of        string   // what the metrics and the template of the query are called
+	keys      []string // columns before the window's
+	comment   string   // %s is the tier
+	measures  []measure
+	types     map[string]string
+	bySegment []segmentColumn
+}
+
+// inTier returns the view of a tier, with that by segment where the tier is the day.
+func (b *builder) inTier(t tier, c tiered) ([]view, error) {
+	query, err := b.render(c.of, windows{builder: b, Tier: t, Measures: c.measures, Derived: b.derived(c.of)})
+	if err != nil {
+		return nil, err
+	}
+	v := view{
+		Name:    c.of + "_" + t.Name,
+		Comment: fmt.Sprintf(c.comment, t.Name),
+		Columns: append(append(windowColumns(c.keys...), b.metricColumns(c.of, c.types)...), complete),
+		Query:   query,
+	}
+	if t.Name != "day" {
+		return []view{v}, nil
+	}
+	return b.withSegment(v, day, c.bySegment)
+}

@@ -46,34 +46,20 @@ func (b *builder) workflows() ([]view, error) {
 	if err != nil {
 		return nil, err
 	}
+	bySegment := append(sumsOver(measures), ratiosOver(b.derived("workflows"))...)
 	for _, t := range b.tiers()[1:] {
-		w := windows{builder: b, Tier: t, Measures: measures, Derived: b.derived("workflows")}
-		query, err := b.render("workflows", w)
+		views, err := b.inTier(t, tiered{"workflows", []string{"account_id", "workflow"}, "Runs of each workflow by the %s (UTC) in which they started. Without runs there is no row.", measures, types, bySegment})
 		if err != nil {
 			return nil, err
 		}
-		v := view{
-			Name:    "workflows_" + t.Name,
-			Comment: "Runs of each workflow by the " + t.Name + " (UTC) in which they started. Without runs there is no row.",
-			Columns: append(append(windowColumns("account_id", "workflow"), b.metricColumns("workflows", types)...), complete),
-			Query:   query,
-		}
-		if t.Name != "day" {
-			out = append(out, v)
-			continue
-		}
-		both, err := b.withSegment(v, day, append(sumsOver(measures), ratiosOver(w.Derived)...))
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, both...)
+		out = append(out, views...)
 	}
 	for _, days := range workflowDays {
 		v, err := b.rollingWorkflowsOf(days, measures, types)
 		if err != nil {
 			return nil, err
 		}
-		both, err := b.withSegment(v, days*day, append(sumsOver(measures), ratiosOver(b.derived("workflows"))...))
+		both, err := b.withSegment(v, days*day, bySegment)
 		if err != nil {
 			return nil, err
 		}

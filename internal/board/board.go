@@ -34,7 +34,7 @@ type Config struct {
 	Now     func() time.Time // nil: the clock
 	// Telemetry is the topic that most pages are about: they say up to when it is complete.
 	Telemetry string
-	// Tick is how often ClickHouse is asked for what is new, while anybody looks; 0: every second.
+	// Tick is how often ClickHouse is asked for what is new, while anybody looks; 0: twice a second.
 	Tick time.Duration
 }
 
@@ -59,15 +59,16 @@ func Listen(ctx context.Context, cfg Config) (*Server, error) {
 		cfg.Now = time.Now
 	}
 	if cfg.Tick == 0 {
-		cfg.Tick = time.Second
+		cfg.Tick = time.Second / 2
 	}
-	s := &Server{cfg: cfg, stores: map[string]*store{}, assets: newAssets(), shared: newCache()}
+	s := &Server{cfg: cfg, stores: map[string]*store{}, assets: newAssets()}
 	facts := &gathered{gather: cfg.Gather}
 	s.stores[""] = &store{cfg.Reader, cfg.Explain, facts, cfg.Rules}
 	for tenant, conn := range cfg.Tenants {
 		s.stores[tenant] = &store{conn, cfg.Explain, facts, nil}
 	}
 	s.live = newHub(s.stores[""], cfg.Telemetry, cfg.Tick, cfg.Log)
+	s.shared = newCache(s.live.version)
 	var err error
 	if s.views, err = newRenderer(s.assets); err != nil {
 		return nil, err

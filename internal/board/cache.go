@@ -13,6 +13,7 @@ const maxCached = 256
 
 // cache lets viewers of the same panel share what was read, so that ClickHouse's work does not grow with their number.
 type cache struct {
+	version func() uint32 // another when there is anything new to read
 	flights singleflight.Group
 	slow    chan struct{} // holds the place of the one panel of the slow sort that is read at a time
 	mu      sync.Mutex
@@ -21,10 +22,13 @@ type cache struct {
 
 type cached struct {
 	content content
+	version uint32 // when it was about to be read
 	until   time.Time
 }
 
-func newCache() *cache { return &cache{entries: map[string]cached{}, slow: make(chan struct{}, 1)} }
+func newCache(version func() uint32) *cache {
+	return &cache{version: version, entries: map[string]cached{}, slow: make(chan struct{}, 1)}
+}
 
 // slowFrom is how seldom a panel is refreshed that counts as slow, and loadTimeout how long any may take, its wait included.
 const (
@@ -33,13 +37,14 @@ const (
 )
 
 // get returns what load gave for the key less than fresh ago, or calls it. A caller that leaves does not end it for others. What
-// took long is kept for longer, and slow panels are read one at a time, so that a board takes a fraction of ClickHouse at most.
-func (c *cache) get(ctx context.Context, key string, fresh time.Duration, load func(context.Context) (content, error)) (content, error) {
+// took long is kept for longer, and slow panels are read one at a time, so that a board takes a fraction of ClickHouse at most. If
+// there is news that the content does not have yet, again is after how long it will be read.
+func (c *cache) get(ctx context.Context, key string, fresh time.Duration, load func(context.Context) (content, error)) (got content, again time.Duration, err error) {
 	c.mu.Lock()
 	e, ok := c.entries[key]
 	c.mu.Unlock()
-	if ok && time.Now().Before(e.until) {
-		return e.content, nil
+	if left := time.Until(e.until); ok && left > 0 {
+		return e.content, c.after(e, left), nil
 	}
 	result := c.flights.DoChan(key, func() (any, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), loadTimeout)
@@ -52,22 +57,33 @@ func (c *cache) get(ctx context.Context, key string, fresh time.Duration, load f
 				return nil, ctx.Err()
 			}
 		}
-		begin := time.Now()
+		begin, version := time.Now(), c.version()
 		got, err := load(ctx)
-		if err == nil {
-			c.put(key, cached{got, time.Now().Add(max(fresh, 3*time.Since(begin)))})
+		if err != nil {
+			return nil, err
 		}
-		return got, err
+		e := cached{got, version, time.Now().Add(max(fresh, 3*time.Since(begin)))}
+		c.put(key, e)
+		return e, nil
 	})
 	select {
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return nil, 0, ctx.Err()
 	case r := <-result:
 		if r.Err != nil {
-			return nil, r.Err
+			return nil, 0, r.Err
 		}
-		return r.Val.(content), nil //nolint:forcetypeassert // load returns nothing else
+		e := r.Val.(cached) //nolint:forcetypeassert // the flight returns nothing else
+		return e.content, c.after(e, time.Until(e.until)), nil
 	}
+}
+
+// after is how long an entry has left, if there is news that it does not have.
+func (c *cache) after(e cached, left time.Duration) time.Duration {
+	if e.version == c.version() {
+		return 0
+	}
+	return max(left, time.Millisecond)
 }
 
 func (c *cache) put(key string, e cached) {

@@ -57,6 +57,13 @@ func (h *hub) run(ctx context.Context) {
 	}
 }
 
+// version is that of the last tick.
+func (h *hub) version() uint32 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.last.Version
+}
+
 func (h *hub) watched() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -75,10 +75,10 @@ func (f *stage) testLive(t *testing.T) {
 // Viewers of the same panel share what was read, and one that leaves takes it from nobody.
 func TestViewersShareWhatIsRead(t *testing.T) {
 	t.Parallel()
-	c := newCache()
+	c := newCache(func() uint32 { return 0 })
 	reads := 0
 	load := func() content {
-		got, err := c.get(t.Context(), "key", time.Hour, func(context.Context) (content, error) {
+		got, _, err := c.get(t.Context(), "key", time.Hour, func(context.Context) (content, error) {
 			reads++
 			return Message{Title: "read"}, nil
 		})
@@ -98,14 +98,14 @@ func TestViewersShareWhatIsRead(t *testing.T) {
 	}
 	left := make(chan error)
 	go func() {
-		_, err := c.get(leaves, "slow", time.Second, read)
+		_, _, err := c.get(leaves, "slow", time.Second, read)
 		left <- err
 	}()
 	<-begun
 	leave()
 	require.ErrorIs(t, <-left, context.Canceled)
 	close(release)
-	got, err := c.get(t.Context(), "slow", time.Second, func(context.Context) (content, error) { return Message{Title: "again"}, nil })
+	got, _, err := c.get(t.Context(), "slow", time.Second, func(context.Context) (content, error) { return Message{Title: "again"}, nil })
 	require.NoError(t, err)
 	require.Contains(t, []content{Message{Title: "late"}, Message{Title: "again"}}, got, "it came though the first who asked had left")
 }

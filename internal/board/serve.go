@@ -44,6 +44,8 @@ type shownPanel struct {
 	Wide               bool
 	Content            content // nil: the page fetches it
 	Problem            *Message
+
+	again time.Duration // after which to ask for it again, whether or not there is news; 0: never
 }
 
 // page serves a page, one of its panels, or a panel's CSV.
@@ -133,16 +135,17 @@ func (s *Server) panel(p panel, q query) shownPanel {
 
 // fill loads a panel's content, or says why there is none.
 func (s *Server) fill(ctx context.Context, sp *shownPanel, p panel, q query) {
-	c, err := s.load(ctx, p, q)
+	c, again, err := s.load(ctx, p, q)
 	if err == nil {
-		sp.Content = c
+		sp.Content, sp.again = c, again
 		return
 	}
 	sp.Problem = s.problem(err, p.name)
 }
 
-// load reads a panel's content; viewers of the same share it for as long as it is fresh.
-func (s *Server) load(ctx context.Context, p panel, q query) (content, error) {
+// load reads a panel's content; viewers of the same share it for as long as it is fresh. If there is news that it does not have, it says
+// after how long that will be read.
+func (s *Server) load(ctx context.Context, p panel, q query) (content, time.Duration, error) {
 	tenant := viewerOf(ctx).tenant
 	who := s.stores[tenant]
 	key := strings.Join([]string{tenant, p.name, q.with(), strconv.FormatBool(q.all)}, "\x00")
@@ -162,6 +165,9 @@ func (s *Server) problem(err error, name string) *Message {
 	return &Message{"ClickHouse does not answer", "These figures could not be read; the log of tidemark board says why. They are tried again as new data arrive."}
 }
 
+// againIn is the header of a panel that lacks the latest news: in how many milliseconds to ask again, as no further news may come.
+const againIn = "Tidemark-Again-In"
+
 // alone serves one panel's content: a fragment for the page's script, and for others a page that holds nothing else.
 func (s *Server) alone(w http.ResponseWriter, r *http.Request, p page, one panel, q query) {
 	sp := s.panel(one, q)
@@ -171,6 +177,9 @@ func (s *Server) alone(w http.ResponseWriter, r *http.Request, p page, one panel
 		status = http.StatusServiceUnavailable
 	}
 	w.Header().Add("Vary", "HX-Request")
+	if sp.again > 0 {
+		w.Header().Set(againIn, strconv.FormatInt(sp.again.Milliseconds()+1, 10))
+	}
 	if r.Header.Get("HX-Request") == "true" {
 		s.answer(w, r, status, "panel-body", sp)
 		return
@@ -181,7 +190,7 @@ func (s *Server) alone(w http.ResponseWriter, r *http.Request, p page, one panel
 }
 
 func (s *Server) csv(w http.ResponseWriter, r *http.Request, p panel, q query) {
-	c, err := s.load(r.Context(), p, q.unpaged())
+	c, _, err := s.load(r.Context(), p, q.unpaged())
 	if err != nil {
 		http.Error(w, s.problem(err, p.name).Text, http.StatusServiceUnavailable)
 		return

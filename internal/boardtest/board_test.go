@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"testing"
 	"time"
 
@@ -131,7 +132,7 @@ func (b *Browser) settled(t *testing.T, address string, look Look, must bool) *P
 	}
 }
 
-// live sends the event of a new user through Segment's SDK, and waits until the account's page shows one more.
+// live sends the event of a new user through Segment's SDK, and waits until the account's page shows one more, some times.
 func live(t *testing.T, browser *Browser, d demo) {
 	account := fmt.Sprintf("live-%d", time.Now().UnixMilli())
 	send := func(user string) time.Time {
@@ -159,12 +160,15 @@ func live(t *testing.T, browser *Browser, d demo) {
 		return when
 	}
 	seen(1)
-	began := send("bob")
-	delivered := time.Now()
-	shown := seen(2)
-	t.Logf("an event was on the page %s after its SDK was started, %s after that had ended", shown.Sub(began).Round(time.Millisecond), shown.Sub(delivered).Round(time.Millisecond))
+	var took []time.Duration
+	for n, user := range []string{"bob", "cleo", "dan", "eve", "finn"} {
+		began := send(user)
+		took = append(took, seen(n+2).Sub(began).Round(time.Millisecond))
+	}
+	slices.Sort(took)
+	t.Logf("events were on the page %s to %s after their SDK was started, half of them within %s", took[0], took[len(took)-1], took[len(took)/2])
 	if *whole {
-		require.Less(t, shown.Sub(began), newsWithin)
+		require.Less(t, took[len(took)-1], newsWithin)
 	}
 }
 

@@ -221,6 +221,8 @@
       else failed(event);
       return;
     }
+    const again = Number(event.detail.xhr.getResponseHeader("Tidemark-Again-In")); // others were shown it just before the news
+    if (again) setTimeout(() => news([panel]), again);
     if (answers.get(panel.id) === answer) { event.detail.shouldSwap = false; return; }
     answers.set(panel.id, answer);
     wasOpen.set(panel.id, [...panel.querySelectorAll("details")].map(d => d.open));

@@ -2,6 +2,7 @@ package board
 
 import (
 	"context"
+	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -22,7 +23,7 @@ func TestNewsReachWhoWasShownTheOld(t *testing.T) {
 				reads++
 				at := version
 				time.Sleep(takes)
-				return Message{Title: string(rune('0' + at))}, nil
+				return Message{Title: strconv.FormatUint(uint64(at), 10)}, nil
 			})
 			require.NoError(t, err)
 			return got, again

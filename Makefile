@@ -139,7 +139,7 @@ VIEW_ACCOUNTS ?= 10000
 VIEW_BENCH ?= FirstLayer|Silence|PortfolioNow
 
 .PHONY: bench-views
-bench-views: ## Read every view of VIEW_ACCOUNTS=10000 accounts beside plain aggregates, 100 000 silent ones and the board's, into docs/view-speed.md (an hour).
+bench-views: ## Read every view of VIEW_ACCOUNTS=10000 accounts beside plain aggregates, 100 000 silent ones and the board's, into docs/view-speed.md (five minutes at rest).
 	VIEW_ACCOUNTS=$(VIEW_ACCOUNTS) VIEW_ONLY='$(VIEW_ONLY)' VIEW_SPEED=$(CURDIR)/docs/view-speed.md \
 		go test ./sinks/clickhouse/views -run '^$$' -bench '$(VIEW_BENCH)' -benchtime 1x -timeout 120m
 

@@ -43,8 +43,8 @@ func (c *cache) get(ctx context.Context, key string, fresh time.Duration, load f
 	c.mu.Lock()
 	e, ok := c.entries[key]
 	c.mu.Unlock()
-	if left := time.Until(e.until); ok && left > 0 {
-		return e.content, c.after(e, left), nil
+	if ok && time.Now().Before(e.until) {
+		return e.content, c.after(e), nil
 	}
 	result := c.flights.DoChan(key, func() (any, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), loadTimeout)
@@ -74,16 +74,16 @@ func (c *cache) get(ctx context.Context, key string, fresh time.Duration, load f
 			return nil, 0, r.Err
 		}
 		e := r.Val.(cached) //nolint:forcetypeassert // the flight returns nothing else
-		return e.content, c.after(e, time.Until(e.until)), nil
+		return e.content, c.after(e), nil
 	}
 }
 
-// after is how long an entry has left, if there is news that it does not have.
-func (c *cache) after(e cached, left time.Duration) time.Duration {
+// after is how long an entry has left, if there is news that it does not have, and else 0.
+func (c *cache) after(e cached) time.Duration {
 	if e.version == c.version() {
 		return 0
 	}
-	return max(left, time.Millisecond)
+	return max(time.Until(e.until), time.Millisecond)
 }
 
 func (c *cache) put(key string, e cached) {

@@ -11,7 +11,7 @@ import (
 )
 
 // TestNewsReachWhoWasShownTheOld: what was read just before the news came is shared for as long as it is fresh, and whoever is shown it is
-// told when to come again.
+// told when to come again. Its time is virtual.
 func TestNewsReachWhoWasShownTheOld(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

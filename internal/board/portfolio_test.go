@@ -66,9 +66,16 @@ func (f *stage) testLive(t *testing.T) {
 	until(t, stream, "event: tick")
 	before := until(t, stream, "data: ")
 	require.Contains(t, before, `"telemetry":"2026-03-10T11:00:00Z"`)
+	again := func() string { // what is said of a panel that is read once a minute at most
+		resp, _ := get(t, f.url+"/accounts/someone?panel=kpis", "HX-Request", "true")
+		require.Equal(t, http.StatusOK, resp.StatusCode)
+		return resp.Header.Get(againIn)
+	}
+	require.Empty(t, again(), "it has the latest")
 	f.exec(t, "INSERT INTO source_progress_all (* EXCEPT generation) VALUES ('telemetry/0@T', '2026-03-10 11:59:01', 101, 110, '2026-03-10 11:00:00', 'w1')")
 	until(t, stream, "event: tick")
 	require.NotEqual(t, before, until(t, stream, "data: "), "something is new")
+	require.NotEmpty(t, again(), "it was read before that")
 	until(t, stream, "event: beat") // nothing is, and ClickHouse answers
 }
 

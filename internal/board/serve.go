@@ -45,7 +45,7 @@ type shownPanel struct {
 	Content            content // nil: the page fetches it
 	Problem            *Message
 
-	again time.Duration // after which to ask for it again, whether or not there is news; 0: never
+	again time.Duration // after which to ask again, though no further news may come; 0: on news only
 }
 
 // page serves a page, one of its panels, or a panel's CSV.
@@ -177,10 +177,10 @@ func (s *Server) alone(w http.ResponseWriter, r *http.Request, p page, one panel
 		status = http.StatusServiceUnavailable
 	}
 	w.Header().Add("Vary", "HX-Request")
-	if sp.again > 0 {
-		w.Header().Set(againIn, strconv.FormatInt(sp.again.Milliseconds()+1, 10))
-	}
 	if r.Header.Get("HX-Request") == "true" {
+		if sp.again > 0 {
+			w.Header().Set(againIn, strconv.FormatInt(sp.again.Milliseconds()+1, 10))
+		}
 		s.answer(w, r, status, "panel-body", sp)
 		return
 	}

@@ -44,7 +44,9 @@ func TestBoard(t *testing.T) {
 		require.Contains(t, partitions, "\n"+source+",0,")
 	}
 	require.Contains(t, csv("pipeline?panel=checkpoints"), ",yes,")
-	require.Contains(t, csv("pipeline?panel=watermarks"), "telemetry,")
+	require.Eventually(t, func() bool { // a running pipeline writes what it has observed every few seconds
+		return strings.Contains(csv("pipeline?panel=watermarks"), "\ntelemetry,")
+	}, 5*time.Minute, 100*time.Millisecond, "%s", &board.stderr)
 	require.Contains(t, csv("pipeline?panel=clickhouse"), strings.TrimPrefix(b.store.Server.NativeAddr(), "http://"))
 	require.Equal(t, exitOK, board.end(), "%s", &board.stderr)
 }

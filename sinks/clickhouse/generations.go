@@ -85,7 +85,8 @@ SELECT {generation:UInt16}, {state:String}, {catalogue:String}, greatest(now64(3
 }
 
 // SwitchTo makes the client's generation live in place of another, unless that one has folded more of some source: then
-// false, and nothing has changed. So readers see no number go back, unless the other writes in the same instant.
+// false, and nothing has changed. So readers see no number go back, unless the other writes while the query
+// decides: what it wrote then may be lacking until the client's next flush.
 // sources are those that there are still logs of.
 func (c *Client) SwitchTo(ctx context.Context, catalogue string, from uint16, sources []string) (bool, error) {
 	const insert = `INSERT INTO generations (generation, state, catalogue, at)

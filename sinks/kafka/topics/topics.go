@@ -84,8 +84,8 @@ func Check(ctx context.Context, cl *kgo.Client, declared []Topic) (Report, error
 	return report, nil
 }
 
-// Ensure creates the declared topics that are missing, waits until each of their partitions has a leader, and reports what it
-// created and how the others differ. It is idempotent, also when several processes run it at once.
+// Ensure creates the declared topics that are missing, waits until each of their partitions has a leader that every broker
+// knows, and reports what it created and how the others differ. It is idempotent, also when several processes run it at once.
 func Ensure(ctx context.Context, cl *kgo.Client, declared []Topic) (Report, error) {
 	report, err := Check(ctx, cl, declared)
 	if err != nil || len(report.Missing) == 0 {
@@ -133,14 +133,15 @@ func create(ctx context.Context, adm *kadm.Client, t Topic) error {
 	return fmt.Errorf("%s: %w", what, err)
 }
 
-// waitForLeaders polls because a cluster answers CreateTopics before every broker knows the new partitions.
+// waitForLeaders polls because a cluster answers CreateTopics before every broker knows the new partitions: a client that then
+// asked a broker that does not would be told that there is no such topic.
 func waitForLeaders(ctx context.Context, cl *kgo.Client, names []string) error {
 	const pollEvery = 50 * time.Millisecond
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
 	for {
-		topics, err := describe(ctx, cl, names)
-		if err == nil && haveLeaders(topics, names) {
+		known, err := knownEverywhere(ctx, cl, names)
+		if err == nil && known {
 			return nil
 		}
 		select {
@@ -149,6 +150,27 @@ func waitForLeaders(ctx context.Context, cl *kgo.Client, names []string) error {
 		case <-tick.C:
 		}
 	}
+}
+
+// knownEverywhere asks every broker that answers.
+func knownEverywhere(ctx context.Context, cl *kgo.Client, names []string) (bool, error) {
+	brokers, err := kadm.NewClient(cl).ListBrokers(ctx)
+	if err != nil {
+		return false, fmt.Errorf("list the brokers: %w", err)
+	}
+	answered := false
+	for _, b := range brokers {
+		resp, err := request(names).RequestWith(ctx, cl.Broker(int(b.NodeID)))
+		if err != nil {
+			continue // nobody else hears from it either
+		}
+		answered = true
+		topics, err := found(resp)
+		if err != nil || !haveLeaders(topics, names) {
+			return false, err
+		}
+	}
+	return answered, nil
 }
 
 func haveLeaders(topics map[string]kmsg.MetadataResponseTopic, names []string) bool {
@@ -169,6 +191,14 @@ func haveLeaders(topics map[string]kmsg.MetadataResponseTopic, names []string) b
 // describe asks the cluster for those of the topics that exist. It sends the request itself because kadm would answer from the
 // client's cache, which may be seconds old.
 func describe(ctx context.Context, cl *kgo.Client, names []string) (map[string]kmsg.MetadataResponseTopic, error) {
+	resp, err := request(names).RequestWith(ctx, cl)
+	if err != nil {
+		return nil, fmt.Errorf("describe topics: %w", err)
+	}
+	return found(resp)
+}
+
+func request(names []string) *kmsg.MetadataRequest {
 	req := kmsg.NewPtrMetadataRequest()
 	req.Topics = []kmsg.MetadataRequestTopic{} // not nil, which would ask for all topics
 	for _, name := range names {
@@ -176,10 +206,11 @@ func describe(ctx context.Context, cl *kgo.Client, names []string) (map[string]k
 		t.Topic = kmsg.StringPtr(name)
 		req.Topics = append(req.Topics, t)
 	}
-	resp, err := req.RequestWith(ctx, cl)
-	if err != nil {
-		return nil, fmt.Errorf("describe topics: %w", err)
-	}
+	return req
+}
+
+// found returns those of the topics asked for that exist, by name.
+func found(resp *kmsg.MetadataResponse) (map[string]kmsg.MetadataResponseTopic, error) {
 	out := make(map[string]kmsg.MetadataResponseTopic, len(resp.Topics))
 	for _, t := range resp.Topics {
 		err := kerr.ErrorForCode(t.ErrorCode)

@@ -3,12 +3,16 @@ package topics_test
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 	"go.uber.org/goleak"
 
 	"tidemark/internal/devkafka"
@@ -48,6 +52,38 @@ func TestEnsureCreatesWhatIsMissingOnce(t *testing.T) {
 		require.NoError(t, err)
 		require.Empty(t, report)
 	}
+}
+
+// A cluster answers CreateTopics before every broker knows of the topic, and a client that asks one that does not is refused.
+func TestEnsureWaitsUntilEveryBrokerKnows(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(3))
+	require.NoError(t, err)
+	defer cluster.Close()
+	var refused atomic.Int32
+	cluster.ControlKey(int16(kmsg.Metadata), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		req := r.(*kmsg.MetadataRequest) //nolint:forcetypeassert // of that key
+		if cluster.CurrentNode() != 2 || len(req.Topics) == 0 || refused.Load() == 4 {
+			return nil, nil, false
+		}
+		refused.Add(1)
+		resp := req.ResponseKind().(*kmsg.MetadataResponse) //nolint:forcetypeassert // as above
+		for _, asked := range req.Topics {
+			topic := kmsg.NewMetadataResponseTopic()
+			topic.Topic, topic.ErrorCode = asked.Topic, kerr.UnknownTopicOrPartition.Code
+			resp.Topics = append(resp.Topics, topic)
+		}
+		return resp, nil, true
+	})
+	cl, err := kgo.NewClient(kgo.SeedBrokers(cluster.ListenAddrs()...))
+	require.NoError(t, err)
+	defer cl.Close()
+	_, err = topics.Ensure(ctx, cl, []topics.Topic{{Name: "late", Partitions: 3}})
+	require.NoError(t, err)
+	require.EqualValues(t, 4, refused.Load())
 }
 
 func TestEnsureReportsDifferencesAndChangesNothing(t *testing.T) {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -15,6 +17,7 @@ import (
 type followed interface {
 	apply(*kgo.Record) error
 	skip(partition int32, next int64)
+	positions() map[int32]int64
 	await(ctx context.Context, partition int32, end int64) error
 }
 
@@ -25,6 +28,7 @@ type follower struct {
 	tables  map[string]followed
 	metrics *metrics
 	log     *zap.Logger
+	skips   int32 // polls with batches that were not unpacked
 }
 
 func newFollower(c Config, tables map[string]followed, m *metrics, log *zap.Logger) (*follower, error) {
@@ -57,21 +61,47 @@ func (f *follower) run(ctx context.Context) {
 		if ctx.Err() != nil || fetches.IsClientClosed() {
 			return
 		}
-		fetches.EachError(func(topic string, partition int32, err error) {
-			f.log.Warn("read", zap.String("topic", topic), zap.Int32("partition", partition), zap.Error(err))
-			if batch := (*kgo.ErrDecompressTooLarge)(nil); errors.As(err, &batch) {
-				f.metrics.badRecords.WithLabelValues(topic).Inc()
-				f.tables[topic].skip(partition, batch.NextOffset)
-				f.client.SetOffsets(map[string]map[int32]kgo.EpochOffset{topic: {partition: {Epoch: batch.Epoch, Offset: batch.NextOffset}}})
-			}
-		})
 		fetches.EachRecord(func(r *kgo.Record) {
 			if err := f.tables[r.Topic].apply(r); err != nil {
 				f.metrics.badRecords.WithLabelValues(r.Topic).Inc()
 				f.log.Warn("skip record: it cannot be read", zap.String("topic", r.Topic), zap.Int32("partition", r.Partition), zap.Int64("offset", r.Offset)) // err may quote it
 			}
 		})
+		skipped := false
+		fetches.EachError(func(topic string, partition int32, err error) {
+			f.log.Warn("read", zap.String("topic", topic), zap.Int32("partition", partition), zap.Error(err))
+			if batch := (*kgo.ErrDecompressTooLarge)(nil); errors.As(err, &batch) {
+				f.metrics.badRecords.WithLabelValues(topic).Inc()
+				f.tables[topic].skip(partition, batch.NextOffset)
+				skipped = true
+			}
+		})
+		if skipped {
+			f.goOn(ctx)
+		}
 	}
+}
+
+// goOn sets from where every partition is to be fetched, after batches that were not unpacked. To set it of theirs alone is not enough, nor to
+// set the same twice: see positions in package pipeline.
+func (f *follower) goOn(ctx context.Context) {
+	f.skips++
+	epoch := -1 - f.skips%2
+	at := map[string]map[int32]kgo.EpochOffset{}
+	for topic, table := range f.tables {
+		at[topic] = map[int32]kgo.EpochOffset{}
+		for partition, next := range table.positions() {
+			at[topic][partition] = kgo.EpochOffset{Epoch: epoch, Offset: next}
+		}
+	}
+	if starts, err := kadm.NewClient(f.client).ListStartOffsets(ctx, slices.Collect(maps.Keys(f.tables))...); err == nil {
+		starts.Each(func(start kadm.ListedOffset) {
+			if _, ok := at[start.Topic][start.Partition]; !ok && start.Err == nil {
+				at[start.Topic][start.Partition] = kgo.EpochOffset{Epoch: epoch, Offset: start.Offset}
+			}
+		})
+	}
+	f.client.SetOffsets(at)
 }
 
 // put writes a record and returns when its table holds it. A nil value removes

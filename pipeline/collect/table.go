@@ -3,6 +3,7 @@ package collect
 import (
 	"context"
 	"fmt"
+	"maps"
 	"sync"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -80,6 +81,13 @@ func (t *table[V]) skip(partition int32, next int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.read(partition, next)
+}
+
+// positions returns the offsets after the last records folded, of the partitions of which any were.
+func (t *table[V]) positions() map[int32]int64 {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return maps.Clone(t.next)
 }
 
 // read says that the partition has been read up to an offset, with the lock held.

@@ -36,6 +36,7 @@ var ErrFull = errors.New("enough has been unpacked for now")
 // Unpacker is a kgo.Decompressor. It is safe for concurrent use.
 type Unpacker struct {
 	most int64 // bytes since the last Reset, about
+	lz4  lz4Unpacker
 
 	mu   sync.Mutex
 	used int64
@@ -91,10 +92,7 @@ func (u *Unpacker) unpack(src []byte, codec kgo.CompressionCodecType) ([]byte, e
 		}
 		return read(r)
 	case kgo.CodecLz4:
-		r := lz4s.Get().(*lz4.Reader) //nolint:forcetypeassert // it holds nothing else
-		defer lz4s.Put(r)
-		r.Reset(bytes.NewReader(src))
-		return read(r)
+		return u.lz4.unpack(src)
 	case kgo.CodecSnappy:
 		return snappy(src)
 	case kgo.CodecZstd:

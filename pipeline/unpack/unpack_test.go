@@ -2,7 +2,11 @@ package unpack
 
 import (
 	"bytes"
+	"errors"
+	"math"
+	"math/rand/v2"
 	"runtime"
+	"slices"
 	"testing"
 
 	"github.com/klauspost/compress/gzip"
@@ -72,6 +76,87 @@ func TestFramedSnappy(t *testing.T) {
 	require.True(t, bytes.Equal(want, got))
 	_, err = New(0).Decompress(framed[:len(framed)-1], kgo.CodecSnappy)
 	require.ErrorContains(t, err, "broken framing")
+}
+
+// frames are of every kind that lz4's format has, each of the same events, in blocks of 64 KiB.
+func frames(t testing.TB) map[string][]byte {
+	t.Helper()
+	all := map[string][]byte{}
+	content := events(1000)
+	for name, options := range map[string][]lz4.Option{
+		"as Java's":         {lz4.ChecksumOption(false)},
+		"all checksums":     {lz4.ChecksumOption(true), lz4.BlockChecksumOption(true)},
+		"says its size":     {lz4.SizeOption(uint64(len(content)))},
+		"legacy":            {lz4.LegacyOption(true)},
+		"does not compress": {},
+	} {
+		var out bytes.Buffer
+		w := lz4.NewWriter(&out)
+		require.NoError(t, w.Apply(append(options, lz4.BlockSizeOption(lz4.Block64Kb))...))
+		of := content
+		if name == "does not compress" {
+			of = noise(len(content))
+		}
+		_, err := w.Write(of)
+		require.NoError(t, err)
+		require.NoError(t, w.Close())
+		all[name] = bytes.Clone(out.Bytes())
+	}
+	plain := all["as Java's"]
+	all["two frames"] = append(bytes.Clone(plain), plain...)
+	// A stored block of 100 bytes, and one that repeats the first eight of them and ends in five of its own.
+	all["linked blocks"] = slices.Concat([]byte{4, 0x22, 0x4d, 0x18, lz4Version1, 0x40, 0xc0, 100, 0, 0, 0x80}, content[:100],
+		[]byte{9, 0, 0, 0, 0x04, 100, 0, 0x50}, []byte("tail!"), []byte{0, 0, 0, 0})
+	return all
+}
+
+// noise does not compress.
+func noise(n int) []byte {
+	out := make([]byte, n)
+	_, _ = rand.NewChaCha8([32]byte{}).Read(out) // never fails
+	return out
+}
+
+func TestEveryKindOfLz4Frame(t *testing.T) {
+	own := kgo.DefaultDecompressor()
+	for name, frame := range frames(t) {
+		t.Run(name, func(t *testing.T) {
+			want, err := own.Decompress(frame, kgo.CodecLz4)
+			require.NoError(t, err)
+			fast := lz4Frame(make([]byte, 0, len(want)), frame)
+			if name == "legacy" || name == "two frames" {
+				require.Nil(t, fast)
+			} else {
+				require.True(t, bytes.Equal(want, fast))
+			}
+			require.Nil(t, lz4Frame(make([]byte, 0, len(want)-1), frame), "it does not fit")
+			u := New(0)
+			for range 2 { // the second time it is known how much room it takes
+				got, err := u.Decompress(frame, kgo.CodecLz4)
+				require.NoError(t, err)
+				require.True(t, bytes.Equal(want, got))
+			}
+			for cut := range min(len(frame), 300) {
+				require.Nil(t, lz4Frame(make([]byte, 0, len(want)), frame[:len(frame)-1-cut]))
+			}
+		})
+	}
+}
+
+// One batch that holds a lot for its size must not make those after it take as much.
+func TestRoomIsGivenBack(t *testing.T) {
+	u := New(0)
+	dense, kind := pack(t, kgo.Lz4Compression(), events(50_000))
+	sparse, _ := pack(t, kgo.Lz4Compression(), noise(1<<20))
+	_, err := u.Decompress(dense, kind)
+	require.NoError(t, err)
+	for range 100 {
+		got, err := u.Decompress(sparse, kind)
+		require.NoError(t, err)
+		require.LessOrEqual(t, cap(got), 2*len(got))
+	}
+	ratio := math.Float64frombits(u.lz4.ratio.Load())
+	require.InDelta(t, 1.125, ratio, 0.01)
 }
 
 // bombs are small batches of gigabytes, and a header that promises them.
@@ -145,6 +230,9 @@ func FuzzUnpack(f *testing.F) {
 		f.Add(packed, uint8(kind))
 		f.Add(packed[:len(packed)-2], uint8(kind))
 	}
+	for _, frame := range frames(f) {
+		f.Add(frame, uint8(kgo.CodecLz4))
+	}
 	f.Add(append(bytes.Clone(framing), make([]byte, 20)...), uint8(kgo.CodecSnappy))
 	own := kgo.DefaultDecompressor()
 	f.Fuzz(func(t *testing.T, packed []byte, codec uint8) {
@@ -155,6 +243,11 @@ func FuzzUnpack(f *testing.F) {
 		}
 		require.LessOrEqual(t, len(got), max(MaxBytes, len(packed)))
 		want, err := own.Decompress(packed, kind)
+		for _, unread := range []error{lz4.ErrInvalidHeaderChecksum, lz4.ErrInvalidBlockChecksum, lz4.ErrInvalidFrameChecksum} {
+			if errors.Is(err, unread) {
+				return // Kafka's is of the whole batch
+			}
+		}
 		require.NoError(t, err)
 		require.True(t, bytes.Equal(want, got))
 	})

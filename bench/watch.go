@@ -72,7 +72,7 @@ func (b *bench) watch(ctx context.Context, w watched) (*liveRun, error) {
 	}
 	all := w.already + r.Sent + w.probes.count()
 	r.fill(from, to)
-	if r.Freshness, r.Answered, err = w.probes.percentiles(from.at, to.at, 0.5, 0.9, 0.99); err != nil {
+	if r.Freshness, err = w.probes.percentiles(from.at, to.at, 0.5, 0.9, 0.99); err != nil {
 		return nil, err
 	}
 	slices.Sort(w.probes.looks)

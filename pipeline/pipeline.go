@@ -147,10 +147,11 @@ func New(cfg Config) (*Pipeline, error) {
 	}
 	p.client = client
 	p.broker = &worker.Broker{Client: client, Admin: kadm.NewClient(client), Group: cfg.Group, Read: cfg.Kafka}
-	p.flusher = worker.NewFlusher(cfg.Store, client, cfg.FlushInterval, cfg.Log, cfg.Metrics, cfg.Traces)
+	backlog := worker.NewBacklog(cfg.FlushRows)
+	p.flusher = worker.NewFlusher(cfg.Store, client, cfg.FlushInterval, backlog, cfg.Log, cfg.Metrics, cfg.Traces)
 	p.shared = worker.Config{
 		Store: cfg.Store, Flusher: p.flusher, Room: worker.NewRoom(cfg.QueueBytes), Broker: p.broker, Log: cfg.Log, Metrics: cfg.Metrics,
-		DeadLetters: cfg.DeadLetters, LettersFrom: cfg.LettersFrom, FlushInterval: cfg.FlushInterval, Backlog: worker.NewBacklog(cfg.FlushRows),
+		DeadLetters: cfg.DeadLetters, LettersFrom: cfg.LettersFrom, FlushInterval: cfg.FlushInterval, Backlog: backlog,
 		MaxWindows: p.share, Links: cfg.Traces != nil,
 		Pause:  func(topic string, n int32) { client.PauseFetchPartitions(map[string][]int32{topic: {n}}) },
 		Resume: func(topic string, n int32) { client.ResumeFetchPartitions(map[string][]int32{topic: {n}}) },

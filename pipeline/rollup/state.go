@@ -201,7 +201,7 @@ func (s *State) Install(keys []clickhouse.WindowKey, rows *clickhouse.Counters) 
 }
 
 func (s *State) install(rows *clickhouse.Counters, counted bool) {
-	ofAccount, ofFeature := slotsOf(s.program.AccountCounters), slotsOf(s.program.FeatureCounters)
+	ofAccount, ofFeature := slotsOf(s.program.AccountCounters, &rows.Metric), slotsOf(s.program.FeatureCounters, &rows.Metric)
 	var a *account
 	for n := range rows.Value {
 		if id := rows.AccountID.At(n); a == nil || a.id != id {
@@ -219,8 +219,8 @@ func (s *State) install(rows *clickhouse.Counters, counted bool) {
 				w.admit(r, []byte(f))
 			}
 		}
-		k, known := slots[rows.Metric.At(n)]
-		if !known { // a metric that the catalogue no longer has stays as it is
+		k := slots[rows.Metric.KeyAt(n)]
+		if k < 0 { // a metric that the catalogue no longer has stays as it is
 			continue
 		}
 		sl := r.slot(k)
@@ -232,10 +232,11 @@ func (s *State) install(rows *clickhouse.Counters, counted bool) {
 	}
 }
 
-func slotsOf(names []string) map[string]int {
-	slots := make(map[string]int, len(names))
-	for i, name := range names {
-		slots[name] = i
+// slotsOf returns the counter that each word of a column names, by the words' numbers; -1: none.
+func slotsOf(counters []string, metrics *clickhouse.Words) []int {
+	slots := make([]int, len(metrics.List()))
+	for k, name := range metrics.List() {
+		slots[k] = slices.Index(counters, name)
 	}
 	return slots
 }

@@ -50,13 +50,18 @@ type Flusher struct {
 	log     *zap.Logger
 	metrics *metrics.Pipeline
 	tracer  trace.Tracer
-	gather  time.Duration // how long a round waits for another flush
+	backlog *Backlog
+	gather  time.Duration // the longest that a round waits for another flush
 	in      chan *request
 	joined  clickhouse.Batch // the rows of a round, in one
 }
 
-// patient is how many times as long a round waits whose sources are behind: they are busy folding, and in no hurry.
-const patient = 5
+const (
+	// lookEvery is how often a round that waits looks whether there still is another flush to wait for.
+	lookEvery = 5 * time.Millisecond
+	// patient is how long, in times of gather, a round waits whose sources are behind: they are busy folding, and in no hurry.
+	patient = 2
+)
 
 // request is one source's flush, on its way.
 type request struct {
@@ -74,10 +79,10 @@ type request struct {
 const maxRequests = 1024
 
 // NewFlusher returns a flusher that commits with, and produces dead letters through, the client, for sources that flush
-// every interval. Without a provider there are no traces.
-func NewFlusher(store Store, client *kgo.Client, interval time.Duration, log *zap.Logger, m *metrics.Pipeline, traces trace.TracerProvider) *Flusher {
+// every interval and share the backlog. Without a provider there are no traces.
+func NewFlusher(store Store, client *kgo.Client, interval time.Duration, backlog *Backlog, log *zap.Logger, m *metrics.Pipeline, traces trace.TracerProvider) *Flusher {
 	return &Flusher{
-		store: store, client: client, log: log, metrics: m, tracer: tracer(traces), gather: interval / 10, in: make(chan *request, maxRequests),
+		store: store, client: client, log: log, metrics: m, tracer: tracer(traces), backlog: backlog, gather: interval / 4, in: make(chan *request, maxRequests),
 	}
 }
 
@@ -88,21 +93,30 @@ func (f *Flusher) Run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case first := <-f.in:
-			round, wait := []*request{first}, f.gather
-			for more := true; more; {
-				if round[len(round)-1].behind {
-					wait = patient * f.gather
-				}
-				select {
-				case next := <-f.in:
-					round = append(round, next)
-				case <-time.After(wait):
-					more = false
-				case <-ctx.Done(): // round tells
-					more = false
-				}
-			}
-			f.round(ctx, round)
+			f.round(ctx, f.joining(ctx, first))
+		}
+	}
+}
+
+// joining returns a flush and those that it waits for. Sources flush at the same moments, but on a busy machine one may come late; alone, it
+// would cost ClickHouse as much as all.
+func (f *Flusher) joining(ctx context.Context, first *request) []*request {
+	round, since := []*request{first}, time.Now()
+	for {
+		for len(f.in) > 0 { // nobody else receives
+			round, since = append(round, <-f.in), time.Now()
+		}
+		waits, wait := f.backlog.waitsBeside(round), f.gather
+		if round[len(round)-1].behind {
+			waits, wait = true, patient*f.gather
+		}
+		if !waits || time.Since(since) >= wait {
+			return round
+		}
+		select {
+		case <-time.After(lookEvery):
+		case <-ctx.Done(): // round tells
+			return round
 		}
 	}
 }

@@ -3,10 +3,13 @@ package worker
 import (
 	"context"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"tidemark/pipeline/source"
 )
 
 func megabyte() []*kgo.Record { return []*kgo.Record{{Value: make([]byte, 1<<20-recordOverhead)}} }
@@ -62,8 +65,10 @@ func TestASourceThatIsBehindFlushesLessOften(t *testing.T) {
 		queue: newQueue(NewRoom(1<<30), func() {}, func() {}),
 	}
 	start := time.Unix(1_700_000_000, 0)
+	folds := 0 // in an interval
 	flushes := func() (n int) {
 		for i := range 20 {
+			w.folded = folds
 			if w.due(start.Add(time.Duration(i) * interval)) {
 				n++
 			}
@@ -71,10 +76,15 @@ func TestASourceThatIsBehindFlushesLessOften(t *testing.T) {
 		return n
 	}
 	require.Equal(t, 20, flushes(), "nothing is left")
-	w.folded = 2000
-	w.end.Store(1999)
-	require.Equal(t, 20, flushes(), "what is left is folded in less than an interval")
-	w.end.Store(2001)
+	folds = 2000
+	w.end.Store(7999)
+	require.Equal(t, 20, flushes(), "what is left is folded in less than four intervals")
+	w.end.Store(4000)
+	for range 2 { // none of which it folds in
+		require.True(t, w.due(start.Add(19*interval)), "as much is left as comes in two intervals, in which it stalled")
+	}
+	folds = 2000
+	w.end.Store(8001)
 	require.Equal(t, 2, flushes())
 	w.Backlog.add(1000)
 	require.Equal(t, 20, flushes(), "as many rows wait as are written without waiting")
@@ -103,4 +113,46 @@ func TestAFullBacklogIsToldOnce(t *testing.T) {
 	b.add(-2000)
 	b.add(1000)
 	require.True(t, told(full))
+}
+
+// A round waits for a source that has something to flush and is late, not for one that has nothing, and not for ever.
+func TestARoundWaitsForWhoIsLate(t *testing.T) {
+	const interval = 400 * time.Millisecond
+	of := func(n int32, behind bool) *request {
+		return &request{id: source.ID{Topic: "telemetry", Partition: n}, behind: behind}
+	}
+	for name, c := range map[string]struct {
+		waits  []int32 // have something to flush
+		late   time.Duration
+		behind bool
+		round  int
+		took   time.Duration
+	}{
+		"nobody else has anything":          {round: 1},
+		"it has folded on itself":           {waits: []int32{0}, round: 1},
+		"one is late":                       {waits: []int32{1}, late: 42 * time.Millisecond, round: 2, took: 45 * time.Millisecond},
+		"one is too late":                   {waits: []int32{1}, late: 142 * time.Millisecond, round: 1, took: 100 * time.Millisecond},
+		"one is late, another does not ask": {waits: []int32{1, 2}, late: 42 * time.Millisecond, round: 2, took: 145 * time.Millisecond},
+		"in no hurry":                       {behind: true, late: 142 * time.Millisecond, round: 2, took: 345 * time.Millisecond},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := NewFlusher(nil, nil, interval, NewBacklog(1000), nil, nil, nil)
+				for _, n := range c.waits {
+					f.backlog.wait(of(n, false).id, true)
+				}
+				if c.late > 0 {
+					time.AfterFunc(c.late, func() {
+						second := of(1, c.behind)
+						f.in <- second
+						f.backlog.wait(second.id, false)
+					})
+				}
+				began := time.Now()
+				require.Len(t, f.joining(t.Context(), of(0, c.behind)), c.round)
+				require.Equal(t, c.took, time.Since(began))
+				time.Sleep(time.Second) // the late one may still be to come
+			})
+		})
+	}
 }

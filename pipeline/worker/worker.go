@@ -20,8 +20,11 @@ const (
 	// catchUp is how many flush intervals pass between two flushes of a source that is behind: what is written is late
 	// anyway, and a few big inserts cost ClickHouse much less than many small ones.
 	catchUp = 10
-	// behind is how many records of the log must be left for a source to be behind.
-	behind = 1000
+	// intervalsLeft is how many intervals it must take a source to fold what is left of its log for it to be behind. A short stall leaves
+	// less than that, and must not make what comes after it wait for a flush in ten.
+	intervalsLeft = 4
+	// few records are soon folded, whatever the pace.
+	few = 1000
 )
 
 // Config is what all workers of an instance share.
@@ -72,10 +75,12 @@ type Worker struct {
 	links     []trace.Link
 	taken     uint64    // position of the last Take
 	folded    int       // records since the last tick
+	pace      int       // records an interval that it has folded lately
 	noted     int       // rows that it has in the backlog
 	period    time.Time // of catching up, that the last flush was in
-	behind    bool      // more of the log was left at the last tick than it had folded since the one before
+	behind    bool      // at the last tick more of the log was left than it folds in some intervals
 	inFlight  *request
+	overdue   bool        // a flush was due while one was in flight
 	flying    []time.Time // the samples of the flush in flight
 }
 
@@ -258,13 +263,12 @@ func (w *Worker) loop(ctx context.Context) error {
 			if w.due(now) {
 				w.flush(ctx)
 			}
-			w.folded = 0
 		case err := <-written:
 			if err != nil {
 				return fmt.Errorf("flush %s: %w", w.id, err)
 			}
 			w.written()
-			if w.Backlog.IsFull() { // it was on its way when the others flushed
+			if w.overdue || w.Backlog.IsFull() { // it was on its way when it was due, or when the others flushed
 				w.flush(ctx)
 			}
 		case <-full:
@@ -288,11 +292,13 @@ func (w *Worker) untilTick(now time.Time) time.Duration {
 	return now.Truncate(w.FlushInterval).Add(w.FlushInterval).Sub(now)
 }
 
-// due reports whether to flush at a tick. A source that is behind, because more of the log is left than it folds in an
-// interval, flushes once in a longer period, the same for all sources.
+// due reports whether to flush at a tick. A source that is behind, because more of the log is left than it folds in some
+// intervals, flushes once in a longer period, the same for all sources.
 func (w *Worker) due(now time.Time) bool {
 	period := now.Truncate(catchUp * w.FlushInterval)
-	w.behind = w.end.Load()-int64(w.core.Position()) >= int64(max(behind, w.folded)) //nolint:gosec // an offset
+	w.pace, w.folded = max(w.folded, w.pace*3/4), 0 // a stall, in which it folds nothing, does not make it slow
+	left := w.end.Load() - int64(w.core.Position()) //nolint:gosec // an offset
+	w.behind = left >= int64(max(few, intervalsLeft*w.pace))
 	if w.behind && !w.Backlog.IsFull() && period.Equal(w.period) {
 		return false
 	}
@@ -302,7 +308,8 @@ func (w *Worker) due(now time.Time) bool {
 
 // flush sends what has changed on its way, unless a flush is on its way already or nothing has changed.
 func (w *Worker) flush(ctx context.Context) {
-	if w.inFlight != nil || w.core.Position() == w.taken {
+	w.overdue = w.inFlight != nil
+	if w.overdue || w.core.Position() == w.taken {
 		return
 	}
 	w.inFlight = &request{
@@ -310,8 +317,8 @@ func (w *Worker) flush(ctx context.Context) {
 	}
 	w.taken = w.core.Position()
 	w.dead, w.deadBytes, w.flying, w.samples, w.links = nil, 0, w.samples, nil, nil
-	w.note(0)
 	w.Flusher.in <- w.inFlight
+	w.note(0) // not before: whom nobody waits for is on its way
 }
 
 // written takes note that the flush in flight is durable.

@@ -67,6 +67,16 @@ func (c *Counters) Append(tier Tier, account string, start int64, feature, metri
 	c.AppliedOffset = append(c.AppliedOffset, applied)
 }
 
+// appendAll appends rows of others, to be read only.
+func (c *Counters) appendAll(other *Counters) {
+	c.Tier, c.WindowStart = append(c.Tier, other.Tier...), append(c.WindowStart, other.WindowStart...)
+	c.Value, c.AppliedOffset = append(c.Value, other.Value...), append(c.AppliedOffset, other.AppliedOffset...)
+	c.AccountID.appendAll(&other.AccountID)
+	c.Feature.appendAll(&other.Feature)
+	c.Metric.appendAll(&other.Metric)
+	c.Source.appendAll(&other.Source)
+}
+
 // Grow makes room for n more rows.
 func (c *Counters) Grow(n int) {
 	c.Tier, c.WindowStart = slices.Grow(c.Tier, n), slices.Grow(c.WindowStart, n)

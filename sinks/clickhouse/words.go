@@ -74,11 +74,27 @@ func (w *Words) appendRun(word string) {
 	w.keys = append(w.keys, uint32(len(w.list)-1)) //nolint:gosec // no more than there are rows
 }
 
+// appendAll appends the words of another column to one that is only read.
+func (w *Words) appendAll(other *Words) {
+	base := uint32(len(w.list)) //nolint:gosec // no more than there are rows
+	w.list = append(w.list, other.list...)
+	w.keys = slices.Grow(w.keys, len(other.keys))
+	for _, k := range other.keys {
+		w.keys = append(w.keys, base+k)
+	}
+}
+
 // AppendKey appends the word of a number that Key has given.
 func (w *Words) AppendKey(k uint32) { w.keys = append(w.keys, k) }
 
 // At returns the word of a row.
 func (w *Words) At(row int) string { return w.list[w.keys[row]] }
+
+// List returns the words that the numbers are of.
+func (w *Words) List() []string { return w.list }
+
+// KeyAt returns the number of a row's word.
+func (w *Words) KeyAt(row int) uint32 { return w.keys[row] }
 
 // Rows returns the number of rows.
 func (w *Words) Rows() int { return len(w.keys) }

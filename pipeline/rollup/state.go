@@ -202,21 +202,29 @@ func (s *State) Install(keys []clickhouse.WindowKey, rows *clickhouse.Counters) 
 
 func (s *State) install(rows *clickhouse.Counters, counted bool) {
 	ofAccount, ofFeature := slotsOf(s.program.AccountCounters, &rows.Metric), slotsOf(s.program.FeatureCounters, &rows.Metric)
+	// The rows of a window stand together, and of those the rows of a feature.
 	var a *account
+	var w *window
+	var r *row
+	var slots []int
 	for n := range rows.Value {
-		if id := rows.AccountID.At(n); a == nil || a.id != id {
-			a = s.account(id)
+		if n == 0 || rows.AccountID.KeyAt(n) != rows.AccountID.KeyAt(n-1) {
+			a, w = s.account(rows.AccountID.At(n)), nil
 		}
 		i, start := int(rows.Tier[n])-1, rows.WindowStart[n]
-		w := a.window(i, start)
-		if w == nil {
-			w = a.open(i, start, s)
+		if w == nil || w.start != start || rows.Tier[n] != rows.Tier[n-1] {
+			if w = a.window(i, start); w == nil {
+				w = a.open(i, start, s)
+			}
+			r = nil
 		}
-		r, slots := &w.row, ofAccount
-		if f := rows.Feature.At(n); f != "" {
-			r, slots = s.featureRow(w, a.ownFeatures().number(f)), ofFeature
-			if i == dayTier {
-				w.admit(r, []byte(f))
+		if r == nil || rows.Feature.KeyAt(n) != rows.Feature.KeyAt(n-1) {
+			r, slots = &w.row, ofAccount
+			if f := rows.Feature.At(n); f != "" {
+				r, slots = s.featureRow(w, a.ownFeatures().number(f)), ofFeature
+				if i == dayTier {
+					w.admit(r, []byte(f))
+				}
 			}
 		}
 		k := slots[rows.Metric.KeyAt(n)]

@@ -207,6 +207,7 @@ func (w *Worker) run(ctx context.Context, s Start) error {
 	reach("recovered")
 	w.Metrics.Recovery.Observe(time.Since(began).Seconds())
 	w.publish()
+	w.overdue = true // what came while nobody read has waited for long
 	w.queue.open()
 	return w.loop(ctx)
 }
@@ -254,6 +255,9 @@ func (w *Worker) loop(ctx context.Context) error {
 		case <-arrived:
 			if err := w.foldQueued(ctx); err != nil {
 				return err
+			}
+			if w.overdue {
+				w.flush(ctx)
 			}
 		case err := <-w.failed:
 			return err

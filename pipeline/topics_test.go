@@ -32,6 +32,7 @@ func TestATopicThatIsMissingIsNamedAndReadOnceItExists(t *testing.T) {
 		require.NoError(t, err)
 		w.produce(50)
 		require.True(t, w.settle(time.Minute))
+		time.Sleep(10 * time.Second) // until it looks again
 		require.NoError(t, m.Ready())
 		w.leave(m)
 	})

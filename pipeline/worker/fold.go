@@ -31,11 +31,10 @@ func (w *Worker) foldQueued(ctx context.Context) error {
 	return nil
 }
 
-// note tells the backlog how many rows there are to write, and whether there is something to flush beside what is on its way. A source
-// that is behind is not waited for.
+// note tells the backlog how many rows there are to write, and whether there are any beside those that are on their way.
 func (w *Worker) note(rows int) {
 	w.Backlog.add(rows - w.noted)
-	w.Backlog.wait(w.id, rows > 0 && !w.behind)
+	w.Backlog.wait(w.id, rows > 0)
 	w.noted = rows
 }
 

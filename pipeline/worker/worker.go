@@ -256,7 +256,7 @@ func (w *Worker) loop(ctx context.Context) error {
 			if err := w.foldQueued(ctx); err != nil {
 				return err
 			}
-			if w.overdue {
+			if w.overdue && w.left() < few {
 				w.flush(ctx)
 			}
 		case err := <-w.failed:
@@ -265,6 +265,7 @@ func (w *Worker) loop(ctx context.Context) error {
 			now := time.Now()
 			tick.Reset(w.untilTick(now))
 			if w.due(now) {
+				w.overdue = w.inFlight != nil
 				w.flush(ctx)
 			}
 		case err := <-written:
@@ -301,8 +302,7 @@ func (w *Worker) untilTick(now time.Time) time.Duration {
 func (w *Worker) due(now time.Time) bool {
 	period := now.Truncate(catchUp * w.FlushInterval)
 	w.pace, w.folded = max(w.folded, w.pace*3/4), 0 // a stall, in which it folds nothing, does not make it slow
-	left := w.end.Load() - int64(w.core.Position()) //nolint:gosec // an offset
-	w.behind = left >= int64(max(few, intervalsLeft*w.pace))
+	w.behind = w.left() >= max(few, intervalsLeft*w.pace)
 	if w.behind && !w.Backlog.IsFull() && period.Equal(w.period) {
 		return false
 	}
@@ -310,12 +310,15 @@ func (w *Worker) due(now time.Time) bool {
 	return true
 }
 
+// left returns how many records of the log, as it was when it was last fetched, are not folded.
+func (w *Worker) left() int { return int(w.end.Load()) - int(w.core.Position()) } //nolint:gosec // offsets
+
 // flush sends what has changed on its way, unless a flush is on its way already or nothing has changed.
 func (w *Worker) flush(ctx context.Context) {
-	w.overdue = w.inFlight != nil
-	if w.overdue || w.core.Position() == w.taken {
+	if w.inFlight != nil || w.core.Position() == w.taken {
 		return
 	}
+	w.overdue = false
 	w.inFlight = &request{
 		ctx: ctx, id: w.id, from: w.taken, flush: w.core.Take(), dead: w.dead, links: w.links, behind: w.behind, done: make(chan error, 1),
 	}

@@ -94,13 +94,15 @@ func (f *follower) goOn(ctx context.Context) {
 			at[topic][partition] = kgo.EpochOffset{Epoch: epoch, Offset: next}
 		}
 	}
-	if starts, err := kadm.NewClient(f.client).ListStartOffsets(ctx, slices.Collect(maps.Keys(f.tables))...); err == nil {
-		starts.Each(func(start kadm.ListedOffset) {
-			if _, ok := at[start.Topic][start.Partition]; !ok && start.Err == nil {
-				at[start.Topic][start.Partition] = kgo.EpochOffset{Epoch: epoch, Offset: start.Offset}
-			}
-		})
+	starts, err := kadm.NewClient(f.client).ListStartOffsets(ctx, slices.Collect(maps.Keys(f.tables))...)
+	if err != nil {
+		f.log.Warn("where partitions start of which nothing was read is not known", zap.Error(err))
 	}
+	starts.Each(func(start kadm.ListedOffset) {
+		if _, ok := at[start.Topic][start.Partition]; !ok && start.Err == nil {
+			at[start.Topic][start.Partition] = kgo.EpochOffset{Epoch: epoch, Offset: start.Offset}
+		}
+	})
 	f.client.SetOffsets(at)
 }
 

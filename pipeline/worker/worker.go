@@ -80,7 +80,7 @@ type Worker struct {
 	period    time.Time // of catching up, that the last flush was in
 	behind    bool      // at the last tick more of the log was left than it folds in some intervals
 	inFlight  *request
-	overdue   bool        // a flush was due while one was in flight
+	overdue   bool        // a flush is due as soon as none is in flight
 	flying    []time.Time // the samples of the flush in flight
 }
 

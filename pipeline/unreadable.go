@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.uber.org/zap"
 
+	"tidemark/pipeline/source"
 	"tidemark/pipeline/unpack"
 	"tidemark/pipeline/worker"
 )
@@ -23,7 +24,7 @@ const damagedAfter = 3
 type unreadable struct {
 	*Pipeline
 	broken map[partition]int // how often in a row what was fetched was broken
-	skips  int32             // batches that were not unpacked
+	seeker source.Seeker
 }
 
 // failed takes note of a partition's error. Most the client sees to by itself, with the group and with every partition that
@@ -45,7 +46,7 @@ func (u *unreadable) failed(topic string, n int32, err error) (fatal error) {
 			topic, n)})
 	case errors.As(err, &tooLarge):
 		w.Skip(tooLarge)
-		u.client.SetOffsets(u.positions())
+		u.seeker.Seek(u.client, u.positions())
 	case damaged(err):
 		at := partition{topic, n}
 		if u.broken[at]++; u.broken[at] >= damagedAfter {
@@ -57,20 +58,17 @@ func (u *unreadable) failed(topic string, n int32, err error) (fatal error) {
 	return nil
 }
 
-// positions returns from where each partition is to be fetched. Setting one's offset alone is not enough to go on behind a batch that was not
-// unpacked: it makes the client drop what it has fetched of the others, and with it that one of them has stopped before such a batch too.
-// The client takes no notice of a position that was set before: every second time the epoch, which is unknown, is another negative number.
-func (u *unreadable) positions() map[string]map[int32]kgo.EpochOffset {
+// positions returns from where each partition is to be fetched.
+func (u *unreadable) positions() map[string]map[int32]int64 {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.skips++
-	at := map[string]map[int32]kgo.EpochOffset{}
+	at := map[string]map[int32]int64{}
 	for k, w := range u.workers {
 		if next := w.Next(); next >= 0 {
 			if at[k.topic] == nil {
-				at[k.topic] = map[int32]kgo.EpochOffset{}
+				at[k.topic] = map[int32]int64{}
 			}
-			at[k.topic][k.n] = kgo.EpochOffset{Epoch: -1 - u.skips%2, Offset: next}
+			at[k.topic][k.n] = next
 		}
 	}
 	return at

@@ -11,6 +11,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.uber.org/zap"
+
+	"tidemark/pipeline/source"
 )
 
 // followed is a table without its row type.
@@ -28,7 +30,7 @@ type follower struct {
 	tables  map[string]followed
 	metrics *metrics
 	log     *zap.Logger
-	skips   int32 // polls with batches that were not unpacked
+	seeker  source.Seeker
 }
 
 func newFollower(c Config, tables map[string]followed, m *metrics, log *zap.Logger) (*follower, error) {
@@ -82,17 +84,11 @@ func (f *follower) run(ctx context.Context) {
 	}
 }
 
-// goOn sets from where every partition is to be fetched, after batches that were not unpacked. To set it of theirs alone is not enough, nor to
-// set the same twice: see positions in package pipeline.
+// goOn fetches every partition from where it was read to, after batches that were not unpacked.
 func (f *follower) goOn(ctx context.Context) {
-	f.skips++
-	epoch := -1 - f.skips%2
-	at := map[string]map[int32]kgo.EpochOffset{}
+	at := map[string]map[int32]int64{}
 	for topic, table := range f.tables {
-		at[topic] = map[int32]kgo.EpochOffset{}
-		for partition, next := range table.positions() {
-			at[topic][partition] = kgo.EpochOffset{Epoch: epoch, Offset: next}
-		}
+		at[topic] = table.positions()
 	}
 	starts, err := kadm.NewClient(f.client).ListStartOffsets(ctx, slices.Collect(maps.Keys(f.tables))...)
 	if err != nil {
@@ -100,10 +96,10 @@ func (f *follower) goOn(ctx context.Context) {
 	}
 	starts.Each(func(start kadm.ListedOffset) {
 		if _, ok := at[start.Topic][start.Partition]; !ok && start.Err == nil {
-			at[start.Topic][start.Partition] = kgo.EpochOffset{Epoch: epoch, Offset: start.Offset}
+			at[start.Topic][start.Partition] = start.Offset
 		}
 	})
-	f.client.SetOffsets(at)
+	f.seeker.Seek(f.client, at)
 }
 
 // put writes a record and returns when its table holds it. A nil value removes

@@ -1,6 +1,7 @@
 package views_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -105,4 +106,32 @@ targets: {segments: {exporting: {value_when: exporting}}}
 		acme  | 2026-03-03 | 1
 		other | 2026-03-05 | 4
 	`), f.rows(t, "SELECT account_id, last_value_day, active_days_28d FROM portfolio ORDER BY account_id"))
+}
+
+// metrics.md rows 2 and 33: both accounts are active on February 5th and March 4th. What acme buys are exports, of which the last was in February: it is lost by behaviour.
+func TestChurnOfSegmentsByTheirValue(t *testing.T) {
+	f := newFixture(t)
+	f.use(t, ownCatalogue(t, `
+active_when: {exporting: {type: [track], event: [Data Exported]}}
+metrics: [{name: exporters, view: usage, match: {active: exporting}, aggregate: distinct, unit: users, description: Users who export., decision: Teach the others., owner: customer success}]
+segments: [{name: exporting, description: They buy exports., where: {plan: exports}}]
+targets: {segments: {exporting: {value_when: exporting}}}
+`))
+	f.insert(t, "account_changes",
+		"('acme', '2026-01-01 00:00:00', 'accounts/0@A', 1, 0, {'created_at': '2026-01-01T00:00:00Z', 'plan': 'exports', 'mrr': '100'})",
+		"('other', '2026-01-01 00:00:00', 'accounts/0@A', 2, 0, {'created_at': '2026-01-01T00:00:00Z', 'mrr': '100'})")
+	for _, account := range []string{"acme", "other"} {
+		f.insert(t, "member_sets",
+			fmt.Sprintf("('day', '%s', '2026-02-05', '', 'active_users', 1, 'telemetry/0@T')", account),
+			fmt.Sprintf("('day', '%s', '2026-03-04', '', 'active_users', 1, 'telemetry/0@T')", account),
+			fmt.Sprintf("('day', '%s', '2026-02-05', '', 'exporters', 1, 'telemetry/0@T')", account))
+	}
+	require.Equal(t, golden(`
+		acme  | exporting | true | true
+		other |           | true | false
+	`), f.rows(t, "SELECT account_id, segment, was_active, is_inactive FROM account_months WHERE window_start = '2026-03-01' ORDER BY account_id"))
+	require.Equal(t, golden(`
+		          | 1 | 0 | 0
+		exporting | 1 | 1 | 1
+	`), f.rows(t, "SELECT segment, accounts_active, accounts_inactive, behavioural_churn_rate FROM segment_churn_month WHERE window_start = '2026-03-01' ORDER BY segment"))
 }

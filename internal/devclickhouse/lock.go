@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -43,6 +44,12 @@ func lockFile(ctx context.Context, path string) (*os.File, error) {
 		return nil, errors.Join(err, f.Close())
 	}
 	return f, nil
+}
+
+// orphaned reports whether the process that took the lock is gone, so that only a child of its holds it.
+func orphaned(path string) bool {
+	pid, err := strconv.Atoi(holder(path))
+	return err == nil && errors.Is(unix.Kill(pid, 0), unix.ESRCH)
 }
 
 func holder(path string) string {

@@ -18,15 +18,22 @@ import (
 const (
 	// readyPoll is how often a starting engine is looked at.
 	readyPoll = 20 * time.Millisecond
-	// takeLimit is how long Start waits for a directory that another engine is just leaving.
+	// takeLimit is how long Start waits for a directory that another engine is just leaving. For one whose parent has died, and
+	// which is about to stop, it waits as long as it may.
 	takeLimit = 8 * time.Second
 )
 
 // takeDirectory locks the data directory and clears what an earlier run left in the way.
 func takeDirectory(ctx context.Context, files layout) (*os.File, error) {
-	ctx, cancel := context.WithTimeout(ctx, takeLimit)
-	defer cancel()
-	lock, err := lockFile(ctx, files.lock())
+	take := func() (*os.File, error) {
+		ctx, cancel := context.WithTimeout(ctx, takeLimit)
+		defer cancel()
+		return lockFile(ctx, files.lock())
+	}
+	lock, err := take()
+	for errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil && orphaned(files.lock()) {
+		lock, err = take()
+	}
 	if errors.Is(err, context.DeadlineExceeded) {
 		return nil, fmt.Errorf("%w: stop that one, or give another data directory (%w)", ErrInUse, err)
 	}

@@ -100,16 +100,17 @@ func TestKafkaGoGroupReadsAndCommits(t *testing.T) {
 	read(keys[25:])
 }
 
-// member joins the group as a static member and returns once it owns the number of partitions wanted.
-func member(t *testing.T, addrs []string, instance string, owned chan<- map[string][]int32) *kgo.Client {
+// member joins the group as a static member, and tells owned what it is assigned.
+func member(t *testing.T, addrs []string, instance string) (cl *kgo.Client, owned <-chan map[string][]int32) {
 	t.Helper()
+	told := make(chan map[string][]int32, 100)
 	return client(t, addrs, kgo.ConsumerGroup("workers"), kgo.ConsumeTopics("events"), kgo.InstanceID(instance),
 		kgo.Balancers(kgo.CooperativeStickyBalancer()), kgo.DisableAutoCommit(),
 		kgo.OnPartitionsAssigned(func(_ context.Context, _ *kgo.Client, assigned map[string][]int32) {
 			if len(assigned) > 0 {
-				owned <- assigned
+				told <- assigned
 			}
-		}))
+		})), told
 }
 
 func TestStaticMemberKeepsItsPartitionsAcrossARestart(t *testing.T) {
@@ -135,21 +136,17 @@ func TestStaticMemberKeepsItsPartitionsAcrossARestart(t *testing.T) {
 				}
 			}
 			return assigned == 4
-		}, time.Minute, 20*time.Millisecond)
+		}, 5*time.Minute, 20*time.Millisecond)
 		return generations
 	}
-	owned := make(chan map[string][]int32, 100)
-	first := member(t, broker.Addrs(), "worker-1", owned)
+	first, _ := member(t, broker.Addrs(), "worker-1")
 	stable(1)
-	member(t, broker.Addrs(), "worker-2", owned)
+	member(t, broker.Addrs(), "worker-2")
 	before := stable(2)
 
 	first.CloseAllowingRebalance() // a static member does not leave the group when its process ends
 	require.Equal(t, before, stable(2))
-	for len(owned) > 0 {
-		<-owned
-	}
-	member(t, broker.Addrs(), "worker-1", owned)
+	_, owned := member(t, broker.Addrs(), "worker-1")
 	require.Equal(t, before["worker-1"], fmt.Sprint((<-owned)["events"]))
 	require.Equal(t, before, stable(2))
 }

@@ -114,7 +114,7 @@ func TestProducerGoesOnAcrossRestartsAndCrashes(t *testing.T) {
 	}()
 	grown := func(addr string) {
 		from := endOffset(t, addr, "events")
-		require.Eventually(t, func() bool { return endOffset(t, addr, "events") > from+20 }, time.Minute, 10*time.Millisecond)
+		require.Eventually(t, func() bool { return endOffset(t, addr, "events") > from+20 }, 5*time.Minute, 10*time.Millisecond)
 	}
 	grown(addr)
 	require.NoError(t, broker.Close())

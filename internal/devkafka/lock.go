@@ -57,4 +57,8 @@ func writeAtStart(f *os.File, s string) error {
 	return err
 }
 
-func (l *dirLock) release() { _ = l.f.Close() }
+// release unlocks before it closes: a child that was just forked has a copy of the descriptor until its exec.
+func (l *dirLock) release() {
+	_ = syscall.Flock(int(l.f.Fd()), syscall.LOCK_UN)
+	_ = l.f.Close()
+}

@@ -43,7 +43,7 @@ func runChild(dir string) {
 		os.Exit(1)
 	}
 	fmt.Println(b.Addrs()[0])
-	time.Sleep(2 * time.Minute) // a parent that died without killing this process must not leave it for long
+	time.Sleep(10 * time.Minute) // a parent that died without killing this process must not leave it for long
 	os.Exit(1)
 }
 
@@ -58,12 +58,28 @@ func startChild(t *testing.T, dir string) *child {
 	return startChildOn(t, dir, "127.0.0.1:0")
 }
 
-// startChildOn listens where an earlier broker did, so that its clients find it.
+// startChildOn listens where an earlier broker did, so that its clients find it. Meanwhile another program may have been given the port
+// for a while.
 func startChildOn(t *testing.T, dir, addr string) *child {
+	t.Helper()
+	for deadline := time.Now().Add(5 * time.Minute); ; {
+		c, said := launch(t, dir, addr)
+		if strings.Contains(said, "is already in use") && time.Now().Before(deadline) {
+			c.kill()
+			continue
+		}
+		require.Regexp(t, `^127\.0\.0\.1:\d+$`, said)
+		c.addr = said
+		return c
+	}
+}
+
+// launch starts a child, and returns the first line that it prints.
+func launch(t *testing.T, dir, addr string) (c *child, said string) {
 	t.Helper()
 	_, port, err := net.SplitHostPort(addr)
 	require.NoError(t, err)
-	c := &child{cmd: exec.CommandContext(t.Context(), os.Args[0])}
+	c = &child{cmd: exec.CommandContext(t.Context(), os.Args[0])}
 	c.cmd.Env = append(os.Environ(), childDir+"="+dir, childPort+"="+port)
 	c.cmd.Stderr = os.Stderr
 	out, err := c.cmd.StdoutPipe()
@@ -72,9 +88,7 @@ func startChildOn(t *testing.T, dir, addr string) *child {
 	t.Cleanup(c.kill)
 	line, err := bufio.NewReader(out).ReadString('\n')
 	require.NoError(t, err)
-	c.addr = strings.TrimSpace(line)
-	require.Regexp(t, `^127\.0\.0\.1:\d+$`, c.addr)
-	return c
+	return c, strings.TrimSpace(line)
 }
 
 // kill is SIGKILL; killing twice is harmless.

@@ -33,7 +33,7 @@ func ends(t *testing.T, p *Process, within time.Duration) (code int, said string
 //tidemark:proves "pipeline, collector and broker are killed at once": 1 3 4 5
 func TestDemoAgreesWithItsTruth(t *testing.T) {
 	dir := t.TempDir()
-	code, said := ends(t, demo(t, dir, "--duration", "5s"), 3*time.Minute)
+	code, said := ends(t, demo(t, dir, "--duration", "5s"), 5*time.Minute)
 	require.Zero(t, code, said)
 	require.Contains(t, said, "0 differences")
 	require.Contains(t, said, "/v1/track")
@@ -42,14 +42,14 @@ func TestDemoAgreesWithItsTruth(t *testing.T) {
 	p := demo(t, dir)
 	p.Says(t, `live: .*`)
 	p.Signal(t, syscall.SIGINT)
-	code, said = ends(t, p, time.Minute)
+	code, said = ends(t, p, 5*time.Minute)
 	require.Zero(t, code, said)
 
 	t.Log("so does a start after a kill")
 	p = demo(t, dir)
 	p.Says(t, `live: .*`)
 	p.Kill()
-	code, said = ends(t, demo(t, dir, "--duration", "3s"), 3*time.Minute)
+	code, said = ends(t, demo(t, dir, "--duration", "3s"), 5*time.Minute)
 	require.Zero(t, code, said)
 	require.Contains(t, said, "0 differences")
 }
@@ -59,7 +59,7 @@ func TestDemoSaysWhichPortIsTaken(t *testing.T) {
 	require.NoError(t, err)
 	defer l.Close()                                    //nolint:errcheck // the test is over
 	port := strconv.Itoa(l.Addr().(*net.TCPAddr).Port) //nolint:forcetypeassert // it is TCP
-	code, said := ends(t, demo(t, t.TempDir(), "--collector-port", port), time.Minute)
+	code, said := ends(t, demo(t, t.TempDir(), "--collector-port", port), 5*time.Minute)
 	require.Equal(t, 1, code)
 	require.Contains(t, said, "port "+port+" is taken")
 	require.Contains(t, said, "--collector-port")

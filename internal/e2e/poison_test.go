@@ -131,7 +131,7 @@ func poisonClient(t *testing.T, brokers []string) *kgo.Client {
 //tidemark:proves "a record is broken, of the future, without account": 1 5
 //tidemark:proves "a batch unpacks to gigabytes": 1 5
 func TestPoisonOnEmbeddedKafka(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	broker, err := devkafka.Start(ctx, devkafka.Options{DataDir: t.TempDir(), NoSync: true})
 	require.NoError(t, err)
@@ -148,7 +148,7 @@ func TestPoisonOnEmbeddedKafka(t *testing.T) {
 //tidemark:proves "a record is broken, of the future, without account": 1 5
 //tidemark:proves "a batch unpacks to gigabytes": 1 5
 func TestPoisonOnRealKafka(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	s := newStage(t, kafkatest.Start(t).Brokers())
 	client := poisonClient(t, s.Brokers)

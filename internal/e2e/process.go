@@ -167,6 +167,6 @@ func (p *Process) Says(t *testing.T, pattern string) string {
 		p.Running(t)
 		found = expression.FindStringSubmatch(p.Log(t))
 		return found != nil
-	}, time.Minute, 20*time.Millisecond, "%s never says %s", p.Name, pattern)
+	}, 5*time.Minute, 20*time.Millisecond, "%s never says %s", p.Name, pattern)
 	return found[len(found)-1]
 }

@@ -141,7 +141,7 @@ func TestRealKafka(t *testing.T) {
 		truth, err := simulate.Run(ctx, simulate.Options{
 			CollectorURL: collector, WriteKey: "key", Brokers: s.Brokers,
 			Topics: simulate.Topics{Telemetry: "telemetry", Tickets: "tickets", Accounts: "accounts", Signals: "signals"},
-			Seed:   3, Accounts: 8, Rate: 300, History: 48 * time.Hour, Duration: 5 * time.Second, StateDir: t.TempDir(),
+			Seed:   3, Accounts: 8, Rate: 300, History: 7 * 24 * time.Hour, Duration: 5 * time.Second, StateDir: t.TempDir(),
 		})
 		require.NoError(t, err)
 		require.Greater(t, truth.Applied, uint64(1000))

@@ -45,6 +45,7 @@ func TestEndingAtFullLoad(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	var clients sync.WaitGroup
 	var accepted, sent atomic.Int64
+	var traffic error
 	for n := range 4 {
 		clients.Go(func() {
 			for i := 0; ctx.Err() == nil; i++ {
@@ -58,18 +59,19 @@ func TestEndingAtFullLoad(t *testing.T) {
 		})
 	}
 	clients.Go(func() {
-		for ctx.Err() == nil {
-			_ = g.Send(ctx, 500)
+		for ctx.Err() == nil && traffic == nil {
+			traffic = g.Send(t.Context(), 500) // to its end: what is cut short may be written later, while it is recounted
 		}
 	})
 	require.Eventually(t, func() bool {
 		commits, err := s.Admin.FetchOffsets(t.Context(), s.Group)
 		return err == nil && len(commits) > 0 && accepted.Load() > 200
-	}, 2*time.Minute, 20*time.Millisecond, "no load")
+	}, 5*time.Minute, 20*time.Millisecond, "no load")
 	pipeline.endsInTime(t)
 	collector.endsInTime(t)
 	stop()
 	clients.Wait()
+	require.NoError(t, traffic)
 
 	pipeline = s.Pipeline(Binary(t, ""), "a")
 	s.Settle(t.Context(), pipeline)

@@ -34,7 +34,7 @@ type Stage struct {
 	Admin    *kadm.Client
 	Group    string         // of the pipelines
 	Rules    *recount.Rules // of the catalogue; nil: the built-in one
-	Patience time.Duration  // how long Settle waits; 0: 2 minutes
+	Patience time.Duration  // how long Settle waits; 0: 5 minutes
 	t        *testing.T
 }
 
@@ -108,7 +108,7 @@ func (s *Stage) Shared(ctx context.Context, group string, members int, topics ..
 		}
 		state = fmt.Sprintf("%s, %d members with %d of %d partitions", of.State, len(of.Members), assigned, all)
 		return of.State == "Stable" && len(of.Members) == members && assigned == all
-	}, cmp.Or(s.Patience, 2*time.Minute), 20*time.Millisecond, "group %s does not settle", group)
+	}, cmp.Or(s.Patience, 5*time.Minute), 20*time.Millisecond, "group %s does not settle", group)
 }
 
 // Settle waits until the group has committed to the end of every topic.
@@ -141,7 +141,7 @@ func (s *Stage) Settle(ctx context.Context, alive ...*Process) {
 			}
 		})
 		return left == ""
-	}, cmp.Or(s.Patience, 2*time.Minute), 100*time.Millisecond, "the pipeline does not come to the end of the log")
+	}, cmp.Or(s.Patience, 5*time.Minute), 100*time.Millisecond, "the pipeline does not come to the end of the log")
 }
 
 // Verify requires that ClickHouse says what an independent recount of the log says.

@@ -27,7 +27,7 @@ type stage struct {
 }
 
 // patience bounds one step of a scenario.
-const patience = time.Minute
+const patience = 5 * time.Minute
 
 // newStage starts nothing but proxies and traffic; the tables and topics are made.
 func newStage(t *testing.T, brokers []string, db *chtest.Database, seed uint64) *stage {

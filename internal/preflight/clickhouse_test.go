@@ -25,7 +25,7 @@ func client(t *testing.T, dsn string, change func(*clickhouse.Config)) *clickhou
 	require.NoError(t, err)
 	cfg := clickhouse.Config{
 		Addr: options.Addr, Database: options.Auth.Database, User: options.Auth.Username, Password: options.Auth.Password,
-		DialTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second,
+		DialTimeout: time.Minute, ReadTimeout: 5 * time.Minute,
 	}
 	if change != nil {
 		change(&cfg)

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"tidemark/internal/devkafka"
 	"tidemark/internal/preflight"
@@ -48,10 +49,24 @@ func (c *cluster) ensure(declared []topics.Topic) {
 	require.NoError(c.t, err)
 }
 
+// alter sets a topic's property, and waits until every broker goes by it: a cluster answers before that.
 func (c *cluster) alter(topic, key, value string) {
 	c.t.Helper()
 	_, err := c.admin.AlterTopicConfigs(c.t.Context(), []kadm.AlterConfig{{Name: key, Value: &value}}, topic)
 	require.NoError(c.t, err)
+	brokers, err := c.admin.ListBrokers(c.t.Context())
+	require.NoError(c.t, err)
+	for _, b := range brokers {
+		req := kmsg.NewPtrDescribeConfigsRequest()
+		resource := kmsg.NewDescribeConfigsRequestResource()
+		resource.ResourceType, resource.ResourceName, resource.ConfigNames = kmsg.ConfigResourceTypeTopic, topic, []string{key}
+		req.Resources = append(req.Resources, resource)
+		require.Eventually(c.t, func() bool {
+			resp, err := req.RequestWith(c.t.Context(), c.client.Broker(int(b.NodeID)))
+			return err == nil && len(resp.Resources) == 1 && len(resp.Resources[0].Configs) == 1 &&
+				resp.Resources[0].Configs[0].Value != nil && *resp.Resources[0].Configs[0].Value == value
+		}, 5*time.Minute, 20*time.Millisecond, "broker %d does not learn of %s=%s", b.NodeID, key, value)
+	}
 }
 
 func (c *cluster) check(declared []topics.Topic) []string {

@@ -1,13 +1,12 @@
 package realkafka
 
 import (
-	"context"
 	"crypto/rand"
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -41,31 +40,32 @@ type endpoints struct{ broker, controller, tls, sasl int }
 
 func (e endpoints) brokerAddr() string { return "127.0.0.1:" + strconv.Itoa(e.broker) }
 
-// choosePorts asks the kernel for free ports. They are released before the brokers bind them, so a start can still find one
-// taken; Start then chooses again.
-func choosePorts(ctx context.Context, nodes int) ([]endpoints, error) {
+// choosePorts asks the kernel for free ports, and for the brokers' life keeps it from giving them to anybody else, where reserve
+// can: a broker that is killed finds its ports free again. Elsewhere a start can find one taken; Start then chooses again.
+func choosePorts(nodes int) (all []endpoints, release func(), err error) {
 	const each = 4
 	ports := make([]int, each*nodes)
-	var held []net.Listener // until the last port is chosen, so that they differ
-	defer func() {
-		for _, ln := range held {
-			_ = ln.Close()
+	var held []io.Closer
+	release = func() {
+		for _, h := range held {
+			_ = h.Close()
 		}
-	}()
+	}
 	for i := range ports {
-		ln, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+		port, h, err := reserve()
 		if err != nil {
-			return nil, fmt.Errorf("choose a port: %w", err)
+			release()
+			return nil, nil, fmt.Errorf("choose a port: %w", err)
 		}
-		held = append(held, ln)
-		ports[i] = ln.Addr().(*net.TCPAddr).Port
+		held = append(held, h)
+		ports[i] = port
 	}
-	out := make([]endpoints, nodes)
-	for i := range out {
+	all = make([]endpoints, nodes)
+	for i := range all {
 		p := ports[each*i:]
-		out[i] = endpoints{broker: p[0], controller: p[1], tls: p[2], sasl: p[3]}
+		all[i] = endpoints{broker: p[0], controller: p[1], tls: p[2], sasl: p[3]}
 	}
-	return out, nil
+	return all, release, nil
 }
 
 // serverProperties are the settings of one combined broker and controller, small and quick enough for tests. What decides

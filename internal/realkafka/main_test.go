@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 }
 
 func runParent(dir string) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	cluster, err := realkafka.Start(ctx, realkafka.Options{Dir: dir})
 	if err != nil {
@@ -43,7 +43,7 @@ func runParent(dir string) error {
 
 func testContext(t *testing.T) context.Context {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }
@@ -51,6 +51,6 @@ func testContext(t *testing.T) context.Context {
 // requireGone waits until no process has the id: the kernel signals and reaps orphans asynchronously.
 func requireGone(t *testing.T, pid int) {
 	t.Helper()
-	require.Eventually(t, func() bool { return errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) }, time.Minute, 20*time.Millisecond,
+	require.Eventually(t, func() bool { return errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) }, 5*time.Minute, 20*time.Millisecond,
 		"process %d is still there", pid)
 }

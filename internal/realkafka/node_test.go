@@ -12,7 +12,7 @@ import (
 )
 
 func TestBrokersThatCannotStartSayWhy(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	java, jars, err := tools(ctx)
 	var missing *MissingToolError
@@ -20,8 +20,9 @@ func TestBrokersThatCannotStartSayWhy(t *testing.T) {
 		t.Skip(err) // as kafkatest does, which this package cannot import
 	}
 	require.NoError(t, err)
-	ports, err := choosePorts(ctx, 1)
+	ports, release, err := choosePorts(1)
 	require.NoError(t, err)
+	defer release()
 	held, err := new(net.ListenConfig).Listen(ctx, "tcp", ports[0].brokerAddr()) // somebody takes the chosen port
 	require.NoError(t, err)
 	defer func() { _ = held.Close() }()

@@ -33,7 +33,8 @@ type Options struct {
 
 // Cluster is a running Kafka cluster. Its methods are not safe for concurrent use.
 type Cluster struct {
-	nodes []*node
+	nodes   []*node
+	release func() // of the ports
 }
 
 // Start fetches the jars if need be, formats the storage, starts every node and waits until all of them serve clients. Without
@@ -79,15 +80,24 @@ func tools(ctx context.Context) (java, jars string, err error) {
 }
 
 func startOnce(ctx context.Context, opts Options, launch launch) (*Cluster, error) {
-	ports, err := choosePorts(ctx, opts.Nodes)
-	if err != nil {
-		return nil, err
-	}
 	clusterID, err := clusterIDOf(filepath.Join(opts.Dir, nodeDir(1), "data"))
 	if err != nil {
 		return nil, err
 	}
-	c := &Cluster{}
+	ports, release, err := choosePorts(opts.Nodes)
+	if err != nil {
+		return nil, err
+	}
+	c := &Cluster{release: release}
+	if err := c.startAll(ctx, opts, launch, clusterID, ports); err != nil {
+		c.killAll()
+		release()
+		return nil, err
+	}
+	return c, nil
+}
+
+func (c *Cluster) startAll(ctx context.Context, opts Options, launch launch, clusterID string, ports []endpoints) error {
 	preparing, pctx := errgroup.WithContext(ctx)
 	for i, e := range ports {
 		n := &node{
@@ -99,21 +109,19 @@ func startOnce(ctx context.Context, opts Options, launch launch) (*Cluster, erro
 		})
 	}
 	if err := preparing.Wait(); err != nil {
-		return nil, err
+		return err
 	}
 	for _, n := range c.nodes {
 		if err := n.start(ctx); err != nil {
-			c.killAll()
-			return nil, err
+			return err
 		}
 	}
 	for _, n := range c.nodes {
 		if err := c.waitReady(ctx, n, len(c.nodes)); err != nil {
-			c.killAll()
-			return nil, err
+			return err
 		}
 	}
-	return c, nil
+	return nil
 }
 
 func nodeDir(id int) string { return "node-" + strconv.Itoa(id) }
@@ -172,6 +180,7 @@ func (c *Cluster) Restart(ctx context.Context, id int) error {
 func (c *Cluster) Stop() {
 	// A quorum that loses its majority cannot shut its last nodes down in order, so a bounded wait is the rule, not the exception.
 	const stopGrace = 10 * time.Second
+	defer c.release()
 	for _, n := range c.nodes {
 		n.proc.signal(syscall.SIGTERM)
 	}

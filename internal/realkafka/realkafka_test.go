@@ -34,7 +34,7 @@ func produce(ctx context.Context, t *testing.T, cluster *realkafka.Cluster, topi
 	defer transport.CloseIdleConnections()
 	w := &kafka.Writer{
 		Addr: kafka.TCP(cluster.Brokers()...), Topic: topic, Balancer: kafka.Murmur2Balancer{},
-		RequiredAcks: kafka.RequireAll, Transport: transport, BatchSize: 50, MaxAttempts: 30,
+		RequiredAcks: kafka.RequireAll, Transport: transport, BatchSize: 50, MaxAttempts: 1000, // ctx bounds them
 	}
 	var batch []kafka.Message
 	for i := from; i < to; i++ {

@@ -63,7 +63,7 @@ func (w written) record(t *testing.T) *kgo.Record {
 // recountLog writes the log to a fresh broker and recounts it.
 func recountLog(t *testing.T, log []written) *Result {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	c := cluster(t)
 	client := producer(t, c)

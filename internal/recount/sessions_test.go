@@ -44,7 +44,7 @@ func TestUserMinutes(t *testing.T) {
 }
 
 func TestAbortedTransactionsAndControlRecordsAreNotCounted(t *testing.T) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	c := cluster(t)
 	client := producer(t, c, kgo.TransactionalID("stage"))

@@ -26,7 +26,7 @@ import (
 
 const (
 	writeKey = "sdk-key"
-	patience = 30 * time.Second
+	patience = 5 * time.Minute
 )
 
 var sdks = map[string]func(testing.TB, string, string, sdktest.Plan) sdktest.Result{

@@ -160,14 +160,14 @@ func (r *runner) feed(ctx, sending context.Context, units *errgroup.Group) error
 
 // next is the next message, and false at the end of the run.
 func (r *runner) next() (Message, bool, error) {
-	if r.resumes && r.gen.Seq() == r.resumeAt {
+	if !r.until.IsZero() && !time.Now().Before(r.until) {
+		return Message{}, false, nil
+	}
+	if r.resumes && r.gen.Seq() == r.resumeAt { // after the look at the time: a stretch has a message at least
 		r.resumes = false
 		if err := r.beginStretch(); err != nil {
 			return Message{}, false, err
 		}
-	}
-	if !r.until.IsZero() && !time.Now().Before(r.until) {
-		return Message{}, false, nil
 	}
 	m, ok := r.gen.Next()
 	if !ok { // the past is told

@@ -26,7 +26,7 @@ var shared struct {
 }
 
 // dropLimit bounds the drop of a database at a test's end.
-const dropLimit = 30 * time.Second
+const dropLimit = 5 * time.Minute
 
 // Database is a database of its own on the shared engine.
 type Database struct {

@@ -111,7 +111,7 @@ func (l *live) run(ctx context.Context, client *kgo.Client, topic string, rate f
 		case <-ticker.C:
 		}
 		now := time.Now()
-		for due := int(rate * now.Sub(began).Seconds()); sent < due; sent++ {
+		for due := int(rate * now.Sub(began).Seconds()); sent < due && ctx.Err() == nil; sent++ {
 			r := &l.pool[l.next%len(l.pool)]
 			var cycle [8]byte
 			binary.BigEndian.PutUint64(cycle[:], uint64(l.next/len(l.pool)))

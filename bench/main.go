@@ -34,7 +34,7 @@ type flags struct {
 	Partitions int           `default:"8" help:"Partitions of the topic; processes has 32."`
 	Runs       int           `default:"3" help:"Runs of each kind, alternately."`
 	Peers      []string      `default:"kafkastreams,flink,clickhouse" help:"Peers to measure. Those in Java are left out, with a note, where Java or Maven is missing."`
-	Rate       int           `help:"Events a second while freshness is measured; 0: half of what the pipeline did in the last throughput."`
+	Rate       int           `help:"Events a second while freshness is measured; 0: half of the most that the pipeline keeps up with while what sends shares the machine, which is measured first."`
 	Measured   time.Duration `default:"60s" help:"How long freshness is measured."`
 	Open       int           `default:"1000000" help:"Counter rows of open windows that recovery loads, at least."`
 	Windows    int           `default:"1000000" help:"Accounts with open windows for memory."`

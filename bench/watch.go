@@ -64,7 +64,7 @@ func (b *bench) watch(ctx context.Context, w watched) (*liveRun, error) {
 		if to, err = b.moment(inner, w, &sent); err != nil {
 			return err
 		}
-		r.Lag, err = b.behind(inner, w)
+		r.Left, err = b.behind(inner, w)
 		return err
 	})
 	if err := group.Wait(); err != nil {
@@ -88,6 +88,7 @@ func (r *liveRun) fill(from, to moment) {
 	r.Kafka, r.Generator = (to.cpu[2]-from.cpu[2])/r.Seconds, (to.cpu[3]-from.cpu[3])/r.Seconds
 	r.Inserts, r.NewParts = float64(events.Inserts)/r.Seconds, float64(events.NewParts)/r.Seconds
 	r.Written = float64(events.Written) / r.Seconds
+	r.Lag = float64(r.Left) / float64(r.Sent) * r.Seconds
 }
 
 func (b *bench) moment(ctx context.Context, w watched, sent *atomic.Int64) (moment, error) {
@@ -98,8 +99,8 @@ func (b *bench) moment(ctx context.Context, w watched, sent *atomic.Int64) (mome
 	}, err
 }
 
-// behind returns how many seconds of traffic are not committed.
-func (b *bench) behind(ctx context.Context, w watched) (float64, error) {
+// behind returns how many records are not committed.
+func (b *bench) behind(ctx context.Context, w watched) (int, error) {
 	admin := kadm.NewClient(w.client)
 	end, err := ends(ctx, admin, w.topic)
 	if err != nil {
@@ -113,7 +114,7 @@ func (b *bench) behind(ctx context.Context, w watched) (float64, error) {
 	for _, at := range end {
 		left += int(at)
 	}
-	return max(float64(left)/w.rate, 0), nil
+	return max(left, 0), nil
 }
 
 // received waits until all of a topic is committed, by a group of the topic's name, and requires that the checkpoints have received so

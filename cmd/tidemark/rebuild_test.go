@@ -36,6 +36,9 @@ func TestRebuildCommands(t *testing.T) {
 	defer pipeline.end()
 	require.Eventually(t, func() bool { return events() == 2 }, 5*time.Minute, 100*time.Millisecond, "%s", &pipeline.stderr)
 	require.EqualValues(t, 1, letters(t, b.kafka))
+	require.Eventually(t, func() bool { // what is not committed is sent again
+		return committed(t, b.kafka, "tidemark", "telemetry") == 3
+	}, 5*time.Minute, 100*time.Millisecond)
 
 	says(exitOK, "Generation 1 has caught up, and nothing has changed for readers.", "--no-switch")
 	says(exitOK, "\n1           building ", "list")
@@ -85,6 +88,18 @@ func letters(t *testing.T, broker string) (n int64) {
 	ends, err := kadm.NewClient(client).ListEndOffsets(t.Context(), "dead-letters")
 	require.NoError(t, err)
 	ends.Each(func(o kadm.ListedOffset) { n += o.Offset })
+	return n
+}
+
+// committed counts the records of a topic that a group has committed.
+func committed(t *testing.T, broker, group, topic string) (n int64) {
+	t.Helper()
+	client, err := kgo.NewClient(kgo.SeedBrokers(broker))
+	require.NoError(t, err)
+	defer client.Close()
+	offsets, err := kadm.NewClient(client).FetchOffsetsForTopics(t.Context(), group, topic)
+	require.NoError(t, err)
+	offsets.Each(func(o kadm.OffsetResponse) { n += max(o.At, 0) })
 	return n
 }
 

@@ -57,6 +57,7 @@ func hostile(now time.Time) map[string]*kgo.Record {
 // poisoned runs a pipeline over everything hostile that the broker takes, among good traffic.
 func (s *stage) poisoned(ctx context.Context, client *kgo.Client) {
 	t := s.t
+	s.Env = append(s.Env, "GOMEMLIMIT=1GiB") // so that what is measured is what it needs, and not what it has not collected yet
 	pipeline := s.Pipeline(Binary(t, ""), "a")
 	g := NewTraffic(s.Brokers, 5)
 	t.Cleanup(func() { require.NoError(t, g.Close()) })

@@ -191,6 +191,7 @@ func TestLogsNameTheRequestAndNothingInIt(t *testing.T) {
 	}
 	core, logs := observer.New(zapcore.DebugLevel)
 	c := startLogging(t, testConfig(cluster, func(c *Config) {
+		c.Now = new(clock).now // a bucket that filled up meanwhile would let the last request in
 		c.Keys = access.Keys{"app": {Secret: secret.New(private + "-key"), Sources: []string{"segment", "signals"}, Rate: access.Rate{PerSecond: 1, Burst: 1}}}
 	}), zap.New(core))
 	for i, tc := range []struct {

@@ -18,13 +18,13 @@ import (
 func TestAccountsCall(t *testing.T) {
 	t.Parallel()
 	cluster := startKafka(t)
-	now := noon
+	var clock clock
 	c := start(t, testConfig(cluster, func(c *Config) {
-		c.WriteKeys, c.Now = []secret.Secret{secret.New("k")}, func() time.Time { return now }
+		c.WriteKeys, c.Now = []secret.Secret{secret.New("k")}, clock.now
 	}))
 	call := func(method, body string) response {
 		t.Helper()
-		now = now.Add(time.Second)
+		clock.forward(time.Second)
 		return c.do(method, accountsPath, []byte(body), func(r *http.Request) { r.SetBasicAuth("k", "") })
 	}
 	known := func() map[string]map[string]string {

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"runtime/pprof"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -77,7 +78,7 @@ func (r *running) host() string {
 }
 
 func testConfig(cluster *kfake.Cluster, change ...func(*Config)) Config {
-	c := Config{Listen: "127.0.0.1:0", Brokers: cluster.ListenAddrs(), DrainTimeout: 5 * time.Second, WriteTimeout: patience}
+	c := Config{Listen: "127.0.0.1:0", Brokers: cluster.ListenAddrs(), DrainTimeout: patience, WriteTimeout: patience}
 	for _, f := range change {
 		f(&c)
 	}
@@ -121,6 +122,14 @@ func startLogging(t testing.TB, c Config, log *zap.Logger) *running {
 	return r
 }
 
+// clock is a time that moves when a test says so; the collector's goroutines
+// look at it at any moment.
+type clock struct{ passed atomic.Int64 }
+
+func (c *clock) now() time.Time { return noon.Add(time.Duration(c.passed.Load())) }
+
+func (c *clock) forward(d time.Duration) { c.passed.Add(int64(d)) }
+
 func newRegistry() *prometheus.Registry { return prometheus.NewRegistry() }
 
 // response is an HTTP answer, read to its end.
@@ -137,8 +146,9 @@ func (r response) refusal(t testing.TB) refusal {
 	return out
 }
 
-// client has no keep-alive, so that no connection outlives a test.
-var client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
+// client has no keep-alive, so that no connection outlives a test. It sends a
+// request in one write: a collector that hangs up on it cannot do so meanwhile.
+var client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true, WriteBufferSize: 1 << 20}, Timeout: patience}
 
 func (r *running) get(path string) response {
 	r.t.Helper()

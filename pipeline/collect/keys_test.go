@@ -121,9 +121,9 @@ func TestKeysRotate(t *testing.T) {
 func TestRateLimit(t *testing.T) {
 	t.Parallel()
 	cluster := startKafka(t)
-	now := noon
+	var clock clock
 	c := start(t, testConfig(cluster, func(c *Config) {
-		c.Now = func() time.Time { return now }
+		c.Now = clock.now
 		c.Keys = access.Keys{
 			"slow": {Secret: secret.New("s"), Rate: access.Rate{PerSecond: 2, Burst: 5}},
 			"free": {Secret: secret.New("f")},
@@ -150,10 +150,10 @@ func TestRateLimit(t *testing.T) {
 		require.Contains(t, answer.refusal(t).Message, "the write key slow sends more than its 2 events a second")
 	}
 	require.Equal(t, 200, send("f", 50).code)
-	now = now.Add(1500 * time.Millisecond)
+	clock.forward(1500 * time.Millisecond)
 	require.Equal(t, 200, send("s", 3).code)
 	require.Equal(t, 429, send("s", 1).code)
-	now = now.Add(time.Hour)
+	clock.forward(time.Hour)
 	require.Equal(t, 200, send("s", 20).code, "a request of more than the burst has its turn when the bucket is full")
 	require.Len(t, readTopic(t, cluster.ListenAddrs(), "telemetry"), 5+50+3+20)
 }

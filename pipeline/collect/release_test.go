@@ -192,7 +192,7 @@ func TestReleaseOnRealKafka(t *testing.T) {
 }
 
 func testRivals(t *testing.T, brokers []string) {
-	c := start(t, Config{Listen: "127.0.0.1:0", Brokers: brokers, DrainTimeout: 5 * time.Second, WriteTimeout: patience})
+	c := start(t, Config{Listen: "127.0.0.1:0", Brokers: brokers, DrainTimeout: patience, WriteTimeout: patience})
 	var mu sync.Mutex
 	var parked []string // users whose account becomes known
 	var rivals sync.WaitGroup

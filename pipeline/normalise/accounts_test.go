@@ -21,7 +21,7 @@ import (
 func TestWhoseItIs(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, helpdesk+"segment: {format: json, to: telemetry}\n", "helpdesk", "segment")
-	c, err := collect.New(collect.Config{Listen: "127.0.0.1:0", Brokers: w.brokers, SessionTimeout: 6 * time.Second}, zap.NewNop(), prometheus.NewRegistry())
+	c, err := collect.New(collect.Config{Listen: "127.0.0.1:0", Brokers: w.brokers, SessionTimeout: 6 * time.Second, WriteTimeout: patience, DrainTimeout: patience}, zap.NewNop(), prometheus.NewRegistry())
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)

@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 }
 
 // patience bounds how long a test waits for what must happen.
-const patience = 90 * time.Second
+const patience = 5 * time.Minute
 
 const partitions = 3
 
@@ -183,13 +183,13 @@ func (m *member) leave() {
 	<-m.over
 }
 
-// read returns what is committed of a topic.
-func (w *world) read(topic string) []*kgo.Record {
+// read returns what is committed of a topic, unless an option says otherwise.
+func (w *world) read(topic string, options ...kgo.Opt) []*kgo.Record {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(w.t.Context(), patience)
 	defer cancel()
-	reader, err := kgo.NewClient(kgo.SeedBrokers(w.brokers...), kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
-		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords())
+	reader, err := kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(w.brokers...), kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords()}, options...)...)
 	require.NoError(w.t, err)
 	defer reader.Close()
 	listed, err := kadm.NewClient(reader).ListCommittedOffsets(ctx, topic) // the last stable ones

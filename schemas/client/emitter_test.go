@@ -180,7 +180,7 @@ func TestDown(t *testing.T) {
 	c := newCollector(t)
 	dir := t.TempDir()
 	down := func(o *Options) {
-		o.Dir, o.MaxDisk, o.MaxWait = dir, 1<<20, 20*time.Millisecond
+		o.Dir, o.MaxDisk, o.MaxWait = dir, 1<<20, 300*time.Millisecond
 	}
 	e := emitter(t, "http://127.0.0.1:1", down)
 	var accepted []string
@@ -189,15 +189,16 @@ func TestDown(t *testing.T) {
 		err := e.Send(t.Context(), Track{Who: Who{UserID: "ada", MessageID: id}, Event: "A", Properties: map[string]any{"p": strings.Repeat("x", 8<<10)}})
 		if err == nil {
 			accepted = append(accepted, id)
-		} else if require.ErrorIs(t, err, ErrFull); len(accepted) > 100 {
+		} else if require.ErrorIs(t, err, ErrFull); e.Stats().DiskBytes > 1<<20-10<<10 { // a slow disk is another reason
 			break
 		}
 		require.Less(t, n, 10_000)
 	}
+	require.NotEmpty(t, accepted)
 	require.NotZero(t, e.Stats().Refused)
 	require.LessOrEqual(t, e.Stats().DiskBytes, int64(1<<20))
 	require.Zero(t, e.Stats().MemoryBytes, "what was refused is not kept")
-	require.Contains(t, e.Stats().LastError, "refused")
+	require.Eventually(t, func() bool { return strings.Contains(e.Stats().LastError, "refused") }, patience, time.Millisecond)
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
 	require.ErrorIs(t, e.Send(cancelled, Page{Who: Who{UserID: "ada"}, Properties: map[string]any{"p": strings.Repeat("x", 30<<10)}}), context.Canceled)
@@ -207,8 +208,8 @@ func TestDown(t *testing.T) {
 	require.GreaterOrEqual(t, left, len(accepted))
 
 	e = emitter(t, c.URL, func(o *Options) { o.Dir = dir })
-	require.Equal(t, left, e.Stats().Left+int(e.Stats().Delivered))
 	closed(t, e)
+	require.EqualValues(t, left, e.Stats().Delivered, "the last process's, and nothing else")
 	require.Subset(t, c.got(), accepted)
 	require.Len(t, c.got(), left)
 }

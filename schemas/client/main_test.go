@@ -75,7 +75,7 @@ func startKafka(t *testing.T) []string {
 // startCollector returns the URL of a collector that accepts events.
 func startCollector(t *testing.T, brokers []string) string {
 	t.Helper()
-	c, err := collect.New(collect.Config{Listen: "127.0.0.1:0", Brokers: brokers, WriteKeys: []secret.Secret{secret.New("key")}, WriteTimeout: patience}, zap.NewNop(), prometheus.NewRegistry())
+	c, err := collect.New(collect.Config{Listen: "127.0.0.1:0", Brokers: brokers, WriteKeys: []secret.Secret{secret.New("key")}, WriteTimeout: patience, DrainTimeout: patience}, zap.NewNop(), prometheus.NewRegistry())
 	require.NoError(t, err)
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)

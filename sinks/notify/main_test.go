@@ -53,7 +53,7 @@ func openStore(dsn string) (*clickhouse.Client, error) {
 	}
 	return clickhouse.Open(clickhouse.Config{
 		Addr: options.Addr, Database: options.Auth.Database, User: options.Auth.Username, Password: options.Auth.Password,
-		DialTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second,
+		DialTimeout: time.Minute, ReadTimeout: 5 * time.Minute,
 	})
 }
 

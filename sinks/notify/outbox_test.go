@@ -49,7 +49,7 @@ func (in *inbox) got() []string {
 }
 
 func (in *inbox) target() *Target {
-	return &Target{Allow: []string{"127.0.0.0/8"}, Webhook: &Webhook{
+	return &Target{Timeout: maxTimeout, Allow: []string{"127.0.0.0/8"}, Webhook: &Webhook{
 		URL: secret.New(in.URL), Secrets: []secret.Secret{secret.New(newSecret(1, 32))}, HTTP: HTTP{AllowHTTP: true},
 	}}
 }
@@ -64,17 +64,17 @@ type office struct {
 
 func newOffice(t *testing.T, store *clickhouse.Client, targets Targets) *office {
 	t.Helper()
-	return newOfficeThat(t, store, targets, 20*time.Millisecond, 100*time.Millisecond)
+	return newOfficeThat(t, store, targets, 20*time.Millisecond, 100*time.Millisecond, time.Now)
 }
 
-// newOfficeThat looks so often for what is new, and so often at everything.
-func newOfficeThat(t *testing.T, store *clickhouse.Client, targets Targets, interval, sweep time.Duration) *office {
+// newOfficeThat looks so often for what is new, and so often at everything, by a clock of its own.
+func newOfficeThat(t *testing.T, store *clickhouse.Client, targets Targets, interval, sweep time.Duration, clock func() time.Time) *office {
 	t.Helper()
 	o := &office{registry: prometheus.NewRegistry(), skew: &atomic.Int64{}}
 	var err error
 	o.Outbox, err = New(Options{
 		Store: store, Targets: targets, Metrics: o.registry, Log: zap.NewNop(), Interval: interval, Sweep: sweep,
-		Now: func() time.Time { return time.Now().Add(time.Duration(o.skew.Load())) },
+		Now: func() time.Time { return clock().Add(time.Duration(o.skew.Load())) },
 	})
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -124,7 +124,7 @@ func outcomes(t *testing.T, store *clickhouse.Client) map[string]string {
 
 func eventually(t *testing.T, condition func() bool) {
 	t.Helper()
-	require.Eventually(t, condition, time.Minute, 5*time.Millisecond)
+	require.Eventually(t, condition, 5*time.Minute, 5*time.Millisecond)
 }
 
 // transition is one that is known now.
@@ -253,7 +253,7 @@ func TestRedrivenWhileItIsLookedAt(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			store := sharedStore(t)
 			crm := newInbox(t)
-			o := newOfficeThat(t, store, Targets{"crm": crm.target()}, 20*time.Millisecond, sweep)
+			o := newOfficeThat(t, store, Targets{"crm": crm.target()}, 20*time.Millisecond, sweep, time.Now)
 			for i := range 4 {
 				crm.status.Store(http.StatusGone)
 				n := transition(fmt.Sprintf("al_%d", i), 1, Fired)
@@ -292,7 +292,10 @@ func TestADeposedProcessYields(t *testing.T) {
 	crm := newInbox(t)
 	n := transition("al_1", 1, Fired)
 	require.NoError(t, tell(t.Context(), store, []string{"crm"}, n))
-	out, err := New(Options{Store: store, Targets: Targets{"crm": crm.target()}, Metrics: prometheus.NewRegistry(), Log: zap.NewNop()})
+	out, err := New(Options{
+		Store: store, Targets: Targets{"crm": crm.target()}, Metrics: prometheus.NewRegistry(), Log: zap.NewNop(),
+		Interval: time.Hour, Sweep: time.Hour, // it looks when the test says so
+	})
 	require.NoError(t, err)
 	defer out.Close()
 	w := out.workers[0]
@@ -310,7 +313,8 @@ func TestRetries(t *testing.T) {
 	store := sharedStore(t)
 	crm := newInbox(t)
 	crm.status.Store(http.StatusInternalServerError)
-	o := newOffice(t, store, Targets{"crm": crm.target()})
+	begun := time.Now() // its clock stands but for the skew: how long the test takes brings no attempt nearer
+	o := newOfficeThat(t, store, Targets{"crm": crm.target()}, 20*time.Millisecond, 100*time.Millisecond, func() time.Time { return begun })
 	n := transition("al_1", 1, Fired)
 	require.NoError(t, tell(t.Context(), store, []string{"crm"}, n))
 	o.Notify()

@@ -25,7 +25,7 @@ type outcome struct {
 
 func tidemark(t *testing.T, env []string, args ...string) outcome {
 	t.Helper()
-	var stdout, stderr bytes.Buffer
+	var stdout, stderr syncBuffer
 	code := run(t.Context(), args, env, &stdout, &stderr)
 	return outcome{code, stdout.String(), stderr.String()}
 }

@@ -2,7 +2,6 @@ package deploy
 
 import (
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -20,6 +19,7 @@ import (
 	"tidemark/internal/devclickhouse/chtest"
 	"tidemark/internal/devkafka"
 	"tidemark/internal/e2e"
+	"tidemark/internal/ports"
 )
 
 // site is where processes are run as a container would run them: with its command line, its variables and its files, on the embedded
@@ -79,13 +79,13 @@ func (s *site) end() {
 	}
 }
 
-// free is an address that nobody listens on.
-func free(t *testing.T) string {
+// reserve returns an address at which nobody listens yet, and that nobody else is given until the test's end.
+func reserve(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	port, held, err := ports.Reserve()
 	require.NoError(t, err)
-	defer l.Close() //nolint:errcheck // nobody has connected
-	return l.Addr().String()
+	t.Cleanup(func() { require.NoError(t, held.Close()) })
+	return fmt.Sprintf("127.0.0.1:%d", port)
 }
 
 // TestComposeProcessesRun runs every process of Tidemark's that the compose file starts, and the health check that it has for each.
@@ -94,7 +94,7 @@ func TestComposeProcessesRun(t *testing.T) {
 	s := newSite(t, map[devclickhouse.Role]string{devclickhouse.Migrator: "migrator", devclickhouse.Writer: "writer", devclickhouse.Reader: "reader"}, "helpdesk")
 	start := func(name string, of types.ServiceConfig) {
 		var env []string
-		admin := free(t)
+		admin := reserve(t)
 		for _, variable := range environment(of) {
 			variable = s.local(variable, admin)
 			for _, v := range of.Volumes {
@@ -142,7 +142,7 @@ func TestChartsProcessesRun(t *testing.T) {
 	})
 	for _, pod := range pods {
 		container := pod.Spec.Template.Spec.Containers[0]
-		name, admin := "tidemark", free(t)
+		name, admin := "tidemark", reserve(t)
 		if pod.Kind == "Job" {
 			name = "tidemark-migrate"
 		}

@@ -42,9 +42,7 @@ func stopped(m *member) map[int32]string {
 func TestRowsAreThereWithinTheFlushInterval(t *testing.T) {
 	in(t, func(w *world) {
 		t := w.t
-		m := w.join("m")
-		w.produce(50)
-		w.settle(time.Minute)
+		m := w.fed("m", 50)
 		for range 20 {
 			w.produce(5)
 			sent := time.Now()
@@ -216,22 +214,22 @@ func TestATopicCreatedAnewIsAnotherLog(t *testing.T) {
 func TestClickHouseAwayForMinutes(t *testing.T) {
 	in(t, func(w *world) {
 		t := w.t
-		away := false
+		var away atomic.Bool
 		w.model.OnRead = func() error {
-			if away {
+			if away.Load() {
 				return errors.New("connection refused")
 			}
 			return nil
 		}
 		m := w.fed("m", 300)
-		away = true
+		away.Store(true)
 		m.offStore.Store(true)
 		for range 30 {
 			w.produce(100)
 			time.Sleep(10 * time.Second)
 		}
 		require.Empty(t, stopped(m), "an outage stops nothing")
-		away = false
+		away.Store(false)
 		m.offStore.Store(false)
 		require.True(t, w.settle(time.Minute))
 		w.leave(m)

@@ -99,9 +99,11 @@ func testDevKafka(t *testing.T, binary string) {
 	start := func(port string) *devProcess {
 		return startDev(t, binary, "TIDEMARK_KAFKA_BROKERS", "kafka", "--data-dir", dir, "--port", port)
 	}
-	p := start("0")
-	require.Len(t, p.env, 1)
-	address := p.value("TIDEMARK_KAFKA_BROKERS")
+	address := reserve(t) // else somebody might take the port before the second broker does
+	_, port, err := net.SplitHostPort(address)
+	require.NoError(t, err)
+	p := start(port)
+	require.Equal(t, []string{"TIDEMARK_KAFKA_BROKERS=" + address}, p.env)
 	client, err := kgo.NewClient(kgo.SeedBrokers(address))
 	require.NoError(t, err)
 	defer client.Close()
@@ -110,8 +112,6 @@ func testDevKafka(t *testing.T, binary string) {
 	require.NoError(t, client.ProduceSync(t.Context(), &kgo.Record{Topic: "t", Value: []byte("kept")}).FirstErr())
 	require.Equal(t, -1, p.end(t, syscall.SIGKILL))
 
-	_, port, err := net.SplitHostPort(address)
-	require.NoError(t, err)
 	p = start(port)
 	require.Equal(t, address, p.value("TIDEMARK_KAFKA_BROKERS"))
 	ends, err := kadm.NewClient(client).ListEndOffsets(t.Context(), "t")
@@ -129,6 +129,15 @@ func testDevKafka(t *testing.T, binary string) {
 
 	require.Equal(t, exitOK, p.end(t, syscall.SIGTERM))
 	require.Empty(t, p.stderr.String())
+
+	p = start("0")
+	anywhere, err := kgo.NewClient(kgo.SeedBrokers(p.value("TIDEMARK_KAFKA_BROKERS")))
+	require.NoError(t, err)
+	defer anywhere.Close()
+	ends, err = kadm.NewClient(anywhere).ListEndOffsets(t.Context(), "t")
+	require.NoError(t, err)
+	end, _ = ends.Lookup("t", 0)
+	require.Equal(t, int64(1), end.Offset)
 }
 
 func testDevClickHouse(t *testing.T, binary string) {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -34,8 +35,8 @@ func (b *backends) write(t *testing.T, topic string, values ...string) {
 	}
 }
 
-// yesterday is a day whose windows everything is in.
-func yesterday() time.Time { return time.Now().UTC().Truncate(24*time.Hour).AddDate(0, 0, -1) }
+// yesterday is a day whose windows everything is in: the same for as long as the tests run, though midnight may pass.
+var yesterday = sync.OnceValue(func() time.Time { return time.Now().UTC().Truncate(24*time.Hour).AddDate(0, 0, -1) })
 
 // oneMorning writes what two accounts did yesterday. The expected figures of the tests are worked out by hand.
 func (b *backends) oneMorning(t *testing.T) {

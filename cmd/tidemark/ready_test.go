@@ -20,7 +20,7 @@ func TestReady(t *testing.T) {
 	env := []string{"TIDEMARK_ADMIN_LISTEN=" + server.Addr()}
 	ask := func(env []string) (code int, stdout, stderr string) {
 		var out, errs bytes.Buffer
-		code = run(t.Context(), []string{"ready"}, env, &out, &errs)
+		code = run(t.Context(), []string{"ready", "--timeout=5m"}, env, &out, &errs) // a busy machine may take longer than an orchestrator waits
 		return code, out.String(), errs.String()
 	}
 	var serving errgroup.Group

@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"tidemark/internal/ports"
 )
 
 // clusterIDOf returns the id of the cluster whose first node has that data directory, or a new one. It tells one test's brokers
@@ -40,29 +42,29 @@ type endpoints struct{ broker, controller, tls, sasl int }
 
 func (e endpoints) brokerAddr() string { return "127.0.0.1:" + strconv.Itoa(e.broker) }
 
-// choosePorts asks the kernel for free ports, and for the brokers' life keeps it from giving them to anybody else, where reserve
+// choosePorts asks the kernel for free ports, and for the brokers' life keeps it from giving them to anybody else, where ports.Reserve
 // can: a broker that is killed finds its ports free again. Elsewhere a start can find one taken; Start then chooses again.
 func choosePorts(nodes int) (all []endpoints, release func(), err error) {
 	const each = 4
-	ports := make([]int, each*nodes)
+	numbers := make([]int, each*nodes)
 	var held []io.Closer
 	release = func() {
 		for _, h := range held {
 			_ = h.Close()
 		}
 	}
-	for i := range ports {
-		port, h, err := reserve()
+	for i := range numbers {
+		port, h, err := ports.Reserve()
 		if err != nil {
 			release()
 			return nil, nil, fmt.Errorf("choose a port: %w", err)
 		}
 		held = append(held, h)
-		ports[i] = port
+		numbers[i] = port
 	}
 	all = make([]endpoints, nodes)
 	for i := range all {
-		p := ports[each*i:]
+		p := numbers[each*i:]
 		all[i] = endpoints{broker: p[0], controller: p[1], tls: p[2], sasl: p[3]}
 	}
 	return all, release, nil

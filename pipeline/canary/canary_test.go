@@ -66,7 +66,7 @@ func newAir(t *testing.T) *air {
 	require.NoError(t, err)
 	a.store, err = clickhouse.Open(clickhouse.Config{
 		Addr: options.Addr, Database: options.Auth.Database, User: options.Auth.Username, Password: options.Auth.Password,
-		DialTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second,
+		DialTimeout: time.Minute, ReadTimeout: 5 * time.Minute,
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, a.store.Close()) })
@@ -152,21 +152,22 @@ func TestCanariesArrive(t *testing.T) {
 	t.Parallel()
 	a := newAir(t)
 	a.startPipeline()
-	a.release(time.Minute)
+	began := time.Now()
+	a.release(5 * time.Minute)
 	const enough = 12
 	require.Eventually(t, func() bool { return a.arrived() >= enough }, 5*time.Minute, 50*time.Millisecond)
 	require.Zero(t, a.lost())
 	require.Empty(t, a.logs.All())
-	// Nothing is read before it is flushed, at most every 50 ms, so none can have taken no time.
-	sum := a.metric("tidemark_canary_freshness_seconds").GetHistogram().GetSampleSum()
-	require.Greater(t, sum/float64(a.arrived()), 0.02)
+	// A canary is first looked for after a pause, so none can have taken no time.
+	all := a.metric("tidemark_canary_freshness_seconds").GetHistogram() // of one moment: they go on arriving
+	require.Greater(t, all.GetSampleSum()/float64(all.GetSampleCount()), 0.02)
 	require.Positive(t, a.freshness())
 
 	var users, minutes, partitions uint64
 	require.NoError(t, a.store.Conn().QueryRow(t.Context(),
 		"SELECT uniqExact(user), uniqExact(minute), uniqExact(source) FROM user_minutes WHERE account_id = ?", account).Scan(&users, &minutes, &partitions))
 	require.Equal(t, uint64(1), users, "more would be kept for years")
-	require.LessOrEqual(t, minutes, uint64(2))
+	require.LessOrEqual(t, minutes, uint64(time.Now().Unix()/60-began.Unix()/60+1), "one row for each minute in which any was sent")
 	require.Greater(t, partitions, uint64(1), "keys rotate")
 	var applied, other uint64
 	require.Eventually(t, func() bool { // checkpoints are written after the rows
@@ -178,22 +179,38 @@ func TestCanariesArrive(t *testing.T) {
 	require.Zero(t, other, "every canary is an event like others")
 }
 
+// firstLost releases canaries through an air that prepare leaves, and returns what is logged when the first of them gets lost. A machine
+// that stalls may take all of its time before it is even sent: then another air's have more of it, until one gets as far as why says.
+func firstLost(t *testing.T, patience time.Duration, prepare func(*air), why func(time.Duration) string) (*air, observer.LoggedEntry) {
+	t.Helper()
+	for ; ; patience *= 2 {
+		a := newAir(t)
+		prepare(a)
+		a.release(patience)
+		require.Eventually(t, func() bool { return a.lost() >= 2 }, 5*time.Minute, 50*time.Millisecond) // by when the first is logged
+		first := a.logs.All()[0]
+		if text := first.ContextMap()["error"]; patience > 20*time.Second || strings.Contains(text.(string), why(patience)) {
+			require.Contains(t, text, why(patience))
+			return a, first
+		}
+	}
+}
+
 func TestCanariesGetLostAndArriveAgain(t *testing.T) {
 	t.Parallel()
-	a := newAir(t)
-	const patience = 1500 * time.Millisecond
-	a.release(patience)
-	require.Eventually(t, func() bool { return a.lost() >= 2 }, 5*time.Minute, 50*time.Millisecond)
-	require.GreaterOrEqual(t, a.freshness(), 1.0, "it tells how long the one on its way has taken")
+	a, first := firstLost(t, 1500*time.Millisecond, func(*air) {}, func(patience time.Duration) string {
+		return "not seen within " + patience.String() + ": context deadline exceeded"
+	})
+	// They go on getting lost, so that it is told of some, however the machine stalls.
+	require.Eventually(t, func() bool { return a.freshness() >= 1.0 }, 5*time.Minute, 50*time.Millisecond, "it tells how long the one on its way has taken")
 	require.Zero(t, a.arrived())
-	entries := a.logs.All()
-	require.Len(t, entries, 1, "said once, not with every canary")
-	require.Equal(t, zapcore.ErrorLevel, entries[0].Level)
-	require.Contains(t, entries[0].ContextMap()["error"], "not seen within 1.5s: context deadline exceeded")
+	require.Len(t, a.logs.All(), 1, "said once, not with every canary")
+	require.Equal(t, zapcore.ErrorLevel, first.Level)
 
 	a.startPipeline()
-	require.Eventually(t, func() bool { return a.arrived() >= 1 }, 5*time.Minute, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return len(a.logs.All()) >= 2 }, 5*time.Minute, 50*time.Millisecond) // which comes after the metric
 	require.Equal(t, "canaries arrive again", a.logs.All()[1].Message)
+	require.Positive(t, a.arrived())
 }
 
 func TestCanariesAreLostWhenKafkaIsGone(t *testing.T) {
@@ -208,12 +225,10 @@ func TestCanariesAreLostWhenKafkaIsGone(t *testing.T) {
 
 func TestCanariesAreLostWhenClickHouseFails(t *testing.T) {
 	t.Parallel()
-	a := newAir(t)
-	require.NoError(t, a.store.Close())
-	a.store = unreachable(t)
-	a.release(300 * time.Millisecond)
-	require.Eventually(t, func() bool { return a.lost() >= 1 }, 5*time.Minute, 50*time.Millisecond)
-	require.Contains(t, a.logs.All()[0].ContextMap()["error"], "look for a canary: ")
+	firstLost(t, 300*time.Millisecond, func(a *air) {
+		require.NoError(t, a.store.Close())
+		a.store = unreachable(t)
+	}, func(time.Duration) string { return "look for a canary: " })
 }
 
 func unreachable(t *testing.T) *clickhouse.Client {

@@ -2,6 +2,7 @@ package lag_test
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -18,6 +19,7 @@ import (
 // cluster is a Kafka to measure, and an operator's hands on it. Each test has a group and a topic of its own.
 type cluster struct {
 	t     *testing.T
+	began time.Time
 	group string
 	topic string
 	opts  []kgo.Opt
@@ -26,7 +28,7 @@ type cluster struct {
 
 func newCluster(t *testing.T, name string, brokers []string) *cluster {
 	t.Helper()
-	c := &cluster{t: t, group: "group-" + name, topic: "topic-" + name, opts: []kgo.Opt{
+	c := &cluster{t: t, began: time.Now(), group: "group-" + name, topic: "topic-" + name, opts: []kgo.Opt{
 		kgo.SeedBrokers(brokers...), kgo.ClientID("lag-test"), kgo.MetadataMinAge(10 * time.Millisecond),
 	}}
 	c.admin = kadm.NewClient(c.client())
@@ -88,14 +90,26 @@ func (c *cluster) commit(partition int32, at int64, metadata string) {
 	require.NoError(c.t, c.admin.CommitAllOffsets(c.t.Context(), c.group, offsets))
 }
 
+// measure measures until all is known: the first records are not looked for for long, and on a machine that is busy not always found.
 func (c *cluster) measure(topics ...string) *lag.Report {
 	c.t.Helper()
-	ctx, cancel := context.WithTimeout(c.t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(c.t.Context(), 5*time.Minute)
 	defer cancel()
 	meter := lag.Meter{Client: c.client(), Kafka: c.opts, Group: c.group, Topics: topics}
-	report, err := meter.Measure(ctx)
-	require.NoError(c.t, err)
-	return report
+	for {
+		report, err := meter.Measure(ctx)
+		require.NoError(c.t, err)
+		if !slices.ContainsFunc(report.Sources, func(s lag.Source) bool { return s.LagSeconds == nil }) {
+			return report
+		}
+	}
+}
+
+// requireAge requires the age in seconds of what was so old at some moment of the test, but for a second by which clocks may be set.
+func (c *cluster) requireAge(want, got float64, partition int) {
+	c.t.Helper()
+	require.GreaterOrEqual(c.t, got, want-1, "partition %d", partition)
+	require.LessOrEqual(c.t, got, want+time.Since(c.began).Seconds()+1, "partition %d", partition)
 }
 
 func metadata(topicID string, watermark time.Time) string {
@@ -131,7 +145,7 @@ func testLag(t *testing.T, c *cluster) {
 	r := c.measure(c.topic, "absent")
 	require.Equal(t, []string{"absent"}, r.MissingTopics)
 	require.Equal(t, lag.Group{Name: c.group, State: "Empty", Members: 0}, r.Group)
-	require.WithinDuration(t, time.Now(), r.MeasuredAt, time.Minute)
+	require.WithinRange(t, r.MeasuredAt, c.began, time.Now())
 	require.Len(t, r.Sources, 6)
 	for i, want := range []struct {
 		committed, end, held, lag int64
@@ -146,10 +160,10 @@ func testLag(t *testing.T, c *cluster) {
 		require.Equal(t, want.end, s.End, "partition %d", i)
 		require.Equal(t, want.held, s.HeldBack, "partition %d", i)
 		require.Equal(t, want.lag, s.LagRecords, "partition %d", i)
-		require.NotNil(t, s.LagSeconds, "partition %d", i)
-		require.InDelta(t, want.seconds, *s.LagSeconds, 60, "partition %d", i)
 		if want.seconds == 0 {
 			require.Zero(t, *s.LagSeconds, "partition %d", i)
+		} else {
+			c.requireAge(want.seconds, *s.LagSeconds, i)
 		}
 		if want.committed < 0 {
 			require.Nil(t, s.Committed)
@@ -158,15 +172,15 @@ func testLag(t *testing.T, c *cluster) {
 		}
 		require.Equal(t, want.committed, *s.Committed, "partition %d", i)
 		require.Equal(t, watermark, *s.Watermark)
-		require.InDelta(t, 420, *s.WatermarkAge, 60)
+		c.requireAge(420, *s.WatermarkAge, i)
 	}
 	require.Equal(t, int64(9), r.Total.LagRecords)
-	require.InDelta(t, 3600, *r.Total.LagSeconds, 60)
+	c.requireAge(3600, *r.Total.LagSeconds, 0)
 }
 
 func (c *cluster) transactional(id string) *kgo.Client {
 	c.t.Helper()
-	client := c.client(kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.TransactionalID(id))
+	client := c.client(kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.TransactionalID(id), kgo.TransactionTimeout(10*time.Minute))
 	require.NoError(c.t, client.BeginTransaction())
 	return client
 }
@@ -221,7 +235,7 @@ func testGraveStates(t *testing.T, c *cluster) {
 	require.Equal(t, int64(4), foreign.LagRecords)
 	require.Equal(t, lag.NewLog, renewed.State)
 	require.Equal(t, int64(5), renewed.LagRecords, "it will be read from its start")
-	require.InDelta(t, 3600, *renewed.LagSeconds, 60)
+	c.requireAge(3600, *renewed.LagSeconds, 1)
 	require.Equal(t, lag.OutOfRange, cut.State)
 	require.Contains(t, cut.Problem, "the log holds 3 to 5: records were deleted before they were read")
 	require.Equal(t, int64(2), cut.LagRecords)
@@ -233,7 +247,7 @@ func testOwners(t *testing.T, c *cluster) {
 	r := c.measure(c.topic)
 	require.Equal(t, lag.Group{Name: c.group, State: "Dead", Members: 0}, r.Group, "nobody has been there yet")
 	consume := func(more ...kgo.Opt) {
-		client := c.client(append(more, kgo.ConsumerGroup(c.group), kgo.ConsumeTopics(c.topic), kgo.DisableAutoCommit())...)
+		client := c.client(append(more, kgo.ConsumerGroup(c.group), kgo.ConsumeTopics(c.topic), kgo.DisableAutoCommit(), kgo.SessionTimeout(5*time.Minute))...)
 		polled := make(chan struct{})
 		ctx, cancel := context.WithCancel(t.Context())
 		go func() {
@@ -246,24 +260,22 @@ func testOwners(t *testing.T, c *cluster) {
 	}
 	consume(kgo.InstanceID("static"))
 	consume()
-	owners := func() map[string]bool {
-		names := map[string]bool{}
-		for _, s := range c.measure(c.topic).Sources {
+	names := map[string]bool{}
+	require.Eventually(t, func() bool {
+		r := c.measure(c.topic)
+		clear(names)
+		for _, s := range r.Sources {
 			if s.State == lag.OK {
 				names[s.Owner] = true
 			}
 		}
-		return names
-	}
-	var names map[string]bool
-	require.Eventually(t, func() bool { names = owners(); return len(names) == 2 }, 5*time.Minute, 100*time.Millisecond)
+		return len(names) == 2 && r.Group == lag.Group{Name: c.group, State: "Stable", Members: 2}
+	}, 5*time.Minute, 100*time.Millisecond)
 	require.True(t, names["static"])
 	delete(names, "static")
 	for other := range names {
 		require.Regexp(t, "^lag-test@.*127.0.0.1", other)
 	}
-	r = c.measure(c.topic)
-	require.Equal(t, lag.Group{Name: c.group, State: "Stable", Members: 2}, r.Group)
 	plain := c.client(kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	c.produce(plain, 0, 1, time.Hour)
 	require.Equal(t, lag.Uncommitted, c.measure(c.topic).Sources[0].State)

@@ -79,7 +79,7 @@ func (f *fixture) connect(t testing.TB) *sink.Client {
 	opts, err := clickhouse.ParseDSN(f.DSN(devclickhouse.Writer))
 	require.NoError(t, err)
 	client, err := sink.Open(sink.Config{
-		Addr: opts.Addr, Database: f.Name, User: opts.Auth.Username, Password: opts.Auth.Password, DialTimeout: 5 * time.Second, ReadTimeout: time.Minute,
+		Addr: opts.Addr, Database: f.Name, User: opts.Auth.Username, Password: opts.Auth.Password, DialTimeout: time.Minute, ReadTimeout: 5 * time.Minute,
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, client.Close()) })

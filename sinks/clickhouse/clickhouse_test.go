@@ -23,7 +23,7 @@ func both(t *testing.T, test func(t *testing.T, ctx context.Context, c *clickhou
 		name := map[bool]string{false: "native", true: "http"}[http]
 		t.Run(name, func(t *testing.T) {
 			db := chtest.Shared(t)
-			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 			defer cancel()
 			options, err := driver.ParseDSN(db.DSN(devclickhouse.Migrator))
 			require.NoError(t, err)
@@ -39,7 +39,7 @@ func both(t *testing.T, test func(t *testing.T, ctx context.Context, c *clickhou
 			require.NoError(t, err)
 			c, err := clickhouse.Open(clickhouse.Config{
 				Addr: options.Addr, HTTP: http, Database: options.Auth.Database, User: options.Auth.Username, Password: options.Auth.Password,
-				DialTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second,
+				DialTimeout: time.Minute, ReadTimeout: 5 * time.Minute,
 			})
 			require.NoError(t, err)
 			defer c.Close() //nolint:errcheck // the test is over

@@ -66,7 +66,8 @@ func TestRowsMove(t *testing.T) {
 // A pipeline of an older version that writes while rows are moved would lose some.
 func TestNothingMovesUnderAPipelineThatRuns(t *testing.T) {
 	db := older(t)
-	exec(t, db, "INSERT INTO source_progress VALUES ('telemetry/0@x', now64(3), 10, 10, now64(3), 'worker-3')")
+	// As of one that goes on writing, however long it takes until it is looked for.
+	exec(t, db, "INSERT INTO source_progress VALUES ('telemetry/0@x', now64(3) + toIntervalHour(1), 10, 10, now64(3), 'worker-3')")
 	require.ErrorContains(t, migrate.Up(t.Context(), db, options()), `the pipeline "worker-3" has written within the last 30 seconds`)
 	exec(t, db, "ALTER TABLE source_progress DELETE WHERE 1 SETTINGS mutations_sync = 1")
 	require.NoError(t, migrate.Up(t.Context(), db, options()))

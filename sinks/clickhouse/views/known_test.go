@@ -20,8 +20,9 @@ func TestPortfolioAsItWasKnown(t *testing.T) {
 	turns := func() []string {
 		return strings.Fields(f.rows(t, "SELECT toUnixTimestamp64Milli(known_at) FROM portfolio_known WHERE account_id = 'acme' ORDER BY known_at"))
 	}
-	require.Eventually(t, func() bool { return len(turns()) > 0 }, 5*time.Minute, 100*time.Millisecond)
-	seen := turns()[len(turns())-1]
+	var known []string
+	require.Eventually(t, func() bool { known = turns(); return len(known) > 0 }, 5*time.Minute, 100*time.Millisecond)
+	seen := known[len(known)-1]
 
 	f.insert(t, "counters", eventsOn("acme", map[int]int{8: 100})...) // late
 	require.Eventually(t, func() bool {

@@ -93,7 +93,7 @@ func post(t *testing.T, address string, parameters url.Values, body string) (sta
 	user := u.User
 	parameters.Set("database", strings.TrimPrefix(u.Path, "/"))
 	u.User, u.Path, u.RawQuery = nil, "/", parameters.Encode()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, u.String(), strings.NewReader(body))
 	require.NoError(t, err)

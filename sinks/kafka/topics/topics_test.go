@@ -23,7 +23,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func connect(t *testing.T, brokers int) (context.Context, *kgo.Client) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	t.Cleanup(cancel)
 	broker, err := devkafka.Start(ctx, devkafka.Options{Brokers: brokers})
 	require.NoError(t, err)
@@ -57,7 +57,7 @@ func TestEnsureCreatesWhatIsMissingOnce(t *testing.T) {
 // A cluster answers CreateTopics before every broker knows of the topic, and a client that asks one that does not is refused.
 func TestEnsureWaitsUntilEveryBrokerKnows(t *testing.T) {
 	t.Parallel()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(3))
 	require.NoError(t, err)

@@ -1,4 +1,5 @@
-package realkafka
+// Package ports chooses ports for servers that are started later, or again.
+package ports
 
 import (
 	"errors"
@@ -7,9 +8,9 @@ import (
 	"syscall"
 )
 
-// reserve has the kernel choose a port of 127.0.0.1, and give it to nobody who does not ask for this one until it is closed. The socket
+// Reserve has the kernel choose a port of 127.0.0.1, and give it to nobody who does not ask for this one until it is closed. The socket
 // is bound but does not listen, and so is in no listener's way: Linux lets both have the port if both reuse addresses, as Java and Go do.
-func reserve() (port int, held io.Closer, err error) {
+func Reserve() (port int, held io.Closer, err error) {
 	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return 0, nil, os.NewSyscallError("socket", err)

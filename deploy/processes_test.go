@@ -19,7 +19,7 @@ import (
 	"tidemark/internal/devclickhouse/chtest"
 	"tidemark/internal/devkafka"
 	"tidemark/internal/e2e"
-	"tidemark/internal/ports"
+	"tidemark/internal/ports/portstest"
 )
 
 // site is where processes are run as a container would run them: with its command line, its variables and its files, on the embedded
@@ -79,22 +79,13 @@ func (s *site) end() {
 	}
 }
 
-// reserve returns an address at which nobody listens yet, and that nobody else is given until the test's end.
-func reserve(t *testing.T) string {
-	t.Helper()
-	port, held, err := ports.Reserve()
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, held.Close()) })
-	return fmt.Sprintf("127.0.0.1:%d", port)
-}
-
 // TestComposeProcessesRun runs every process of Tidemark's that the compose file starts, and the health check that it has for each.
 func TestComposeProcessesRun(t *testing.T) {
 	p := project(t)
 	s := newSite(t, map[devclickhouse.Role]string{devclickhouse.Migrator: "migrator", devclickhouse.Writer: "writer", devclickhouse.Reader: "reader"}, "helpdesk")
 	start := func(name string, of types.ServiceConfig) {
 		var env []string
-		admin := reserve(t)
+		admin, _ := portstest.Reserve(t)
 		for _, variable := range environment(of) {
 			variable = s.local(variable, admin)
 			for _, v := range of.Volumes {
@@ -142,7 +133,8 @@ func TestChartsProcessesRun(t *testing.T) {
 	})
 	for _, pod := range pods {
 		container := pod.Spec.Template.Spec.Containers[0]
-		name, admin := "tidemark", reserve(t)
+		name := "tidemark"
+		admin, _ := portstest.Reserve(t)
 		if pod.Kind == "Job" {
 			name = "tidemark-migrate"
 		}

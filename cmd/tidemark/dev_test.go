@@ -19,6 +19,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"tidemark/internal/devclickhouse"
+	"tidemark/internal/ports/portstest"
 )
 
 // TestDev runs the binary as it ships: the engine is the binary itself, run again.
@@ -99,9 +100,8 @@ func testDevKafka(t *testing.T, binary string) {
 	start := func(port string) *devProcess {
 		return startDev(t, binary, "TIDEMARK_KAFKA_BROKERS", "kafka", "--data-dir", dir, "--port", port)
 	}
-	address := reserve(t) // else somebody might take the port before the second broker does
-	_, port, err := net.SplitHostPort(address)
-	require.NoError(t, err)
+	address, reserved := portstest.Reserve(t) // else somebody might take the port before the second broker does
+	port := strconv.Itoa(reserved)
 	p := start(port)
 	require.Equal(t, []string{"TIDEMARK_KAFKA_BROKERS=" + address}, p.env)
 	client, err := kgo.NewClient(kgo.SeedBrokers(address))

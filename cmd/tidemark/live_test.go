@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -23,7 +22,7 @@ import (
 	"tidemark/internal/devclickhouse"
 	"tidemark/internal/devclickhouse/chtest"
 	"tidemark/internal/devkafka"
-	"tidemark/internal/ports"
+	"tidemark/internal/ports/portstest"
 	"tidemark/pipeline/lag"
 )
 
@@ -284,7 +283,7 @@ func TestRunWaitsForClickHouse(t *testing.T) {
 	t.Parallel()
 	b := startBackends(t)
 	b.migrate(t)
-	address := reserve(t) // a way to ClickHouse that is closed at first
+	address, _ := portstest.Reserve(t) // a way to ClickHouse that is closed at first
 	pipeline := launch(t, b.with("TIDEMARK_CLICKHOUSE_ADDR="+address, "TIDEMARK_CANARY_INTERVAL=100ms"), "run")
 	defer pipeline.end()
 	var ops string
@@ -317,15 +316,6 @@ func get(t *testing.T, url string) string {
 	body, err := io.ReadAll(resp.Body)
 	require.NoError(t, err)
 	return string(body)
-}
-
-// reserve returns an address at which nobody listens yet, and that nobody else is given until the test's end.
-func reserve(t *testing.T) string {
-	t.Helper()
-	port, held, err := ports.Reserve()
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, held.Close()) })
-	return fmt.Sprintf("127.0.0.1:%d", port)
 }
 
 // forward opens the way from an address to another until the test's end.

@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"tidemark/internal/devkafka"
+	"tidemark/internal/ports/portstest"
 	"tidemark/sinks/kafka/topics"
 )
 
@@ -90,9 +91,9 @@ func TestSIGKILLAbortsOpenTransactions(t *testing.T) {
 func TestProducerGoesOnAcrossRestartsAndCrashes(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	broker, err := devkafka.Start(testContext(t), devkafka.Options{DataDir: dir})
+	addr, port := portstest.Reserve(t)
+	broker, err := devkafka.Start(testContext(t), devkafka.Options{DataDir: dir, Port: port})
 	require.NoError(t, err)
-	addr := broker.Addrs()[0]
 	cl := client(t, []string{addr}, kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	declare(t, cl, topics.Topic{Name: "events", Partitions: 1})
 	stop := make(chan struct{})
@@ -119,11 +120,11 @@ func TestProducerGoesOnAcrossRestartsAndCrashes(t *testing.T) {
 	grown(addr)
 	require.NoError(t, broker.Close())
 	for range 2 {
-		child := startChildOn(t, dir, addr)
+		child := startChildOn(t, dir, port)
 		grown(addr)
 		child.kill()
 	}
-	last := startChildOn(t, dir, addr)
+	last := startChildOn(t, dir, port)
 	grown(addr)
 	close(stop)
 	n := <-sent

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"strconv"
@@ -55,32 +54,14 @@ type child struct {
 
 func startChild(t *testing.T, dir string) *child {
 	t.Helper()
-	return startChildOn(t, dir, "127.0.0.1:0")
+	return startChildOn(t, dir, 0)
 }
 
-// startChildOn listens where an earlier broker did, so that its clients find it. Meanwhile another program may have been given the port
-// for a while.
-func startChildOn(t *testing.T, dir, addr string) *child {
+// startChildOn listens where an earlier broker did, so that its clients find it.
+func startChildOn(t *testing.T, dir string, port int) *child {
 	t.Helper()
-	for deadline := time.Now().Add(5 * time.Minute); ; {
-		c, said := launch(t, dir, addr)
-		if strings.Contains(said, "is already in use") && time.Now().Before(deadline) {
-			c.kill()
-			continue
-		}
-		require.Regexp(t, `^127\.0\.0\.1:\d+$`, said)
-		c.addr = said
-		return c
-	}
-}
-
-// launch starts a child, and returns the first line that it prints.
-func launch(t *testing.T, dir, addr string) (c *child, said string) {
-	t.Helper()
-	_, port, err := net.SplitHostPort(addr)
-	require.NoError(t, err)
-	c = &child{cmd: exec.CommandContext(t.Context(), os.Args[0])}
-	c.cmd.Env = append(os.Environ(), childDir+"="+dir, childPort+"="+port)
+	c := &child{cmd: exec.CommandContext(t.Context(), os.Args[0])}
+	c.cmd.Env = append(os.Environ(), childDir+"="+dir, fmt.Sprintf("%s=%d", childPort, port))
 	c.cmd.Stderr = os.Stderr
 	out, err := c.cmd.StdoutPipe()
 	require.NoError(t, err)
@@ -88,7 +69,9 @@ func launch(t *testing.T, dir, addr string) (c *child, said string) {
 	t.Cleanup(c.kill)
 	line, err := bufio.NewReader(out).ReadString('\n')
 	require.NoError(t, err)
-	return c, strings.TrimSpace(line)
+	c.addr = strings.TrimSpace(line)
+	require.Regexp(t, `^127\.0\.0\.1:\d+$`, c.addr)
+	return c
 }
 
 // kill is SIGKILL; killing twice is harmless.

@@ -2,13 +2,11 @@ package collect
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -21,6 +19,7 @@ import (
 	"go.uber.org/zap/zaptest"
 
 	"tidemark/internal/devkafka"
+	"tidemark/internal/ports/portstest"
 	"tidemark/schemas/secret"
 	"tidemark/sinks/kafka/login"
 )
@@ -29,13 +28,15 @@ import (
 type restartable struct {
 	t      *testing.T
 	dir    string
+	port   int
 	broker *devkafka.Broker
 	addrs  []string
 }
 
 func startRestartable(t *testing.T) *restartable {
 	r := &restartable{t: t, dir: t.TempDir()}
-	r.start(devkafka.Options{DataDir: r.dir, NoSync: true})
+	_, r.port = portstest.Reserve(t)
+	r.start()
 	r.addrs = r.broker.Addrs()
 	client, err := kgo.NewClient(kgo.SeedBrokers(r.addrs...))
 	require.NoError(t, err)
@@ -47,9 +48,10 @@ func startRestartable(t *testing.T) *restartable {
 	return r
 }
 
-func (r *restartable) start(o devkafka.Options) {
+// start listens where Kafka did before.
+func (r *restartable) start() {
 	var err error
-	r.broker, err = devkafka.Start(context.Background(), o)
+	r.broker, err = devkafka.Start(context.Background(), devkafka.Options{DataDir: r.dir, NoSync: true, Port: r.port})
 	require.NoError(r.t, err)
 }
 
@@ -58,19 +60,6 @@ func (r *restartable) stop() {
 		require.NoError(r.t, r.broker.Close())
 		r.broker = nil
 	}
-}
-
-// restart listens where Kafka did before. Meanwhile the system may have given the
-// port to a connection of somebody else.
-func (r *restartable) restart() {
-	var port int
-	_, err := fmt.Sscanf(r.addrs[0], "127.0.0.1:%d", &port)
-	require.NoError(r.t, err)
-	eventually(r.t, func() bool {
-		r.broker, err = devkafka.Start(context.Background(), devkafka.Options{DataDir: r.dir, NoSync: true, Port: port})
-		return !errors.Is(err, syscall.EADDRINUSE)
-	}, patience, 50*time.Millisecond)
-	require.NoError(r.t, err)
 }
 
 // TestBrokerDown: without Kafka there is no 200, and what got a 200 is there
@@ -97,7 +86,7 @@ func TestBrokerDown(t *testing.T) {
 	}
 	require.Equal(t, http.StatusServiceUnavailable, c.get("/readyz").code)
 	require.Equal(t, http.StatusOK, c.get("/livez").code)
-	kafka.restart()
+	kafka.start()
 	eventually(t, func() bool { return c.post("/v1/track", body("after")).code == http.StatusOK }, patience, 50*time.Millisecond)
 	eventually(t, func() bool { return c.get("/readyz").code == http.StatusOK }, patience, 50*time.Millisecond)
 	eventually(t, func() bool { return c.metric("in_flight") == 0 }, patience, 50*time.Millisecond)
@@ -143,7 +132,7 @@ func TestNothingIsLost(t *testing.T) {
 	for range outages {
 		more()
 		kafka.stop()
-		kafka.restart()
+		kafka.start()
 	}
 	more()
 	cancel()

@@ -264,7 +264,7 @@ func testAnIdleTickIsOneQuery(t *testing.T, f *fixture) {
 	now := time.Now().UTC().Truncate(time.Hour).Add(time.Minute) // no window ends meanwhile
 	e.Now = func() time.Time { return now }
 	r := begin(t, e)
-	for len(r.dirty)+len(r.perhaps) > 0 || !r.sweeping.over() || len(r.stale) > 0 {
+	for len(r.dirty)+len(r.perhaps) > 0 || !r.sweeping.over() || len(r.stale) > 0 || unseen(t, r) {
 		require.NoError(t, r.tick(t.Context()))
 	}
 	var cost costs

@@ -73,16 +73,19 @@ func TestOnboarding(t *testing.T) {
 	`), f.rows(t, "SELECT segment, window_start, accounts, done, stalled, round(progress_avg, 4), days_to_complete_p50 FROM segment_onboarding_month ORDER BY window_start"))
 }
 
-// metrics.md rows 2, 18 and 33: what brings value differs by segment. ann of acme exports on the 3rd, and is active on four days; so is bob of other, who exports
-// on none. The segment is that of now.
-func TestValueOfSegments(t *testing.T) {
-	f := newFixture(t)
-	f.use(t, ownCatalogue(t, `
+// exportsAreValue is a catalogue by which exports bring value to accounts of one segment.
+const exportsAreValue = `
 active_when: {exporting: {type: [track], event: [Data Exported]}}
 metrics: [{name: exporters, view: usage, match: {active: exporting}, aggregate: distinct, unit: users, description: Users who export., decision: Teach the others., owner: customer success}]
 segments: [{name: exporting, description: They buy exports., where: {plan: exports}}]
 targets: {segments: {exporting: {value_when: exporting}}}
-`))
+`
+
+// metrics.md rows 2, 18 and 33: what brings value differs by segment. ann of acme exports on the 3rd, and is active on four days; so is bob of other, who exports
+// on none. The segment is that of now.
+func TestValueOfSegments(t *testing.T) {
+	f := newFixture(t)
+	f.use(t, ownCatalogue(t, exportsAreValue))
 	f.insert(t, "account_changes",
 		"('acme', '2026-03-01 00:00:00', 'accounts/0@A', 1, 0, {'created_at': '2026-03-01T00:00:00Z', 'plan': 'free'})",
 		"('acme', '2026-03-08 00:00:00', 'accounts/0@A', 2, 0, {'plan': 'exports'})",
@@ -111,12 +114,7 @@ targets: {segments: {exporting: {value_when: exporting}}}
 // metrics.md rows 2 and 33: both accounts are active on February 5th and March 4th. What acme buys are exports, of which the last was in February: it is lost by behaviour.
 func TestChurnOfSegmentsByTheirValue(t *testing.T) {
 	f := newFixture(t)
-	f.use(t, ownCatalogue(t, `
-active_when: {exporting: {type: [track], event: [Data Exported]}}
-metrics: [{name: exporters, view: usage, match: {active: exporting}, aggregate: distinct, unit: users, description: Users who export., decision: Teach the others., owner: customer success}]
-segments: [{name: exporting, description: They buy exports., where: {plan: exports}}]
-targets: {segments: {exporting: {value_when: exporting}}}
-`))
+	f.use(t, ownCatalogue(t, exportsAreValue))
 	f.insert(t, "account_changes",
 		"('acme', '2026-01-01 00:00:00', 'accounts/0@A', 1, 0, {'created_at': '2026-01-01T00:00:00Z', 'plan': 'exports', 'mrr': '100'})",
 		"('other', '2026-01-01 00:00:00', 'accounts/0@A', 2, 0, {'created_at': '2026-01-01T00:00:00Z', 'mrr': '100'})")
